@@ -1,0 +1,165 @@
+import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
+import type { Entry, KnownEntry } from './entry.ts'
+import type { FinishReason, Message, ToolDescription, Usage } from './message.ts'
+
+/**
+ * Every entry type, where it stands and its newest version. `path`: has a parent and becomes the leaf.
+ * `side`: has none and never does. `either`: says so itself by having a parent.
+ * docs/format.md describes each; a test compares the two.
+ */
+export const entryTypes = {
+  session_created: { place: 'path', v: 1 },
+  session_forked: { place: 'side', v: 1 },
+  session_titled: { place: 'side', v: 1 },
+  session_annotated: { place: 'side', v: 1 },
+  session_ended: { place: 'side', v: 1 },
+  session_reopened: { place: 'side', v: 1 },
+  session_deleted: { place: 'side', v: 1 },
+  session_restored: { place: 'side', v: 1 },
+  leaf_moved: { place: 'side', v: 1 },
+  entry_labelled: { place: 'side', v: 1 },
+  hold_added: { place: 'side', v: 1 },
+  hold_removed: { place: 'side', v: 1 },
+  route_bound: { place: 'side', v: 1 },
+  route_unbound: { place: 'side', v: 1 },
+
+  model_changed: { place: 'path', v: 1 },
+  thinking_changed: { place: 'path', v: 1 },
+  system_changed: { place: 'path', v: 1 },
+  tools_changed: { place: 'path', v: 1 },
+
+  turn_started: { place: 'path', v: 1 },
+  message_added: { place: 'path', v: 1 },
+  turn_ended: { place: 'path', v: 1 },
+  usage_recorded: { place: 'side', v: 1 },
+
+  context_edited: { place: 'path', v: 1 },
+  context_noted: { place: 'path', v: 1 },
+  summary_added: { place: 'side', v: 1 },
+  compaction_started: { place: 'side', v: 1 },
+  compaction_ended: { place: 'side', v: 1 },
+  snapshot_taken: { place: 'side', v: 1 },
+  doom_loop_detected: { place: 'side', v: 1 },
+  map_started: { place: 'side', v: 1 },
+  map_ended: { place: 'side', v: 1 },
+
+  input_admitted: { place: 'side', v: 1 },
+  input_delivered: { place: 'side', v: 1 },
+  input_dropped: { place: 'side', v: 1 },
+  run_started: { place: 'side', v: 1 },
+  run_ended: { place: 'side', v: 1 },
+  step_started: { place: 'side', v: 1 },
+  step_retried: { place: 'side', v: 1 },
+  step_ended: { place: 'side', v: 1 },
+  effect_planned: { place: 'side', v: 1 },
+  effect_begun: { place: 'side', v: 1 },
+  effect_settled: { place: 'side', v: 1 },
+  allowance_reached: { place: 'side', v: 1 },
+  child_started: { place: 'side', v: 1 },
+  child_ended: { place: 'side', v: 1 },
+
+  policy_decided: { place: 'side', v: 1 },
+  approval_requested: { place: 'side', v: 1 },
+  approval_answered: { place: 'side', v: 1 },
+  question_asked: { place: 'side', v: 1 },
+  question_answered: { place: 'side', v: 1 },
+  gate_started: { place: 'side', v: 1 },
+  gate_ended: { place: 'side', v: 1 },
+  checkpoint_saved: { place: 'side', v: 1 },
+  files_rewound: { place: 'side', v: 1 },
+
+  state_changed: { place: 'side', v: 1 },
+  commitment_added: { place: 'side', v: 1 },
+  commitment_resolved: { place: 'side', v: 1 },
+
+  custom: { place: 'either', v: 1 },
+} as const satisfies Record<string, { place: Place; v: number }>
+
+export type Place = 'path' | 'side' | 'either'
+export type KnownEntryType = keyof typeof entryTypes
+
+/** Settings that a session is created with; later changes are entries of their own. */
+export interface SessionCreated {
+  readonly title: string | null
+  readonly user: string | null
+  readonly agent: string
+  readonly cwd: string | null
+  readonly parent: SessionId | null
+  readonly platform: string | null
+  readonly tags: readonly string[]
+  readonly metadata: JsonObject
+  readonly model: string | null
+  readonly thinking: string | null
+  readonly system: string | null
+  readonly [more: string]: Json
+}
+
+export interface TurnStarted {
+  /** From 0, in order over the whole session, branches included. */
+  readonly index: number
+}
+
+export interface TurnEnded {
+  readonly index: number
+  readonly status: 'done' | 'done_with_concerns' | 'blocked' | 'needs_user_input' | 'cancelled' | 'failed'
+  readonly reason?: string
+  readonly finishReason?: FinishReason
+  readonly tools?: readonly { readonly tool: string; readonly calls: number; readonly errors: number; readonly ms: number }[]
+}
+
+/** One provider attempt. `cost` in nano-dollars, `null` if the price is unknown. Counted once by `requestId`. */
+export interface UsageRecorded {
+  readonly requestId: string
+  readonly purpose: string
+  readonly model: string | null
+  readonly entry: EntryId | null
+  readonly usage: Usage
+  readonly cost: number | null
+  readonly step?: number
+  readonly attempt?: number
+  readonly outcome?: string
+  readonly demo?: boolean
+}
+
+interface Defined {
+  session_created: SessionCreated
+  session_forked: { readonly from: SessionId; readonly at: EntryId; readonly seq: number }
+  session_titled: { readonly title: string | null }
+  session_annotated: { readonly tags?: readonly string[]; readonly metadata?: JsonObject }
+  session_ended: { readonly reason: string }
+  session_reopened: JsonObject
+  session_deleted: { readonly until: number }
+  session_restored: JsonObject
+  leaf_moved: { readonly to: EntryId; readonly reason: string }
+  entry_labelled: { readonly entry: EntryId; readonly label: string | null }
+  hold_added: { readonly reason: string }
+  hold_removed: { readonly reason: string }
+  model_changed: { readonly model: string }
+  thinking_changed: { readonly level: string }
+  system_changed: { readonly system: string | null }
+  tools_changed: { readonly tools: readonly ToolDescription[] }
+  turn_started: TurnStarted
+  message_added: Message
+  turn_ended: TurnEnded
+  usage_recorded: UsageRecorded
+  custom: { readonly name: string; readonly data: Json; readonly text?: string }
+}
+
+/** The data of each type. A room that widens a type adds its shape here. */
+export type EntryDataOf = { [T in KnownEntryType]: T extends keyof Defined ? Defined[T] : JsonObject }
+
+/** True for a type and version that this release reads; narrows `data`. */
+export function isKnown(entry: Entry): entry is KnownEntry {
+  const type = Object.hasOwn(entryTypes, entry.type) ? entryTypes[entry.type as KnownEntryType] : undefined
+  return type !== undefined && entry.v <= type.v
+}
+
+/** Narrows to one type, in a version that this release reads. */
+export function isType<T extends KnownEntryType>(entry: Entry, type: T): entry is Entry<T, EntryDataOf[T]> {
+  return entry.type === type && entry.v <= entryTypes[type].v
+}
+
+/** Where an entry stands: what it is, not what its type says, since a foreign type may be either. */
+export function isPath(entry: Pick<Entry, 'parentId' | 'type'>): boolean {
+  return entry.parentId !== null || entry.type === 'session_created'
+}

@@ -1,0 +1,139 @@
+import { cleanLine, isObject, type Json, type JsonObject } from '#kernel'
+import type { Entry, NewEntry } from './entry.ts'
+import { isKnown, isPath } from './entry-types.ts'
+import { type Counter, type Counters, counters, type HeadPatch, type SessionFields, type SessionRow } from './head.ts'
+import type { Message, Usage } from './message.ts'
+
+export const previewLength = 120
+
+/**
+ * What a list of entries does to the session's row: the one definition, for appending, copying and proving.
+ * `row` is the session as it was before them. Pure and total: entries of unknown types only count as entries.
+ */
+export function headEffect(entries: readonly NewEntry[], row: Pick<SessionRow, 'preview' | 'data' | 'state'>): HeadPatch {
+  const effect: Effect = { set: {}, merge: {}, add: {} }
+  for (const entry of entries) addEffect(effect, entry as Entry, row)
+  return {
+    set: effect.set,
+    ...(effect.setsLeaf === undefined ? {} : { setsLeaf: effect.setsLeaf }),
+    ...(effect.totals === undefined ? {} : { totals: effect.totals }),
+    ...(Object.keys(effect.merge).length === 0 ? {} : { merge: effect.merge }),
+    ...(Object.keys(effect.add).length === 0 ? {} : { add: effect.add }),
+  }
+}
+
+interface Effect {
+  set: { -readonly [F in keyof SessionFields]?: SessionFields[F] }
+  merge: Record<string, Json>
+  add: Partial<Record<Counter, number>>
+  setsLeaf?: NonNullable<HeadPatch['setsLeaf']>
+  totals?: NonNullable<HeadPatch['totals']>
+}
+
+function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview' | 'data' | 'state'>): void {
+  effect.set.updatedAt = Math.max(effect.set.updatedAt ?? 0, entry.at)
+  effect.set.lastAccessedAt = effect.set.updatedAt
+  if (isPath(entry)) {
+    effect.setsLeaf = entry.id
+    if (entry.totals !== undefined) effect.totals = entry.totals
+  }
+  if (!isKnown(entry)) return
+  switch (entry.type) {
+    case 'message_added': {
+      effect.set.lastMessageAt = Math.max(effect.set.lastMessageAt ?? 0, entry.at)
+      const preview =
+        row.preview === null && effect.set.preview == null && entry.data.role === 'user' ? previewOf(entry.data) : null
+      if (preview !== null) effect.set.preview = preview
+      return
+    }
+    case 'turn_started':
+      return addTo(effect, { turnCount: 1 })
+    case 'usage_recorded':
+      return addTo(effect, usageCounters(entry.data.usage, entry.data.cost))
+    case 'session_titled':
+      effect.set.title = entry.data.title
+      return
+    case 'session_annotated':
+      if (entry.data.tags !== undefined) effect.set.tags = entry.data.tags
+      if (entry.data.metadata !== undefined) mergeInto(effect, 'metadata', entry.data.metadata)
+      return
+    case 'session_ended':
+      effect.set.state = 'ended'
+      mergeInto(effect, 'ended', { reason: entry.data.reason, at: entry.at })
+      return
+    case 'session_reopened':
+      effect.set.state = 'active'
+      effect.merge['ended'] = null
+      return
+    case 'session_deleted':
+      effect.set.state = 'deleted'
+      mergeInto(effect, 'deleted', { until: entry.data.until, state: row.state })
+      return
+    case 'session_restored': {
+      const deleted = row.data['deleted']
+      effect.set.state = isObject(deleted) && deleted['state'] === 'ended' ? 'ended' : 'active'
+      effect.merge['deleted'] = null
+      return
+    }
+    case 'leaf_moved':
+      effect.setsLeaf = entry.data.to
+      if (entry.totals !== undefined) effect.totals = entry.totals
+      return
+    case 'hold_added':
+      return mergeInto(effect, 'holds', { [entry.data.reason]: entry.at })
+    case 'hold_removed':
+      return mergeInto(effect, 'holds', { [entry.data.reason]: null })
+    case 'model_changed':
+      effect.set.model = entry.data.model
+      return
+    case 'thinking_changed':
+      return mergeInto(effect, 'settings', { thinking: entry.data.level })
+    case 'system_changed':
+      return mergeInto(effect, 'settings', { system: entry.id })
+    case 'tools_changed':
+      return mergeInto(effect, 'settings', { tools: entry.id })
+    case 'run_started':
+      effect.merge['running'] = { run: entry.run ?? null, turn: entry.turn ?? null, since: entry.at }
+      return
+    case 'run_ended':
+      effect.merge['running'] = null
+      return
+    default:
+      return
+  }
+}
+
+function mergeInto(effect: Effect, member: string, patch: JsonObject): void {
+  const before = effect.merge[member]
+  effect.merge[member] = { ...(isObject(before) ? (before as JsonObject) : {}), ...patch }
+}
+
+function addTo(effect: Effect, add: Partial<Counters>): void {
+  for (const counter of counters) if (add[counter] !== undefined) effect.add[counter] = (effect.add[counter] ?? 0) + add[counter]
+}
+
+/** One request's tokens and cost as counters; unknown tokens add nothing, an unknown cost counts as unknown. */
+export function usageCounters(usage: Usage, cost: number | null): Partial<Counters> {
+  return {
+    requests: 1,
+    unknownRequests: cost === null ? 1 : 0,
+    costNano: cost ?? 0,
+    inputTokens: usage.inputTokens ?? 0,
+    cacheReadTokens: usage.cacheReadTokens ?? 0,
+    cacheWrite5mTokens: usage.cacheWrite5mTokens ?? 0,
+    cacheWrite1hTokens: usage.cacheWrite1hTokens ?? 0,
+    outputTokens: usage.outputTokens ?? 0,
+    reasoningTokens: usage.reasoningTokens ?? 0,
+  }
+}
+
+/** The first text of a message, as one clean line. */
+export function previewOf(message: Message): string | null {
+  for (const part of message.parts) {
+    if (part.type !== 'text') continue
+    const text = 'preview' in part ? (part as { preview: string }).preview : part.text
+    const line = cleanLine(text.slice(0, 4 * previewLength), previewLength)
+    if (line !== null) return line
+  }
+  return null
+}

@@ -1,0 +1,129 @@
+export { type Entry, entryBody, entryFrom, type EntryOf, type KnownEntry, type NewEntry, noTotals, type Totals } from './entry.ts'
+export {
+  type EntryDataOf,
+  entryTypes,
+  isKnown,
+  isPath,
+  isType,
+  type KnownEntryType,
+  type Place,
+  type SessionCreated,
+  type TurnEnded,
+  type TurnStarted,
+  type UsageRecorded,
+} from './entry-types.ts'
+export {
+  type CustomPart,
+  type FilePart,
+  type FinishReason,
+  type LostPart,
+  type Message,
+  type Part,
+  type ReasoningPart,
+  type Role,
+  type SourcePart,
+  type TextPart,
+  type ToolCallPart,
+  type ToolDescription,
+  type ToolResultPart,
+  type ToolResultStatus,
+  type Usage,
+  usageFields,
+} from './message.ts'
+export {
+  addCounters,
+  type Counter,
+  type Counters,
+  counters,
+  type HeadPatch,
+  type Lease,
+  noCounters,
+  noLease,
+  patchHead,
+  type SessionFields,
+  type SessionRow,
+  type SessionState,
+} from './head.ts'
+export { headEffect, previewLength, previewOf, usageCounters } from './head-effect.ts'
+export type {
+  Acquire,
+  Append,
+  Change,
+  CopySession,
+  CreateSession,
+  Enqueue,
+  Fence,
+  JobClaim,
+  JobState,
+  NewBlob,
+  PutArchive,
+  PutMemory,
+  PutRecord,
+  Require,
+  Result,
+  ResultOf,
+  Results,
+} from './change.ts'
+export type {
+  ArchiveRow,
+  BlobRow,
+  BranchQuery,
+  CheckResult,
+  ClaimKinds,
+  CommitOptions,
+  Committed,
+  Durability,
+  EntriesQuery,
+  Finding,
+  JobFilter,
+  JobRow,
+  LeaseFence,
+  MemoryRow,
+  Page,
+  RecordRow,
+  RecordsQuery,
+  RouteRow,
+  SearchHit,
+  SearchQuery,
+  SearchResult,
+  SessionFilter,
+  SessionSort,
+  Store,
+  StoreStats,
+  TenantStore,
+  ViewRow,
+} from './store.ts'
+export type { CommitContext, Rows } from './rows.ts'
+export { applyChanges, live, routeCollection, unknownSession } from './apply.ts'
+export { checkCommit, checkKey, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
+export { checkStore, totalsAfter } from './check.ts'
+export { CommitQueue, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'
+export { erasedEntry } from './erase.ts'
+export { defaultLeaseMs, grantLease, renewLease } from './lease.ts'
+export { memoryStore, type StoreOptions } from './memory-store.ts'
+export {
+  checkLimit,
+  type Cursor,
+  cutPage,
+  decodeCursor,
+  encodeCursor,
+  sessionHaystack,
+  sessionSorts,
+  snippetOf,
+  sortValue,
+} from './paging.ts'
+export {
+  blobsOf,
+  fetchParts,
+  type FileInput,
+  inlineBytes,
+  isStub,
+  maxPartBytes,
+  type PartInput,
+  type Stub,
+  stowParts,
+} from './parts.ts'
+export { findIn, hitOf, sortHits } from './search.ts'
+export { indexedLength, searchText } from './search-text.ts'
+export { matches, parseQuery, searchWords, type Term } from './search-words.ts'
+export { Bell, watchEntries } from './watch.ts'

@@ -1,0 +1,222 @@
+import type { BlobId, EntryId, JobId, SessionId } from '#kernel'
+import type { NewBlob } from './change.ts'
+import { erasedEntry } from './erase.ts'
+import type { Entry } from './entry.ts'
+import type { SessionRow } from './head.ts'
+import type { Rows } from './rows.ts'
+import type { ArchiveRow, BlobRow, JobRow, MemoryRow, RecordRow, ViewRow } from './store.ts'
+
+/**
+ * One tenant's tables in memory. Every write remembers how to undo itself, so a refused commit leaves nothing.
+ * What goes in is frozen plain data or made so by the caller; what comes out is never written to.
+ */
+export class MemoryRows implements Rows {
+  readonly sessions = new Map<SessionId, SessionRow>()
+  readonly aliases = new Map<string, SessionId>()
+  readonly journals = new Map<SessionId, Entry[]>()
+  readonly places = new Map<SessionId, Map<EntryId, number>>()
+  readonly blobs = new Map<BlobId, BlobRow>()
+  readonly blobRefs = new Map<SessionId, Map<BlobId, number>>()
+  readonly views = new Map<string, ViewRow>()
+  readonly watermarks = new Map<string, number>()
+  readonly archives = new Map<string, ArchiveRow>()
+  readonly records = new Map<string, Map<string, RecordRow>>()
+  readonly memories = new Map<string, MemoryRow[]>()
+  readonly jobs = new Map<JobId, JobRow>()
+  #undo: (() => void)[] = []
+
+  /** Runs `work`; if it throws, everything it put is taken back. */
+  transaction<T>(work: () => T): T {
+    this.#undo = []
+    try {
+      return work()
+    } catch (error) {
+      for (const step of this.#undo.reverse()) step()
+      throw error
+    }
+  }
+
+  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
+    const had = map.has(key)
+    const before = map.get(key) as V
+    map.set(key, value)
+    this.#undo.push(() => (had ? map.set(key, before) : map.delete(key)))
+  }
+
+  #delete<K, V>(map: Map<K, V>, key: K): boolean {
+    if (!map.has(key)) return false
+    const before = map.get(key) as V
+    map.delete(key)
+    this.#undo.push(() => map.set(key, before))
+    return true
+  }
+
+  session(id: SessionId): SessionRow | undefined {
+    return this.sessions.get(id)
+  }
+
+  sessionByAlias(alias: string): SessionId | undefined {
+    return this.aliases.get(alias)
+  }
+
+  putSession(row: SessionRow): void {
+    this.#set(this.sessions, row.id, row)
+    if (row.alias !== null) this.#set(this.aliases, row.alias, row.id)
+    if (!this.journals.has(row.id)) {
+      this.#set(this.journals, row.id, [])
+      this.#set(this.places, row.id, new Map())
+      this.#set(this.blobRefs, row.id, new Map())
+    }
+  }
+
+  entryExists(session: SessionId, id: EntryId): boolean {
+    return this.places.get(session)?.has(id) === true
+  }
+
+  addEntries(session: SessionId, entries: readonly Entry[]): void {
+    const journal = this.journals.get(session) ?? []
+    const places = this.places.get(session) ?? new Map<EntryId, number>()
+    const length = journal.length
+    for (const entry of entries) {
+      journal.push(entry)
+      places.set(entry.id, entry.seq)
+    }
+    this.#undo.push(() => {
+      for (const entry of journal.splice(length)) places.delete(entry.id)
+    })
+  }
+
+  addBlobs(blobs: readonly NewBlob[]): void {
+    for (const { id, hash, bytes } of blobs)
+      if (!this.blobs.has(id)) this.#set(this.blobs, id, { id, hash, bytes: bytes.slice() })
+  }
+
+  addBlobRefs(session: SessionId, blobs: readonly BlobId[]): void {
+    const refs = this.blobRefs.get(session) ?? new Map<BlobId, number>()
+    for (const blob of blobs) this.#set(refs, blob, (refs.get(blob) ?? 0) + 1)
+  }
+
+  copyEntries(from: SessionId, to: SessionId, fromSeq: number, toSeq: number): number {
+    const entries = (this.journals.get(from) ?? []).slice(fromSeq - 1, toSeq).map(entry => ({ ...entry, session: to }))
+    this.addEntries(to, entries)
+    this.addBlobRefs(
+      to,
+      [...(this.blobRefs.get(from)?.keys() ?? [])].filter(blob => this.blobRefs.get(to)?.has(blob) !== true),
+    )
+    return entries.length
+  }
+
+  eraseSession(id: SessionId): { entries: number; blobs: number; archives: number; jobs: number; views: number } {
+    const row = this.sessions.get(id)
+    if (row === undefined) return { entries: 0, blobs: 0, archives: 0, jobs: 0, views: 0 }
+    const entries = this.journals.get(id)?.length ?? 0
+    const refs = [...(this.blobRefs.get(id)?.keys() ?? [])]
+    this.#delete(this.sessions, id)
+    if (row.alias !== null) this.#delete(this.aliases, row.alias)
+    this.#delete(this.journals, id)
+    this.#delete(this.places, id)
+    this.#delete(this.blobRefs, id)
+    let views = 0
+    for (const [key, view] of this.views) if (view.session === id && this.#delete(this.views, key)) views++
+    for (const key of this.watermarks.keys()) if (key.startsWith(`${id} `)) this.#delete(this.watermarks, key)
+    let archives = 0
+    for (const [key, archive] of this.archives) if (archive.session === id && this.#delete(this.archives, key)) archives++
+    let jobs = 0
+    for (const [key, job] of this.jobs) if (job.session === id && this.#delete(this.jobs, key)) jobs++
+    return { entries, blobs: this.#dropUnusedBlobs(refs), archives, jobs, views }
+  }
+
+  eraseEntries(id: SessionId, seqs: readonly number[]): { entries: number; blobs: number } {
+    const journal = this.journals.get(id) ?? []
+    let erased = 0
+    for (const seq of seqs) {
+      const entry = journal[seq - 1]
+      if (entry === undefined || entry.type === 'erased') continue
+      journal[seq - 1] = erasedEntry(entry)
+      this.#undo.push(() => (journal[seq - 1] = entry))
+      erased++
+    }
+    const refs = this.blobRefs.get(id) ?? new Map<BlobId, number>()
+    const named = new Set(journal.flatMap(entry => JSON.stringify(entry.data).match(/blb_[0-9a-f]{32}/g) ?? []))
+    const unnamed = [...refs.keys()].filter(blob => !named.has(blob))
+    for (const blob of unnamed) this.#delete(refs, blob)
+    return { entries: erased, blobs: this.#dropUnusedBlobs(unnamed) }
+  }
+
+  #dropUnusedBlobs(blobs: readonly BlobId[]): number {
+    const used = (blob: BlobId): boolean => [...this.blobRefs.values()].some(refs => refs.has(blob))
+    return blobs.filter(blob => !used(blob) && this.#delete(this.blobs, blob)).length
+  }
+
+  view(session: SessionId, name: string): ViewRow | undefined {
+    return this.views.get(`${session} ${name}`)
+  }
+
+  putView(row: ViewRow): void {
+    this.#set(this.views, `${row.session} ${row.name}`, row)
+  }
+
+  watermark(session: SessionId, reader: string): number {
+    return this.watermarks.get(`${session} ${reader}`) ?? 0
+  }
+
+  putWatermark(session: SessionId, reader: string, seq: number): void {
+    this.#set(this.watermarks, `${session} ${reader}`, seq)
+  }
+
+  archive(id: string): ArchiveRow | undefined {
+    return this.archives.get(id)
+  }
+
+  archivesMeeting(session: SessionId, fromSeq: number, toSeq: number): readonly ArchiveRow[] {
+    return [...this.archives.values()].filter(row => row.session === session && row.fromSeq <= toSeq && row.toSeq >= fromSeq)
+  }
+
+  putArchive(row: ArchiveRow): void {
+    this.#set(this.archives, row.id, row)
+  }
+
+  record(collection: string, key: string): RecordRow | undefined {
+    return this.records.get(collection)?.get(key)
+  }
+
+  putRecord(row: RecordRow): void {
+    const collection = this.records.get(row.collection) ?? new Map<string, RecordRow>()
+    this.records.set(row.collection, collection)
+    this.#set(collection, row.key, row)
+  }
+
+  deleteRecord(collection: string, key: string): void {
+    const rows = this.records.get(collection)
+    if (rows !== undefined) this.#delete(rows, key)
+  }
+
+  memory(id: string): MemoryRow | undefined {
+    return this.memories.get(id)?.at(-1)
+  }
+
+  putMemory(row: MemoryRow): void {
+    const others = (this.memories.get(row.id) ?? []).filter(other => other.version !== row.version)
+    this.#set(this.memories, row.id, [...others, row])
+  }
+
+  eraseMemory(id: string): number {
+    const versions = this.memories.get(id)?.length ?? 0
+    this.#delete(this.memories, id)
+    return versions
+  }
+
+  job(id: JobId): JobRow | undefined {
+    return this.jobs.get(id)
+  }
+
+  uniqueJob(kind: string, uniqueKey: string): JobRow | undefined {
+    for (const job of this.jobs.values())
+      if (job.kind === kind && job.uniqueKey === uniqueKey && job.state === 'queued') return job
+    return undefined
+  }
+
+  putJob(row: JobRow): void {
+    this.#set(this.jobs, row.id, row)
+  }
+}

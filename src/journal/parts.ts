@@ -1,0 +1,134 @@
+import {
+  type BlobId,
+  blobId,
+  byteLength,
+  cutCodePoints,
+  invalidInput,
+  isObject,
+  type Json,
+  type JsonObject,
+  sha256,
+  SkeinError,
+  stringify,
+} from '#kernel'
+import type { NewBlob } from './change.ts'
+import type { Entry } from './entry.ts'
+import type { FilePart, Part } from './message.ts'
+import type { TenantStore } from './store.ts'
+
+/** A part whose payload is larger than this is kept as a blob, out of the scanned row. Bytes. */
+export const inlineBytes = 4_096
+export const maxPartBytes = 32 * 2 ** 20
+const previewLength = 256
+
+/** How a large part stands in its entry: its own fields but the payload, which is the blob's content. */
+export interface Stub {
+  readonly type: string
+  readonly blob: BlobId
+  readonly bytes: number
+  readonly preview: string
+  /** `utf8`: the text itself; `json`: its JSON text (results, and texts with lone surrogates). */
+  readonly encoding?: 'utf8' | 'json'
+}
+
+/** A file as a caller hands it in; in the journal its `data` is a blob. */
+export type FileInput = Omit<FilePart, 'bytes' | 'blob'> & { readonly data: Uint8Array }
+export type PartInput = Part | FileInput
+
+/** Which member of a part is its payload. Files keep theirs as a blob always. */
+const payloadOf: { readonly [type: string]: 'text' | 'input' | 'output' | 'data' | undefined } = {
+  text: 'text',
+  reasoning: 'text',
+  tool_call: 'input',
+  tool_result: 'output',
+  custom: 'data',
+}
+
+/** Replaces the large payloads of parts by stubs and gives the blobs that hold them. Pure. Law J15. */
+export function stowParts(parts: readonly PartInput[], path: string = 'parts'): { parts: Part[]; blobs: NewBlob[] } {
+  const blobs: NewBlob[] = []
+  const stowed = parts.map((part, index) => stowPart(part, blobs, `${path}[${index}]`))
+  return { parts: stowed, blobs }
+}
+
+function stowPart(part: PartInput, blobs: NewBlob[], path: string): Part {
+  if (part.type === 'file' && 'data' in part) {
+    const { data, ...rest } = part
+    const blob = newBlob(data, path)
+    blobs.push(blob)
+    return { ...rest, bytes: data.length, blob: blob.id }
+  }
+  const member = payloadOf[part.type]
+  if (member === undefined) return part
+  const { [member]: payload, ...rest } = part as unknown as JsonObject
+  if (payload === undefined) return part
+  const encoding = typeof payload === 'string' && member === 'text' && payload.isWellFormed() ? 'utf8' : 'json'
+  const content = encoding === 'utf8' ? (payload as string) : stringify(payload)
+  const bytes = content.length > inlineBytes ? byteLength(content) : content.length * 3 > inlineBytes ? byteLength(content) : 0
+  if (bytes <= inlineBytes) return part
+  const blob = newBlob(Buffer.from(content), path)
+  blobs.push(blob)
+  const preview = cutCodePoints(typeof payload === 'string' ? payload : content, previewLength)
+  return { ...rest, blob: blob.id, bytes, preview, encoding } as unknown as Part
+}
+
+function newBlob(bytes: Uint8Array, path: string): NewBlob {
+  if (bytes.length > maxPartBytes) {
+    throw new SkeinError('input.too_large', `${path}: a part takes at most ${maxPartBytes} bytes.`, {
+      details: { path, bytes: bytes.length, max: maxPartBytes },
+    })
+  }
+  const hash = sha256(bytes)
+  return { id: blobId(hash), hash, bytes }
+}
+
+export function isStub(part: unknown): part is Stub & { readonly encoding: 'utf8' | 'json' } {
+  return isObject(part) && typeof part['blob'] === 'string' && typeof part['encoding'] === 'string'
+}
+
+/** Where an entry of any type keeps parts: `data.parts`. */
+function partsOf(entry: Entry): readonly unknown[] {
+  const data = entry.data
+  return isObject(data) && Array.isArray(data['parts']) ? (data['parts'] as readonly unknown[]) : []
+}
+
+/** Every blob that an entry names, stubs and files alike. */
+export function blobsOf(entry: Pick<Entry, 'data'>): BlobId[] {
+  return partsOf(entry as Entry).flatMap(part =>
+    isObject(part) && typeof part['blob'] === 'string' && part['type'] !== 'lost' ? [part['blob'] as BlobId] : [],
+  )
+}
+
+/**
+ * Gives entries their large payloads back, reading each blob once. A missing or altered blob makes that part
+ * `{ type: 'lost', blob }`, also a file's; everything else stays. `lost` names them. Law J16.
+ */
+export async function fetchParts(store: TenantStore, entries: readonly Entry[]): Promise<{ entries: Entry[]; lost: BlobId[] }> {
+  const ids = new Set(entries.flatMap(blobsOf))
+  if (ids.size === 0) return { entries: [...entries], lost: [] }
+  const found = new Map(
+    (await store.blobs([...ids]))
+      .filter(row => blobId(row.hash) === row.id && sha256(row.bytes) === row.hash)
+      .map(row => [row.id, row.bytes]),
+  )
+  const lost = [...ids].filter(id => !found.has(id))
+  return { entries: entries.map(entry => refill(entry, found)), lost }
+}
+
+function refill(entry: Entry, found: ReadonlyMap<BlobId, Uint8Array>): Entry {
+  const parts = partsOf(entry)
+  if (parts.length === 0) return entry
+  return { ...entry, data: { ...(entry.data as JsonObject), parts: parts.map(part => refillPart(part, found)) as Json } }
+}
+
+function refillPart(part: unknown, found: ReadonlyMap<BlobId, Uint8Array>): unknown {
+  if (!isObject(part) || typeof part['blob'] !== 'string' || part['type'] === 'lost') return part
+  const bytes = found.get(part['blob'] as BlobId)
+  if (bytes === undefined) return { type: 'lost', blob: part['blob'] }
+  if (!isStub(part)) return part
+  const { blob: _blob, bytes: _bytes, preview: _preview, encoding, ...rest } = part
+  const member = payloadOf[part.type]
+  if (member === undefined) throw invalidInput('part', `A ${part.type} has no payload.`)
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return { ...rest, [member]: encoding === 'utf8' ? content : (JSON.parse(content) as Json) }
+}

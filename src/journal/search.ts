@@ -1,0 +1,62 @@
+import type { SessionId } from '#kernel'
+import type { Entry } from './entry.ts'
+import { checkLimit, snippetOf } from './paging.ts'
+import { searchText } from './search-text.ts'
+import { matches, parseQuery, searchWords, type Term } from './search-words.ts'
+import type { SearchHit, SearchQuery } from './store.ts'
+
+/** Finds by scanning: what the memory store does, and every adapter for what its index has not read yet. Entries need full parts. */
+export function findIn(
+  entries: readonly Entry[],
+  query: SearchQuery,
+  titleOf: (session: SessionId) => string | null,
+): SearchHit[] {
+  const limit = checkLimit(query.limit, 20, 100)
+  const terms = parseQuery(query.query)
+  const hits: SearchHit[] = []
+  for (const entry of entries) {
+    const found = searchText(entry)
+    if (found === undefined || (query.roles !== undefined && !query.roles.includes(found.role))) continue
+    const words = searchWords(found.text)
+    if (matches(words, terms, query.match))
+      hits.push(hitOf(entry, found.role, found.text, terms, scoreOf(words, terms), titleOf(entry.session)))
+  }
+  return sortHits(hits).slice(0, limit)
+}
+
+export function hitOf(
+  entry: Entry,
+  role: string,
+  text: string,
+  terms: readonly Term[],
+  score: number,
+  title: string | null,
+): SearchHit {
+  const { session, id, seq, at } = entry
+  return {
+    session,
+    entry: id,
+    seq,
+    at,
+    role,
+    title,
+    ...snippetOf(
+      text,
+      terms.filter(term => !term.negated).flatMap(term => term.words),
+    ),
+    score,
+  }
+}
+
+/** How often the wanted words stand in the text, damped by its length. Adapters may rank otherwise; the set of hits is what agrees. */
+function scoreOf(words: readonly string[], terms: readonly Term[]): number {
+  const wanted = new Set(terms.filter(term => !term.negated).flatMap(term => term.words))
+  let count = 0
+  for (const word of words) if (wanted.has(word)) count++
+  return count / Math.sqrt(words.length + 1)
+}
+
+/** Best first, newest among equals. */
+export function sortHits(hits: readonly SearchHit[]): SearchHit[] {
+  return [...hits].sort((a, b) => b.score - a.score || b.at - a.at || b.seq - a.seq)
+}

@@ -1,0 +1,40 @@
+export { type Clock, manualClock, systemClock } from './clock.ts'
+export { type Random, seededRandom, systemRandom } from './random.ts'
+export {
+  asSkeinError,
+  type Category,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorOptions,
+  type ErrorRule,
+  errorRules,
+  invalidInput,
+  isSkeinError,
+  SkeinError,
+} from './errors.ts'
+export {
+  type BlobId,
+  createIds,
+  type EntryId,
+  type Id,
+  idPrefixes,
+  type IdPrefix,
+  isAlias,
+  isBlobId,
+  isId,
+  type JobId,
+  type NewId,
+  newId,
+  parseId,
+  parseSessionRef,
+  parseTenant,
+  type RunId,
+  type SessionId,
+  type StepId,
+  timeOfId,
+  type TurnId,
+} from './ids.ts'
+export { canonical, isObject, type Json, type JsonObject, maxJsonDepth, mergePatch, stringify, toJson } from './json.ts'
+export { blobId, hmacSha256, sameDigest, sha256 } from './hash.ts'
+export { byteLength, cleanLine, cutCodePoints, terminalSafe } from './text.ts'
+export { isStandardSchema, type StandardResult, type StandardSchema, validate } from './schema.ts'

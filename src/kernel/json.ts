@@ -1,0 +1,100 @@
+import { invalidInput } from './errors.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+export const maxJsonDepth = 128
+
+/**
+ * A deep copy as pure JSON: `undefined` members vanish, `-0` becomes `0`.
+ * Throws `input.invalid` with a JSON path for NaN, infinities, BigInt, functions, symbols, cycles, class instances
+ * and depth over 128 (a scalar has depth 0). Keys such as `__proto__` stay plain data. Law J6.
+ */
+export function toJson(value: unknown, path: string = '$'): Json {
+  return copy(value, path, 0, [])
+}
+
+function copy(value: unknown, path: string, depth: number, above: unknown[]): Json {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      if (!Number.isFinite(value)) throw invalidInput(path, `${value} is not JSON.`)
+      return value === 0 ? 0 : value
+    case 'object':
+      break
+    default:
+      throw invalidInput(path, `A ${typeof value} is not JSON.`)
+  }
+  if (value === null) return null
+  if (depth >= maxJsonDepth) throw invalidInput(path, `Nested deeper than ${maxJsonDepth}.`)
+  if (above.includes(value)) throw invalidInput(path, 'A cycle is not JSON.')
+  above.push(value)
+  const result = Array.isArray(value) ? copyArray(value, path, depth, above) : copyObject(value, path, depth, above)
+  above.pop()
+  return result
+}
+
+function copyArray(value: readonly unknown[], path: string, depth: number, above: unknown[]): Json {
+  const out: Json[] = []
+  for (let i = 0; i < value.length; i++) {
+    const item = value[i]
+    if (item === undefined) throw invalidInput(`${path}[${i}]`, 'undefined is not JSON.')
+    out.push(copy(item, `${path}[${i}]`, depth + 1, above))
+  }
+  return out
+}
+
+function copyObject(value: object, path: string, depth: number, above: unknown[]): Json {
+  const proto: unknown = Object.getPrototypeOf(value)
+  if (proto !== null && proto !== Object.prototype && Object.getPrototypeOf(proto) !== null) {
+    throw invalidInput(path, 'An instance of a class is not JSON.')
+  }
+  const out: Record<string, Json> = {}
+  for (const key of Object.keys(value)) {
+    const item = (value as Record<string, unknown>)[key]
+    if (item === undefined) continue
+    const json = copy(item, `${path}${step(key)}`, depth + 1, above)
+    if (key === '__proto__')
+      Object.defineProperty(out, key, { value: json, enumerable: true, configurable: true, writable: true })
+    else out[key] = json
+  }
+  return out
+}
+
+const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`)
+
+/**
+ * JSON text that survives UTF-8 and SQL: lone surrogates stand escaped (JSON.stringify does that) and U+0000, too.
+ * What is hashed and stored is always this text, so different values never hash alike.
+ */
+export function stringify(value: Json): string {
+  return JSON.stringify(value)
+}
+
+/** The same text for the same value whatever the order of its keys (code unit order); for digests and comparing. */
+export function canonical(value: Json): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const object = value as JsonObject
+  const members = Object.keys(object)
+    .sort()
+    .map(key => `${JSON.stringify(key)}:${canonical(object[key] ?? null)}`)
+  return `{${members.join(',')}}`
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** RFC 7396: `null` removes a member, objects merge, anything else replaces. Neither argument is changed. */
+export function mergePatch(target: Json, patch: Json): Json {
+  if (!isObject(patch)) return patch
+  const out: Record<string, Json> = isObject(target) ? { ...(target as JsonObject) } : {}
+  for (const [key, value] of Object.entries(patch as JsonObject)) {
+    if (value === null) delete out[key]
+    else out[key] = mergePatch(out[key] ?? null, value)
+  }
+  return out
+}
