@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 const conditions = ['source', 'module', 'node', 'development|production']
+const postgres = ['test/postgres/global-setup.ts']
 const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } }
 
 export default defineConfig({
@@ -12,7 +13,13 @@ export default defineConfig({
       },
       {
         ...shared,
-        test: { name: 'edges', include: ['src/{stores,server,cli}/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'edges',
+          include: ['src/{stores,server,cli}/**/*.test.ts'],
+          globalSetup: postgres,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         ...shared,
@@ -20,11 +27,21 @@ export default defineConfig({
           name: 'whole',
           include: ['test/**/*.test.ts'],
           exclude: ['test/crash/**'],
+          globalSetup: postgres,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
-      { ...shared, test: { name: 'crash', include: ['test/crash/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000 } },
+      {
+        ...shared,
+        test: {
+          name: 'crash',
+          include: ['test/crash/**/*.test.ts'],
+          globalSetup: postgres,
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 })
