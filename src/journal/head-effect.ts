@@ -75,6 +75,12 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       effect.merge['deleted'] = null
       return
     }
+    case 'session_forked':
+      // Holds, runs and usage stay with the source.
+      effect.set.state = 'active'
+      for (const member of ['holds', 'running', 'ended', 'deleted']) effect.merge[member] = null
+      effect.merge['forkedFrom'] = { session: entry.data.from, entry: entry.data.at }
+      return
     case 'leaf_moved':
       effect.setsLeaf = entry.data.to
       if (entry.totals !== undefined) effect.totals = entry.totals

@@ -12,6 +12,8 @@ export interface Message {
   readonly model?: string
   readonly finishReason?: FinishReason
   readonly rawFinishReason?: string
+  /** What the format that it came in said beside; opaque, kept as it is. */
+  readonly providerData?: Json
 }
 
 interface PartCommon {

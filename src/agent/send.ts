@@ -1,0 +1,182 @@
+import { canonical, type Id, invalidInput, isObject, type RunId, sha256, SkeinError, toJson, type TurnId } from '#kernel'
+import { checkKey } from '#journal'
+import { digestable, type Draft, draft, holdsOf, isEntryEvent, messageDrafts, type MessageInput, readMessage, readParts, type SessionCore, sessionEvents, type SessionEvent } from '#session'
+import { type ConnectedModel, executeRun, type InputReceipt, maxStepsDefault, type TurnResult } from './run.ts'
+import { readResult } from './read-result.ts'
+import { describeTool, type Tool } from './tool.ts'
+
+export interface SendOptions {
+  /** Holds as long as the session: the same key and input again is the first run. */
+  readonly idempotencyKey?: string
+  readonly signal?: AbortSignal
+  readonly traceId?: string
+  readonly model?: string
+  readonly maxSteps?: number
+  readonly tools?: readonly Tool<never>[]
+}
+
+/** What the agent needs from outside: models, and the tools that a session was given in this process. */
+export interface AgentPorts {
+  /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
+  connect(ref: string | null): Promise<ConnectedModel>
+  readonly tools: readonly Tool<never>[]
+}
+
+/**
+ * A turn being executed. Iterate it for its events; `result()` resolves whatever happens after admission.
+ * `receipt` rejects when the input was refused: then nothing was written.
+ */
+export interface Run extends AsyncIterable<SessionEvent>, AsyncDisposable {
+  readonly id: RunId
+  readonly receipt: Promise<InputReceipt>
+  result(): Promise<TurnResult>
+  /** Ends the run: the provider and running tools are told, what came so far is kept. Resolves when it has ended. */
+  cancel(): Promise<void>
+  abort(): Promise<void>
+}
+
+const maxInputBytes = 4 * 2 ** 20
+const inputCollection = 'input'
+
+/** Reads what a person says: text, parts, or a user message. Blank without a file is `input.invalid`. */
+export function readUserInput(input: unknown): MessageInput {
+  const message = isObject(input) && !Array.isArray(input) ? readMessage({ role: 'user', ...input }, 'input') : readMessage({ role: 'user', parts: readParts(input, 'input') }, 'input')
+  if (message.role !== 'user') throw invalidInput('input.role', 'Expected a user message.')
+  const hasText = message.parts.some(part => part.type === 'text' && part.text.trim() !== '')
+  if (!hasText && !message.parts.some(part => part.type === 'file')) throw invalidInput('input', 'Say something, or send a file.')
+  const bytes = message.parts.reduce((sum, part) => sum + (part.type === 'text' ? Buffer.byteLength(part.text) : 'data' in part && part.data instanceof Uint8Array ? part.data.length : 0), 0)
+  if (bytes > maxInputBytes) throw new SkeinError('input.too_large', `An input takes at most ${maxInputBytes} bytes.`, { details: { bytes, max: maxInputBytes } })
+  return message
+}
+
+/** Admits an input durably and runs its turn. Refused while another run goes on (`session.busy`) or a hold stands (`session.held`). */
+export function startRun(core: SessionCore, ports: AgentPorts, input: unknown, options: SendOptions = {}): Run {
+  const id = core.runtime.ids('run')
+  const stop = new AbortController()
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
+  let done: () => void = () => undefined
+  const over = new Promise<void>(resolve => (done = resolve))
+  const admitted = admit(core, ports, input, options, id)
+  const outcome = admitted
+    .then(async ({ receipt, begin }) => (begin === undefined ? await readResult(core, receipt.runId, receipt.seq) : await begin(signal)))
+    .finally(done)
+  const receipt = admitted.then(({ receipt: given }) => given)
+  // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
+  receipt.catch(() => undefined)
+  outcome.catch(() => undefined)
+  const cancel = async (): Promise<void> => {
+    stop.abort(new SkeinError('session.closed', 'The run was cancelled.'))
+    await over
+  }
+  return {
+    id,
+    receipt,
+    result: () => outcome,
+    cancel,
+    abort: cancel,
+    [Symbol.asyncIterator]: () => runEvents(core, receipt),
+    [Symbol.asyncDispose]: cancel,
+  }
+}
+
+/** The events of one run, from its admission to its `run_ended`, whenever one begins to read. */
+async function* runEvents(core: SessionCore, receipt: Promise<InputReceipt>): AsyncGenerator<SessionEvent, void, undefined> {
+  const { runId, seq } = await receipt
+  for await (const event of sessionEvents(core, { after: `${seq - 1}.0` })) {
+    const mine = isEntryEvent(event) ? event.entry.run === runId : event['run'] === runId
+    if (mine) yield event
+    if (isEntryEvent(event) && event.type === 'run_ended' && mine) return
+  }
+}
+
+interface Admitted {
+  readonly receipt: InputReceipt
+  /** Absent for a duplicate: its run belongs to an earlier call. */
+  readonly begin?: (signal: AbortSignal) => Promise<TurnResult>
+}
+
+async function admit(core: SessionCore, ports: AgentPorts, input: unknown, options: SendOptions, run: RunId): Promise<Admitted> {
+  const message = readUserInput(input)
+  const maxSteps = options.maxSteps ?? maxStepsDefault
+  if (!Number.isSafeInteger(maxSteps) || maxSteps < 1) throw invalidInput('maxSteps', 'Expected a whole number from 1.')
+  const digest = sha256(canonical(toJson(digestable(message))))
+  const key = options.idempotencyKey === undefined ? undefined : `${core.id} ${checkKey(options.idempotencyKey)}`
+  const known = key === undefined ? undefined : await duplicateOf(core, key, digest)
+  if (known !== undefined) return { receipt: known }
+
+  const row = await core.row()
+  const tools = [...ports.tools, ...(options.tools ?? [])]
+  checkTools(tools)
+  const model = await ports.connect(options.model ?? row.model)
+  const turn: TurnId = core.runtime.ids('trn')
+  const inputId = core.runtime.ids('inp')
+  let index = 0
+  core.activeRun ??= run
+  try {
+    const { entries } = await core.path(
+      now => {
+        const held = holdsOf(now.data)
+        if (held.length > 0) throw new SkeinError('session.held', `Held by ${held.join(', ')}.`, { details: { holds: held } })
+        index = now.counters.turnCount
+        const mark = { run, turn }
+        const stowed = messageDrafts(core, [message], mark)
+        const drafts: Draft[] = [
+          ...abandoned(now.data['running'], core),
+          draft('run_started', { model: model.ref, input: inputId, maxSteps, ...(model.demo === true ? { demo: true } : {}) }, mark),
+          draft('input_admitted', { input: inputId, delivery: 'start' }, mark),
+          draft('turn_started', { index }, mark),
+          ...stowed.drafts,
+        ]
+        const receiptRow = key === undefined ? [] : [{ type: 'put_record', collection: inputCollection, key, value: { digest, run, turn, input: inputId }, tags: [core.id], expectVersion: 0 } as const]
+        return { ...stowed, drafts, ...(receiptRow.length === 0 ? {} : { alongside: receiptRow }) }
+      },
+      { run, ...(options.traceId === undefined ? {} : { traceId: options.traceId }), ...(options.signal === undefined ? {} : { signal: options.signal }) },
+    )
+    const seq = entries.find(entry => entry.type === 'run_started')?.seq ?? entries[0]?.seq ?? 0
+    const receipt: InputReceipt = { inputId, runId: run, turnId: turn, session: core.id, disposition: 'started', seq }
+    const unpin = core.pin()
+    const begin = async (signal: AbortSignal): Promise<TurnResult> => {
+      try {
+        return await executeRun(core, { run, turn, index, model, tools, maxSteps, signal, ...(options.traceId === undefined ? {} : { traceId: options.traceId }) })
+      } finally {
+        core.activeRun = undefined
+        unpin()
+      }
+    }
+    return { receipt, begin }
+  } catch (error) {
+    if (core.activeRun === run) core.activeRun = undefined
+    const raced = key !== undefined && error instanceof SkeinError && error.code === 'store.conflict' ? await duplicateOf(core, key, digest) : undefined
+    if (raced !== undefined) return { receipt: raced }
+    throw error
+  }
+}
+
+async function duplicateOf(core: SessionCore, key: string, digest: string): Promise<InputReceipt | undefined> {
+  const record = await core.store.record(inputCollection, key)
+  if (record === undefined || !isObject(record.value)) return undefined
+  const { digest: before, run, turn, input } = record.value as { digest: string; run: RunId; turn: TurnId; input: Id<'inp'> }
+  if (before !== digest) throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for another input.')
+  const [started] = (await core.store.entries(core.id, { types: ['run_started'], order: 'desc', limit: 100_000 })).filter(entry => entry.run === run)
+  return { inputId: input, runId: run, turnId: turn, session: core.id, disposition: 'duplicate', seq: started?.seq ?? 1 }
+}
+
+/** A run that died with its process: it ended, and its turn with it, before the next one begins. */
+function abandoned(running: unknown, core: SessionCore): Draft[] {
+  if (!isObject(running) || typeof running['run'] !== 'string' || running['run'] === core.activeRun) return []
+  const mark = { run: running['run'] as RunId, ...(typeof running['turn'] === 'string' ? { turn: running['turn'] as TurnId } : {}) }
+  const ended = { status: 'failed', reason: 'abandoned' } as const
+  const index = typeof running['index'] === 'number' ? running['index'] : 0
+  return [draft('turn_ended', { index, ...ended }, mark), draft('run_ended', { ...ended, steps: 0 }, mark)]
+}
+
+function checkTools(tools: readonly Tool<never>[]): void {
+  const names = new Set<string>()
+  for (const tool of tools) {
+    describeTool(tool)
+    if (names.has(tool.name)) throw new SkeinError('tool.duplicate', `Two tools are named ${tool.name}.`, { details: { tool: tool.name } })
+    names.add(tool.name)
+  }
+}
+
+

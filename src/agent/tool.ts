@@ -1,0 +1,88 @@
+import { invalidInput, isObject, isSkeinError, isStandardSchema, type Json, type JsonObject, type StandardSchema, toJson, validate } from '#kernel'
+import type { ToolCallPart, ToolDescription, ToolResultPart } from '#journal'
+
+/** One call, as its tool sees it. */
+export interface ToolCall {
+  readonly id: string
+  /** The same for every attempt of one call. */
+  readonly idempotencyKey: string
+  readonly signal: AbortSignal
+  /** Tells readers of the run how far it is; not stored. */
+  progress(text: string): void
+}
+
+/** Something that a model may ask for. A throw is an error result, and the model goes on. Source: spec/agent.md 10. */
+export interface Tool<I = unknown> {
+  readonly name: string
+  readonly description: string
+  /** A Standard Schema, whose check is run, or a JSON Schema, which is told to the model. */
+  readonly input: StandardSchema<I> | JsonObject
+  /** JSON Schema for the model where `input` is a validator. */
+  readonly inputSchema?: JsonObject
+  /** Changes nothing: read-only calls run side by side. */
+  readonly readOnly?: boolean
+  /** Milliseconds, default 120,000. */
+  readonly timeoutMs?: number
+  run(input: I, call: ToolCall): unknown
+}
+
+/** Tools by name; two of one name is `tool.duplicate`, found when they are listed. */
+export type ToolSet = readonly Tool<never>[]
+
+export const toolTimeoutMs = 120_000
+const nameShape = /^[A-Za-z0-9_-]{1,64}$/
+
+export function describeTool(tool: Tool<never>): ToolDescription {
+  if (!nameShape.test(tool.name)) throw invalidInput('tools', `A tool's name has 1–64 letters, digits, underscores or hyphens: ${tool.name}`)
+  const schema = isStandardSchema(tool.input) ? (tool.inputSchema ?? { type: 'object' }) : tool.input
+  return { name: tool.name, description: tool.description, inputSchema: schema }
+}
+
+/** Carries out one call. Never throws but for an abort: whatever goes wrong is a result that the model can correct. */
+export async function runCall(tool: Tool<never> | undefined, call: ToolCallPart, context: Omit<ToolCall, 'id' | 'idempotencyKey'>): Promise<ToolResultPart> {
+  const result = (status: ToolResultPart['status'], output: Json): ToolResultPart => ({ type: 'tool_result', callId: call.callId, tool: call.tool, status, output })
+  if (tool === undefined) return result('error', `There is no tool named ${call.tool}.`)
+  if (isBroken(call.input)) return result('error', `The arguments are not JSON: ${call.input.broken.slice(0, 200)}`)
+  const timeout = AbortSignal.timeout(tool.timeoutMs ?? toolTimeoutMs)
+  const signal = AbortSignal.any([context.signal, timeout])
+  try {
+    const input = isStandardSchema(tool.input) ? await validate(tool.input, call.input) : call.input
+    const output = await unlessAborted(Promise.resolve(tool.run(input as never, { ...context, signal, id: call.callId, idempotencyKey: call.callId })), signal)
+    return readOutput(output, result)
+  } catch (error) {
+    if (context.signal.aborted) return result('interrupted', 'Outcome unknown: the run was cancelled while this call was going on. Check before repeating it.')
+    if (timeout.aborted) return result('error', `The tool took longer than ${tool.timeoutMs ?? toolTimeoutMs} ms.`)
+    const message = error instanceof Error ? error.message : String(error)
+    return result('error', isSkeinError(error) && error.code === 'input.invalid' ? `Invalid arguments: ${message}` : message)
+  }
+}
+
+function readOutput(output: unknown, result: (status: ToolResultPart['status'], output: Json) => ToolResultPart): ToolResultPart {
+  if (isObject(output) && 'content' in output) {
+    const { content, isError, details } = output
+    return { ...result(isError === true ? 'error' : 'ok', plain(content)), ...(details === undefined ? {} : { details: toJson(details, 'details') }) }
+  }
+  return result('ok', plain(output))
+}
+
+/** Text stays text, nothing is null, the rest is JSON. */
+const plain = (value: unknown): Json => (value === undefined ? null : toJson(value, 'result'))
+
+/** Arguments that were not JSON, kept as they came so that nothing is lost. */
+export function brokenInput(text: string): JsonObject {
+  return { broken: text, skein: 'broken-input' }
+}
+
+function isBroken(input: Json): input is { readonly broken: string } & JsonObject {
+  return isObject(input) && input['skein'] === 'broken-input' && typeof input['broken'] === 'string'
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason as Error)
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+

@@ -1,0 +1,75 @@
+import { canonical, type Json } from '#kernel'
+import type { Message, Part } from '#journal'
+
+/** Estimates tokens; pure and total. `id` is kept beside what it counted. */
+export interface TokenCounter {
+  readonly id: string
+  count(text: string): number
+}
+
+/** Hundredths of a token per code point. Measured against o200k: prose 1.05, code 0.97–1.05, JSON 0.96, Chinese 1.29. */
+const weight = { astral: 200, letter: 22, cjk: 100, other: 50 } as const
+
+/** The default: no table to load, never lower for more text, safe for lone surrogates. Source: spec/context.md 1, laws C1 and C2. */
+export const weightsCounter: TokenCounter = {
+  id: 'weights/1',
+  count(text) {
+    let hundredths = 0
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code < 0x80) hundredths += isLetterOrSpace(code) ? weight.letter : weight.other
+      else if (isHighSurrogate(code) && isLowSurrogate(text.charCodeAt(i + 1))) {
+        hundredths += weight.astral
+        i++
+      } else hundredths += isCjk(code) ? weight.cjk : weight.other
+    }
+    return Math.ceil(hundredths / 100)
+  },
+}
+
+const isLetterOrSpace = (code: number): boolean =>
+  (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 32 || code === 9 || code === 10 || code === 13
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff
+const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff
+
+function isCjk(code: number): boolean {
+  return (
+    (code >= 0x1100 && code <= 0x11ff) || (code >= 0x2e80 && code <= 0x30ff) || (code >= 0x3130 && code <= 0x318f) || (code >= 0x3400 && code <= 0x4dbf) ||
+    (code >= 0x4e00 && code <= 0x9fff) || (code >= 0xac00 && code <= 0xd7af) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xff00 && code <= 0xffef)
+  )
+}
+
+/** What every message costs beside its parts. */
+export const messageOverhead = 4
+const callOverhead = 8
+const unknownImage = 1_600
+const binary = 1_600
+
+/** A message's tokens: 4 and the sum of its parts'. Law C4. */
+export function messageTokens(message: Pick<Message, 'parts'>, counter: TokenCounter = weightsCounter): number {
+  return message.parts.reduce((sum, part) => sum + partTokens(part, counter), messageOverhead)
+}
+
+export function partTokens(part: Part, counter: TokenCounter = weightsCounter): number {
+  switch (part.type) {
+    case 'text': return counter.count(part.text)
+    case 'reasoning': return counter.count(part.text)
+    case 'tool_call': return counter.count(part.tool) + counter.count(canonical(part.input)) + callOverhead
+    case 'tool_result': return counter.count(outputText(part.output)) + callOverhead
+    case 'file': return part.mediaType.startsWith('image/') ? unknownImage : binary
+    case 'source': return counter.count(part.url) + counter.count(part.title ?? '')
+    case 'custom': return 0
+    case 'lost': return callOverhead
+    default: return (part satisfies never, 0)
+  }
+}
+
+/** A result as a model reads it: a text as it is, anything else as JSON. */
+export function outputText(output: Json): string {
+  return typeof output === 'string' ? output : JSON.stringify(output)
+}
+
+/** An image's tokens by its size in pixels: ⌈w·h/750⌉ within 85 and 1,600. Law C3. */
+export function imageTokens(width: number, height: number): number {
+  return Math.min(1_600, Math.max(85, Math.ceil((width * height) / 750)))
+}

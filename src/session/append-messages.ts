@@ -1,0 +1,103 @@
+import { invalidInput, SkeinError, type BlobId, type RunId, type TurnId } from '#kernel'
+import { messageTokens } from '#context'
+import { blobsOf, checkKey, type Durability, type Entry, type Message, type NewBlob, type Part, stowParts } from '#journal'
+import type { SessionCore, WriteOptions } from './core.ts'
+import { type Draft, draft } from './draft.ts'
+import type { MessageInput } from './message-input.ts'
+
+export interface VerbOptions {
+  /** The same key and arguments again give the first answer and change nothing. */
+  readonly idempotencyKey?: string
+  readonly traceId?: string
+  readonly signal?: AbortSignal
+}
+
+export interface Appended {
+  /** One per message, in order. */
+  readonly entries: readonly Entry[]
+  /** Of the newest entry. */
+  readonly seq: number
+  /** Estimated tokens of the branch, as `info()` says them. */
+  readonly liveTokens: number
+  readonly durability: Durability
+  readonly replayed: boolean
+}
+
+/** The options that a verb hands to the writer, checked. */
+export function writeOptions(verb: string, options: VerbOptions, asked: unknown): WriteOptions {
+  if (options.idempotencyKey !== undefined) checkKey(options.idempotencyKey)
+  return {
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+    ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    asked: [verb, asked],
+  }
+}
+
+/** `message_added` drafts with their tokens counted once and large payloads set aside as blobs. */
+export function messageDrafts(core: SessionCore, messages: readonly MessageInput[], extra: { by?: string; turn?: TurnId; run?: RunId } = {}): StowedMessages {
+  const blobs: NewBlob[] = []
+  const refs = new Set<BlobId>()
+  const drafts = messages.map((input, index): Draft => {
+    const { at, parts, ...rest } = input
+    const stowed = stowParts(parts, `messages[${index}].parts`)
+    blobs.push(...stowed.blobs)
+    const message: Message = { ...rest, parts: stowed.parts }
+    for (const blob of blobsOf({ data: message })) refs.add(blob)
+    return draft('message_added', message, {
+      by: rest.role === 'assistant' ? 'model' : rest.role,
+      ...extra,
+      ...(at === undefined ? {} : { at }),
+      tokens: messageTokens({ parts: parts.map(countable) }, core.runtime.counter),
+    })
+  })
+  return { drafts, blobs, blobRefs: [...refs] }
+}
+
+export interface StowedMessages {
+  readonly drafts: readonly Draft[]
+  readonly blobs: readonly NewBlob[]
+  readonly blobRefs: readonly BlobId[]
+}
+
+/** A file that still carries its content counts like one that doesn't. */
+function countable(part: MessageInput['parts'][number]): Part {
+  if (part.type !== 'file' || !('data' in part)) return part
+  const { data, ...file } = part
+  return { ...file, bytes: data.length }
+}
+
+/** A blob that a caller names must be one that this session's entries name already: ids of others' content give nothing away. */
+export async function checkNamedBlobs(core: SessionCore, messages: readonly MessageInput[]): Promise<void> {
+  for (const message of messages) {
+    for (const part of message.parts) {
+      if (part.type !== 'file' || 'data' in part || part.blob === undefined) continue
+      if (!(await core.store.hasBlob(core.id, part.blob))) throw new SkeinError('blob.not_found', `Session ${core.id} has no blob ${part.blob}.`, { details: { blob: part.blob } })
+    }
+  }
+}
+
+/** One `message_added` each, in one commit. A plain append that finds the leaf moved reads again and retries once. */
+export async function appendMessages(core: SessionCore, messages: readonly MessageInput[], options: VerbOptions = {}): Promise<Appended> {
+  if (messages.length === 0) throw invalidInput('messages', 'Nothing to append.')
+  await checkNamedBlobs(core, messages)
+  const stowed = messageDrafts(core, messages)
+  const { committed, entries, row } = await core.path(() => stowed, {
+    ...writeOptions('append', options, messages.map(digestable)),
+    retryOnConflict: true,
+  })
+  const added = entries.filter(entry => entry.type === 'message_added')
+  const last = entries.at(-1)
+  return {
+    entries: added,
+    seq: last?.seq ?? row.seq,
+    liveTokens: added.at(-1)?.totals?.tokens ?? row.totals.tokens,
+    durability: committed.durability,
+    replayed: committed.replayed,
+  }
+}
+
+/** Content as it counts for an idempotency digest: bytes by their base64. */
+export function digestable(message: MessageInput): unknown {
+  return { ...message, parts: message.parts.map(part => (part.type === 'file' && 'data' in part ? { ...part, data: Buffer.from(part.data).toString('base64') } : part)) }
+}

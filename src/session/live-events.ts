@@ -1,0 +1,84 @@
+/** Something that happens and is not stored: a delta, a timing, a notice. `after`: the newest durable `seq` before it; `n` counts from 1. */
+export interface LiveEvent {
+  readonly type: string
+  readonly after: number
+  readonly n: number
+  readonly [more: string]: unknown
+}
+
+/** How many live events a late reader can still get; what is older is told as one delta with the text so far. */
+export const ringSize = 10_000
+
+/**
+ * The live events of one session in this process. Readers hold a position; no reader slows the writer.
+ * Events that fell out of the ring are joined by type and id, so that texts stay whole.
+ */
+export class LiveEvents {
+  readonly #ring: LiveEvent[] = []
+  readonly #joined = new Map<string, LiveEvent>()
+  readonly #wakers = new Set<() => void>()
+  #dropped = 0
+  #seq = 0
+  #n = 0
+  #ended = false
+
+  /** Position after the newest event. */
+  get end(): number {
+    return this.#dropped + this.#ring.length
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Durable entries up to `seq` are there; live events from now on come after them. */
+  advance(seq: number): void {
+    if (seq <= this.#seq) return
+    this.#seq = seq
+    this.#n = 0
+  }
+
+  emit(event: { readonly type: string; readonly [more: string]: unknown }): LiveEvent {
+    const live: LiveEvent = { ...event, after: this.#seq, n: ++this.#n }
+    this.#ring.push(live)
+    if (this.#ring.length > ringSize) this.#drop()
+    this.wake()
+    return live
+  }
+
+  /** Events from `position` on; what had been dropped by then comes first, joined. */
+  from(position: number): { readonly events: readonly LiveEvent[]; readonly end: number } {
+    const events = position < this.#dropped ? [...this.#joined.values(), ...this.#ring] : this.#ring.slice(position - this.#dropped)
+    return { events, end: this.end }
+  }
+
+  /** The position of the first event after `seq.n`. */
+  positionAfter(seq: number, n: number): number {
+    const index = this.#ring.findIndex(event => event.after > seq || (event.after === seq && event.n > n))
+    return index < 0 ? this.end : this.#dropped + index
+  }
+
+  onWake(wake: () => void): () => void {
+    this.#wakers.add(wake)
+    return () => void this.#wakers.delete(wake)
+  }
+
+  wake(): void {
+    for (const wake of this.#wakers) wake()
+  }
+
+  finish(): void {
+    this.#ended = true
+    this.wake()
+  }
+
+  #drop(): void {
+    const old = this.#ring.shift()
+    if (old === undefined) return
+    this.#dropped++
+    if (typeof old['text'] !== 'string') return
+    const key = `${old.type} ${String(old['id'] ?? '')} ${String(old['step'] ?? '')}`
+    const before = this.#joined.get(key)
+    this.#joined.set(key, before === undefined ? old : { ...old, text: `${String(before['text'])}${old['text']}` })
+  }
+}

@@ -1,0 +1,119 @@
+import { invalidInput, isId, isObject } from '#kernel'
+import { assemble, type ContextBudget, contextBudget, type ContextItem, type ContextTokens, messageTokens, type Repair } from '#context'
+import { isType, type Message, type SessionRow, type ToolDescription } from '#journal'
+import type { SessionCore } from './core.ts'
+import { type MessageFormat, writeMessages } from './formats/messages.ts'
+import type { MessageInput } from './message-input.ts'
+import { toMessages } from './read-messages.ts'
+
+export interface ContextOptions {
+  /** Instead of the session's, for this call. `null`: none. */
+  readonly system?: string | null
+  /** Shown as the newest user message, not stored. */
+  readonly input?: MessageInput
+  /** For this model's window and family. Default: the session's. */
+  readonly model?: string
+  /** The shape of `messages`. `auto` (default) is the model's family. */
+  readonly format?: MessageFormat | 'auto'
+  readonly tools?: readonly ToolDescription[]
+  /** Room for the answer, in tokens. */
+  readonly maxTokens?: number
+}
+
+export interface SessionContext {
+  readonly system: string | null
+  readonly messages: readonly unknown[]
+  readonly tools: readonly ToolDescription[]
+  readonly fits: boolean
+  readonly tokens: ContextTokens
+  readonly budget: ContextBudget
+  readonly repairs: readonly Repair[]
+  /** Older messages that the budget leaves out. They stay in the journal. */
+  readonly left: number
+}
+
+/** The settings that hold at the leaf. */
+export interface Settings {
+  readonly model: string | null
+  readonly thinking: string | null
+  readonly system: string | null
+  readonly tools: readonly ToolDescription[]
+}
+
+/** What the model is shown for the next request, in Skein's own message shape. Reads what it shows, not the history. */
+export async function readContext(core: SessionCore, row: SessionRow, options: ContextOptions): Promise<Omit<SessionContext, 'messages'> & { messages: readonly Message[] }> {
+  const settings = await settingsOf(core, row)
+  const system = options.system === undefined ? settings.system : options.system
+  const tools = options.tools ?? settings.tools
+  const budget = contextBudget(core.runtime.modelFacts(options.model ?? row.model), options.maxTokens)
+  const items = [...(await newestItems(core, row, budget.usable)), ...(options.input === undefined ? [] : [inputItem(core, options.input)])]
+  const toolTokens = tools.reduce((sum, tool) => sum + core.runtime.counter.count(JSON.stringify(tool)), 0)
+  const { messages, tokens, fits, repairs, left } = assemble(items, system, toolTokens, budget.usable, core.runtime.counter)
+  return { system, messages, tools, fits, tokens: { ...tokens, tools: toolTokens }, budget, repairs, left: left + row.totals.messages - items.length + (options.input === undefined ? 0 : 1) }
+}
+
+export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
+  const row = await core.row()
+  const context = await readContext(core, row, options)
+  return { ...context, messages: writeMessages(formatFor(core, options, row), context.messages) }
+}
+
+function formatFor(core: SessionCore, { format = 'auto', model }: ContextOptions, row: SessionRow): MessageFormat {
+  if (format !== 'auto') return format
+  return core.runtime.modelFacts(model ?? row.model).provider === 'anthropic' ? 'anthropic' : 'openai'
+}
+
+/** Message entries from the leaf back until they outweigh the budget and hold a user message. */
+async function newestItems(core: SessionCore, row: SessionRow, usable: number): Promise<ContextItem[]> {
+  const found: ContextItem[] = []
+  let tokens = 0
+  let userSeen = false
+  let from = row.leafId
+  while (from !== null && !(userSeen && tokens > usable)) {
+    const page = await core.store.branch(core.id, { from, types: ['message_added', 'custom'], limit: 100 })
+    const messages = await toMessages(core, page)
+    for (const [index, message] of messages.entries()) {
+      const entry = page[index]
+      if (entry === undefined || message.finishReason === 'error') continue
+      if (isType(entry, 'custom') && (entry.parentId === null || typeof entry.data.text !== 'string')) continue
+      const { id: _id, seq: _seq, at: _at, turn: _turn, ...content } = message
+      const size = entry.tokens ?? messageTokens(content, core.runtime.counter)
+      found.push({ message: content, tokens: size })
+      tokens += size
+      userSeen ||= message.role === 'user'
+      if (userSeen && tokens > usable) break
+    }
+    from = page.length < 100 ? null : (page.at(-1)?.parentId ?? null)
+  }
+  return found.reverse()
+}
+
+function inputItem(core: SessionCore, input: MessageInput): ContextItem {
+  const { at: _at, ...message } = input
+  const parts = message.parts.map(part => {
+    if (part.type !== 'file' || !('data' in part)) return part
+    throw invalidInput('input', 'A file can be shown once it is stored; append it instead.')
+  })
+  return { message: { ...message, parts }, tokens: messageTokens({ parts }, core.runtime.counter) }
+}
+
+/** Model, thinking, system and tools as they hold at the leaf. */
+export async function settingsOf(core: SessionCore, row: SessionRow): Promise<Settings> {
+  const settings = isObject(row.data['settings']) ? row.data['settings'] : {}
+  const thinking = typeof settings['thinking'] === 'string' ? settings['thinking'] : null
+  return { model: row.model, thinking, system: await systemAt(core, settings['system']), tools: await toolsAt(core, settings['tools']) }
+}
+
+async function systemAt(core: SessionCore, ref: unknown): Promise<string | null> {
+  if (!isId('ent', ref)) return null
+  const entry = await core.store.entry(core.id, ref)
+  if (entry === undefined) return null
+  if (isType(entry, 'system_changed') || isType(entry, 'session_created')) return entry.data.system
+  return null
+}
+
+async function toolsAt(core: SessionCore, ref: unknown): Promise<readonly ToolDescription[]> {
+  if (!isId('ent', ref)) return []
+  const entry = await core.store.entry(core.id, ref)
+  return entry !== undefined && isType(entry, 'tools_changed') ? entry.data.tools : []
+}

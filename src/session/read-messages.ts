@@ -1,0 +1,79 @@
+import { type EntryId, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
+import { checkLimit, type Entry, fetchParts, isType, type Message } from '#journal'
+import type { SessionCore } from './core.ts'
+
+/** A message of the branch, with its place. */
+export interface SessionMessage extends Message {
+  readonly id: EntryId
+  readonly seq: number
+  readonly at: number
+  readonly turn?: TurnId
+}
+
+export interface MessagesOptions {
+  /** Only messages before this entry. */
+  readonly before?: EntryId
+  /** The newest that many, 1–1,000; without it all. */
+  readonly limit?: number
+  /** `stub` leaves large payloads where they are and shows their size and beginning. Default `full`. */
+  readonly parts?: 'full' | 'stub'
+}
+
+export interface MessagesPage {
+  readonly items: readonly SessionMessage[]
+  /** Hand it in as `before` for the page before this one; absent at the beginning. */
+  readonly next?: EntryId
+}
+
+const types = ['message_added', 'custom']
+const pageSize = 500
+
+/** The branch's messages, oldest first. With a limit a page of the newest ones; a page reads no more rows than it shows. Law S24. */
+export async function readPage(core: SessionCore, options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage> {
+  const limit = checkLimit(options.limit, 100, 1_000)
+  const row = await core.row()
+  const from = options.before === undefined ? row.leafId : (await entryOf(core, options.before)).parentId
+  if (from === null) return { items: [] }
+  const found = (await core.store.branch(core.id, { from, types, limit })).filter(isShown)
+  const items = await toMessages(core, [...found].reverse(), options.parts)
+  const first = items[0]
+  return first === undefined || found.length < limit ? { items } : { items, next: first.id }
+}
+
+export async function readAll(core: SessionCore, options: MessagesOptions = {}): Promise<SessionMessage[]> {
+  const pages: (readonly SessionMessage[])[] = []
+  let before = options.before
+  do {
+    const page = await readPage(core, { ...options, limit: pageSize, ...(before === undefined ? {} : { before }) })
+    pages.push(page.items)
+    before = page.next
+  } while (before !== undefined)
+  return pages.reverse().flat()
+}
+
+/** An entry of the session. Throws `input.invalid` for a malformed id, `entry.not_found` for an unknown one. */
+export async function entryOf(core: SessionCore, id: unknown, path = 'entryId'): Promise<Entry> {
+  const entry = await core.store.entry(core.id, parseId('ent', id, path))
+  if (entry === undefined) throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${String(id)}.`, { details: { session: core.id, entry: id } })
+  return entry
+}
+
+const isShown = (entry: Entry): boolean => isType(entry, 'message_added') || (isType(entry, 'custom') && typeof entry.data.text === 'string')
+
+export async function toMessages(core: SessionCore, entries: readonly Entry[], parts: 'full' | 'stub' = 'full'): Promise<SessionMessage[]> {
+  if (parts !== 'full' && parts !== 'stub') throw invalidInput('parts', 'Expected full or stub.')
+  if (parts === 'stub') return entries.map(messageOf)
+  const { entries: full, lost } = await fetchParts(core.store, entries)
+  if (lost.length > 0) {
+    core.runtime.notice({ level: 'error', code: 'store.corrupt', message: `Blobs are missing or altered: ${lost.join(', ')}. Run skein doctor --deep.`, session: core.id })
+  }
+  return full.map(messageOf)
+}
+
+function messageOf(entry: Entry): SessionMessage {
+  const { id, seq, at, turn } = entry
+  const place = { id, seq, at, ...(turn === undefined ? {} : { turn }) }
+  if (isType(entry, 'message_added')) return { ...place, ...entry.data }
+  const text = isObject(entry.data) && typeof entry.data['text'] === 'string' ? entry.data['text'] : ''
+  return { ...place, role: 'user', parts: [{ type: 'text', text }] }
+}

@@ -1,0 +1,51 @@
+import type { Clock, ErrorCode, JobId, NewId, Random, SessionId } from '#kernel'
+import type { TokenCounter } from '#context'
+import type { Store } from '#journal'
+
+/** One degradation, told once: to `onNotice`, the log and the session's live events. Never message text. */
+export interface Notice {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly code: ErrorCode | string
+  readonly message: string
+  readonly session?: SessionId
+  readonly job?: JobId
+  readonly traceId?: string
+}
+
+/** Calls back once after `ms`; the returned function takes that back. */
+export interface Timers {
+  after(ms: number, run: () => void): () => void
+}
+
+/** Real timers that do not keep a process alive. */
+export const systemTimers: Timers = {
+  after(ms, run) {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+export interface ModelFacts {
+  readonly contextWindow?: number
+  readonly maxOutput?: number
+  readonly provider?: string
+}
+
+/** What sessions stand on; made once by `openSkein`. */
+export interface Runtime {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ids: NewId
+  readonly random: Random
+  readonly timers: Timers
+  readonly counter: TokenCounter
+  /** Who holds leases: this process, and this opening of the store. */
+  readonly owner: string
+  readonly leaseMs: number
+  /** A lease is given up this long after the last path verb. */
+  readonly lingerMs: number
+  /** What is known of a model, for budgets and shapes; wired to the models room. */
+  modelFacts(ref: string | null): ModelFacts
+  notice(notice: Notice): void
+}

@@ -1,0 +1,101 @@
+import { isObject, type Json, type JsonObject, type RunId, type SessionId, type EntryId, type TurnId } from '#kernel'
+import type { Counters, SessionRow, SessionState, Usage } from '#journal'
+
+/** Tokens and money of a set of requests. `nano` is what is known, `null` if nothing is; `complete` says whether that is all. */
+export interface UsageTotals {
+  readonly requests: number
+  readonly usage: { readonly [F in keyof Usage]: number }
+  readonly cost: { readonly nano: number | null; readonly complete: boolean; readonly unknownRequests: number }
+}
+
+export interface SessionInfo {
+  readonly id: SessionId
+  readonly alias: string | null
+  readonly tenant: string
+  readonly title: string | null
+  readonly preview: string | null
+  readonly state: SessionState
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly lastMessageAt: number | null
+  readonly lastAccessedAt: number
+  readonly seq: number
+  readonly leafId: EntryId | null
+  /** On the branch. */
+  readonly messages: number
+  readonly turns: number
+  /** Estimated tokens of the branch's messages. */
+  readonly liveTokens: number
+  readonly model: string | null
+  /** Set while the model is the offline demo. */
+  readonly demo?: true
+  readonly thinking: string | null
+  readonly user: string | null
+  readonly agent: string
+  readonly platform: string | null
+  readonly cwd: string | null
+  readonly tags: readonly string[]
+  readonly metadata: JsonObject
+  readonly parent: SessionId | null
+  readonly holds: readonly string[]
+  readonly running: { readonly run: RunId; readonly turn: TurnId; readonly since: number } | null
+  readonly usage: UsageTotals
+}
+
+export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {
+  const member = (name: string): JsonObject => {
+    const value = row.data[name]
+    return isObject(value) ? (value as JsonObject) : {}
+  }
+  const running = row.data['running']
+  const settings = member('settings')
+  return {
+    id: row.id,
+    alias: row.alias,
+    tenant,
+    title: row.title,
+    preview: row.preview,
+    state: row.state,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    lastMessageAt: row.lastMessageAt,
+    lastAccessedAt: row.lastAccessedAt,
+    seq: row.seq,
+    leafId: row.leafId,
+    messages: row.totals.messages,
+    turns: row.totals.turns,
+    liveTokens: row.totals.tokens,
+    model: row.model,
+    ...(row.model?.startsWith('demo/') === true ? { demo: true as const } : {}),
+    thinking: textOf(settings['thinking']),
+    user: row.user,
+    agent: row.agent,
+    platform: row.platform,
+    cwd: row.cwd,
+    tags: row.tags,
+    metadata: member('metadata'),
+    parent: row.parent,
+    holds: Object.keys(member('holds')).sort(),
+    running: isObject(running) ? (running as unknown as SessionInfo['running']) : null,
+    usage: usageTotals(row.counters),
+  }
+}
+
+const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)
+
+/** The session's sums as everybody sees them. One unknown price makes the cost incomplete, never 0. Law S11. */
+export function usageTotals(counters: Counters): UsageTotals {
+  const { requests, unknownRequests, costNano } = counters
+  return {
+    requests,
+    usage: {
+      inputTokens: counters.inputTokens,
+      cacheReadTokens: counters.cacheReadTokens,
+      cacheWrite5mTokens: counters.cacheWrite5mTokens,
+      cacheWrite1hTokens: counters.cacheWrite1hTokens,
+      outputTokens: counters.outputTokens,
+      reasoningTokens: counters.reasoningTokens,
+    },
+    cost: { nano: requests > unknownRequests || requests === 0 ? costNano : null, complete: unknownRequests === 0, unknownRequests },
+  }
+}

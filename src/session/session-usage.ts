@@ -1,0 +1,107 @@
+import { invalidInput } from '#kernel'
+import { addCounters, type Counters, type Entry, isType, noCounters, usageCounters } from '#journal'
+import type { SessionCore } from './core.ts'
+import { usageTotals, type UsageTotals } from './session-info.ts'
+
+export const usageGroups = ['model', 'purpose', 'turn', 'step', 'tool'] as const
+export type UsageGroup = (typeof usageGroups)[number]
+
+export interface ToolUsage {
+  readonly tool: string
+  readonly calls: number
+  readonly errors: number
+  readonly ms: number
+}
+
+export interface UsageOptions {
+  readonly by?: UsageGroup
+  /** With the sub-sessions' requests. */
+  readonly tree?: boolean
+}
+
+export interface UsageReport extends UsageTotals {
+  readonly by?: readonly (UsageTotals & { readonly key: string })[]
+  readonly tools?: readonly ToolUsage[]
+  readonly demo?: true
+}
+
+/** What the session's requests used and cost, each request once. Failed attempts count, too. Law S11. */
+export async function sessionUsage(core: SessionCore, options: UsageOptions = {}): Promise<UsageReport> {
+  if (options.by !== undefined && !usageGroups.includes(options.by)) throw invalidInput('by', `Expected one of ${usageGroups.join(', ')}.`)
+  const row = await core.row()
+  if (options.by === 'tool') return { ...usageTotals(row.counters), tools: await toolUsage(core) }
+  if (options.by === undefined && options.tree !== true) return usageTotals(row.counters)
+  const groups = new Map<string, Counters>()
+  let sum: Counters = noCounters
+  const seen = new Set<string>()
+  for (const session of options.tree === true ? await family(core) : [core.id]) {
+    for await (const entry of entriesOf(core, session, ['usage_recorded'])) {
+      if (!isType(entry, 'usage_recorded') || seen.has(entry.data.requestId)) continue
+      seen.add(entry.data.requestId)
+      const counted = usageCounters(entry.data.usage, entry.data.cost)
+      sum = addCounters(sum, counted)
+      const key = keyOf(entry, options.by)
+      groups.set(key, addCounters(groups.get(key) ?? noCounters, counted))
+    }
+  }
+  if (options.by === undefined) return usageTotals(sum)
+  return { ...usageTotals(sum), by: [...groups].map(([key, counters]) => ({ key, ...usageTotals(counters) })) }
+}
+
+function keyOf(entry: Entry, by: UsageGroup | undefined): string {
+  if (!isType(entry, 'usage_recorded')) return ''
+  switch (by) {
+    case 'model': return entry.data.model ?? 'unknown'
+    case 'purpose': return entry.data.purpose
+    case 'turn': return entry.turn ?? 'none'
+    case 'step': return entry.data.step === undefined ? 'none' : String(entry.data.step)
+    default: return ''
+  }
+}
+
+/** What a fork counts begins after its `session_forked`. */
+async function* entriesOf(core: SessionCore, session: SessionCore['id'], types: readonly string[]): AsyncGenerator<Entry> {
+  const [forked] = await core.store.entries(session, { types: ['session_forked'], order: 'desc', limit: 1 })
+  let after = forked !== undefined && isType(forked, 'session_forked') ? forked.data.seq : 0
+  for (let page = await core.store.entries(session, { after, types, limit: 500 }); page.length > 0; page = await core.store.entries(session, { after, types, limit: 500 })) {
+    yield* page
+    after = page.at(-1)?.seq ?? after
+  }
+}
+
+/** The session and all its sub-sessions. */
+async function family(core: SessionCore): Promise<SessionCore['id'][]> {
+  const found = [core.id]
+  for (const parent of found) {
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const page = await core.store.sessions({ parent, states: ['active', 'ended', 'deleted'], limit: 200, ...(cursor === undefined ? {} : { cursor }) })
+      found.push(...page.items.map(row => row.id))
+      cursor = page.next
+    }
+  }
+  return found
+}
+
+/** Tool calls by name: what a host told of a turn counts instead of that turn's own messages. */
+async function toolUsage(core: SessionCore): Promise<ToolUsage[]> {
+  const sums = new Map<string, ToolUsage>()
+  const told = new Set<string>()
+  const add = (tool: string, calls: number, errors: number, ms: number): void => {
+    const before = sums.get(tool) ?? { tool, calls: 0, errors: 0, ms: 0 }
+    sums.set(tool, { tool, calls: before.calls + calls, errors: before.errors + errors, ms: before.ms + ms })
+  }
+  for await (const entry of entriesOf(core, core.id, ['turn_ended'])) {
+    if (!isType(entry, 'turn_ended')) continue
+    for (const { tool, calls, errors, ms } of entry.data.tools ?? []) {
+      told.add(`${entry.turn ?? ''} ${tool}`)
+      add(tool, calls, errors, ms)
+    }
+  }
+  for await (const entry of entriesOf(core, core.id, ['message_added'])) {
+    if (!isType(entry, 'message_added')) continue
+    for (const part of entry.data.parts) {
+      if (part.type === 'tool_result' && !told.has(`${entry.turn ?? ''} ${part.tool}`)) add(part.tool, 1, part.status === 'ok' ? 0 : 1, 0)
+    }
+  }
+  return [...sums.values()].sort((a, b) => (a.tool < b.tool ? -1 : 1))
+}

@@ -1,0 +1,232 @@
+import { type EntryId, invalidInput, type SessionId } from '#kernel'
+import { checkLimit, type Entry, type EntriesQuery, fetchParts, type SearchResult, type ToolDescription } from '#journal'
+import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
+import type { SessionCore } from './core.ts'
+import { draft } from './draft.ts'
+import { exportLines, type ExportFormat, exportMessages, readBlob } from './export-session.ts'
+import { type ForkOptions, forkSession } from './fork-session.ts'
+import { addCustom, annotate, type CustomInput, end, hold, label, readName, release, rename, reopen } from './marks.ts'
+import type { MessageFormat } from './formats/messages.ts'
+import { moveLeaf } from './move-leaf.ts'
+import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
+import { entryOf, type MessagesOptions, type MessagesPage, readAll, readPage, type SessionMessage } from './read-messages.ts'
+import { readAppend, readTurn } from './read-input.ts'
+import { type Recorded, recordTurn } from './record-turn.ts'
+import { type EventsOptions, sessionEvents, type SessionEvent } from './session-events.ts'
+import { sessionInfo, type SessionInfo } from './session-info.ts'
+import { sessionTree, type TreeNode } from './session-tree.ts'
+import { sessionUsage, type UsageOptions, type UsageReport } from './session-usage.ts'
+
+export interface EntriesOptions extends Pick<EntriesQuery, 'after' | 'before' | 'types' | 'limit'> {
+  /** Only those of the branch that ends at the leaf. */
+  readonly branch?: boolean
+  readonly parts?: 'full' | 'stub'
+}
+
+/** The verbs of a durable conversation. Each either has happened durably when it resolves, or rejects and has changed nothing. */
+export class CoreSession {
+  readonly id: SessionId
+  readonly #core: SessionCore
+  readonly #opened: (id: SessionId) => Promise<CoreSession>
+
+  constructor(core: SessionCore, opened: (id: SessionId) => Promise<CoreSession>) {
+    this.id = core.id
+    this.#core = core
+    this.#opened = opened
+  }
+
+  async info(): Promise<SessionInfo> {
+    return sessionInfo(this.#core.store.tenant, await this.#core.row())
+  }
+
+  /** Adds messages to the branch, each an entry, all in one commit. */
+  async append(messages: unknown, options: VerbOptions & { readonly format?: MessageFormat } = {}): Promise<Appended> {
+    return await appendMessages(this.#core, readAppend(messages, options.format), options)
+  }
+
+  /** Adds a whole turn that your own model made: `{ user, assistant, usage, … }`, or `{ messages, format }`. */
+  async record(turn: unknown, options: VerbOptions = {}): Promise<Recorded> {
+    const { input, idempotencyKey } = readTurn(turn)
+    return await recordTurn(this.#core, input, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...options })
+  }
+
+  /** What a model has to see next: system and the newest messages that fit its budget, valid for any chat API. */
+  async context(options: ContextOptions = {}): Promise<SessionContext> {
+    return await sessionContext(this.#core, options)
+  }
+
+  messages(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>
+  messages(options?: Omit<MessagesOptions, 'limit'>): Promise<SessionMessage[]>
+  async messages(options: MessagesOptions = {}): Promise<MessagesPage | SessionMessage[]> {
+    const { limit } = options
+    return limit === undefined ? await readAll(this.#core, options) : await readPage(this.#core, { ...options, limit })
+  }
+
+  conversation(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>
+  conversation(options?: Omit<MessagesOptions, 'limit'>): Promise<SessionMessage[]>
+  async conversation(options: MessagesOptions = {}): Promise<MessagesPage | SessionMessage[]> {
+    return await this.messages(options as MessagesOptions & { limit: number })
+  }
+
+  /** The journal by `seq`, entries of every type. */
+  async entries(options: EntriesOptions = {}): Promise<readonly Entry[]> {
+    const { branch = false, parts = 'full', after = 0, before, types } = options
+    const limit = checkLimit(options.limit, 100, 1_000)
+    if (!Number.isSafeInteger(after) || after < 0) throw invalidInput('after', 'Expected a seq.')
+    await this.#core.row()
+    const { store } = this.#core
+    const range = { ...(before === undefined ? {} : { before }), ...(types === undefined ? {} : { types }) }
+    const found = branch ? await this.#branchEntries({ ...options, after, limit }) : await store.entries(this.id, { after, limit, ...range })
+    return parts === 'stub' ? found : (await fetchParts(store, found)).entries
+  }
+
+  async #branchEntries({ after = 0, before = Infinity, types, limit = 100 }: EntriesOptions): Promise<Entry[]> {
+    const found: Entry[] = []
+    let from: EntryId | null = (await this.#core.row()).leafId
+    while (from !== null) {
+      const page: readonly Entry[] = await this.#core.store.branch(this.id, { from, limit: 500, ...(types === undefined ? {} : { types }) })
+      found.push(...page.filter(entry => entry.seq > after && entry.seq < before))
+      const last = page.at(-1)
+      from = page.length < 500 || last === undefined || last.seq <= after ? null : last.parentId
+    }
+    return found.reverse().slice(0, limit)
+  }
+
+  async entry(id: EntryId): Promise<Entry> {
+    await this.#core.row()
+    const [entry] = (await fetchParts(this.#core.store, [await entryOf(this.#core, id)])).entries
+    return entry as Entry
+  }
+
+  async tree(): Promise<TreeNode> {
+    return await sessionTree(this.#core)
+  }
+
+  async moveTo(entryId: EntryId, options: VerbOptions & { readonly reason?: string } = {}): Promise<{ leafId: string }> {
+    return await moveLeaf(this.#core, entryId, options.reason === undefined ? 'moved' : readName(options.reason, 'reason'), options)
+  }
+
+  async fork(options: ForkOptions = {}): Promise<this> {
+    return (await this.#opened(await forkSession(this.#core, options))) as this
+  }
+
+  label(entryId: EntryId, text: string | null, options?: VerbOptions): Promise<{ label: string | null }> {
+    return label(this.#core, entryId, text, options)
+  }
+
+  rename(title: string | null, options?: VerbOptions): Promise<{ title: string | null }> {
+    return rename(this.#core, title, options)
+  }
+
+  async annotate(input: { readonly tags?: readonly string[]; readonly metadata?: unknown }, options?: VerbOptions): Promise<SessionInfo> {
+    await annotate(this.#core, input, options)
+    return await this.info()
+  }
+
+  addCustom(entry: CustomInput, options?: VerbOptions): Promise<{ entry: string; seq: number }> {
+    return addCustom(this.#core, entry, options)
+  }
+
+  hold(reason: string, options?: VerbOptions): Promise<{ holds: string[] }> {
+    return hold(this.#core, reason, options)
+  }
+
+  release(reason: string, options?: VerbOptions): Promise<{ holds: string[] }> {
+    return release(this.#core, reason, options)
+  }
+
+  async end(reason?: string, options?: VerbOptions): Promise<SessionInfo> {
+    await end(this.#core, reason, options)
+    return await this.info()
+  }
+
+  async reopen(options?: VerbOptions): Promise<SessionInfo> {
+    await reopen(this.#core, options)
+    return await this.info()
+  }
+
+  async setModel(model: string, options: VerbOptions = {}): Promise<void> {
+    const named = readName(model, 'model')
+    await this.#core.path(() => ({ drafts: [draft('model_changed', { model: named })] }), writeOptions('setModel', options, { model }))
+  }
+
+  async setThinking(level: string, options: VerbOptions = {}): Promise<void> {
+    const named = readName(level, 'level')
+    await this.#core.path(() => ({ drafts: [draft('thinking_changed', { level: named })] }), writeOptions('setThinking', options, { level }))
+  }
+
+  async setSystem(system: string | null, options: VerbOptions = {}): Promise<void> {
+    if (system !== null && typeof system !== 'string') throw invalidInput('system', 'Expected a text or null.')
+    await this.#core.path(() => ({ drafts: [draft('system_changed', { system })] }), writeOptions('setSystem', options, { system }))
+  }
+
+  async setTools(tools: readonly ToolDescription[], options: VerbOptions = {}): Promise<void> {
+    await this.#core.path(() => ({ drafts: [draft('tools_changed', { tools })] }), writeOptions('setTools', options, { tools }))
+  }
+
+  usage(options?: UsageOptions): Promise<UsageReport> {
+    return sessionUsage(this.#core, options)
+  }
+
+  /** Entries of this session that hold the words. */
+  async search(query: string, options: { readonly match?: 'all' | 'any'; readonly limit?: number } = {}): Promise<SearchResult> {
+    await this.#core.row()
+    if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
+    return await this.#core.store.search({ query, ...options, session: this.id })
+  }
+
+  /** Durable events, one per entry, and between them the live ones of this process; replays after the cursor, then follows. */
+  events(options?: EventsOptions): AsyncGenerator<SessionEvent, void, undefined> {
+    return sessionEvents(this.#core, options)
+  }
+
+  /** Calls the handler for each later event of the type; returns the unsubscribe. A failing handler is a notice. Law S23. */
+  on(type: string, handler: (event: SessionEvent) => unknown): () => void {
+    const stop = new AbortController()
+    const fail = (error: unknown): void =>
+      this.#core.runtime.notice({ level: 'warn', code: 'handler.failed', message: `A handler of ${type} failed: ${error instanceof Error ? error.name : typeof error}.`, session: this.id })
+    const follow = async (): Promise<void> => {
+      const { seq } = await this.#core.row()
+      for await (const event of sessionEvents(this.#core, { after: seq, types: [type], signal: stop.signal })) {
+        if (stop.signal.aborted) return
+        try {
+          Promise.resolve(handler(event)).catch(fail)
+        } catch (error) {
+          fail(error)
+        }
+      }
+    }
+    follow().catch(fail)
+    return () => stop.abort()
+  }
+
+  /** The session in a format: the lossless bundle `skein`, `pi` or `markdown` as one text; `messages` as a list. */
+  export(format: 'messages'): Promise<readonly unknown[]>
+  export(format: Exclude<ExportFormat, 'messages'>): Promise<string>
+  async export(format: ExportFormat): Promise<string | readonly unknown[]> {
+    if (format === 'messages') return await exportMessages(this.#core)
+    const lines: string[] = []
+    for await (const line of exportLines(this.#core, format)) lines.push(line)
+    return lines.join('')
+  }
+
+  /** The same text in pieces, for sessions too large to hold. */
+  exportLines(format: Exclude<ExportFormat, 'messages'>): AsyncGenerator<string, void, undefined> {
+    return exportLines(this.#core, format)
+  }
+
+  /** A blob that an entry of this session names. */
+  async blob(id: string): Promise<Uint8Array> {
+    return await readBlob(this.#core, id)
+  }
+
+  /** Waits for open verbs, gives the lease up. Again: nothing. Later verbs reject `session.closed`. */
+  async close(): Promise<void> {
+    await this.#core.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+

@@ -1,0 +1,223 @@
+import { invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
+import { headEffect, type memoryStore, type Page, type Results, type SearchQuery, type SearchResult, type SessionFilter, type SessionRow, type SessionSort, type SessionState, type TenantStore } from '#journal'
+import { type VerbOptions, writeOptions } from './append-messages.ts'
+import { digestOf, SessionCore } from './core.ts'
+import { type CreateOptions, createSession, readAlias } from './create-session.ts'
+import { draft, placeDrafts } from './draft.ts'
+import { type Imported, type ImportFormat, type ImportInput, importSession } from './import-session.ts'
+import type { LiveSessions } from './live-sessions.ts'
+import type { Runtime } from './runtime.ts'
+import { sessionInfo, type SessionInfo } from './session-info.ts'
+import type { CoreSession } from './session.ts'
+
+export interface ListFilter {
+  readonly query?: string
+  readonly state?: SessionState
+  /** This process's working set. */
+  readonly open?: boolean
+  readonly user?: string
+  readonly agent?: string
+  readonly platform?: string
+  readonly cwd?: string
+  readonly tag?: string
+  readonly parent?: SessionId
+  readonly activeWithinMs?: number
+  readonly since?: number
+  readonly until?: number
+  readonly sort?: SessionSort
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+export interface Erased {
+  readonly entries: number
+  readonly blobs: number
+  readonly archives: number
+  readonly jobs: number
+  readonly views: number
+}
+
+/** How a session's object is made of its core: each room above adds its verbs. */
+export type Compose<S extends CoreSession> = (core: SessionCore, opened: (id: SessionId) => Promise<CoreSession>) => S
+
+const hiddenDays = 30
+const dayMs = 86_400_000
+
+/** The sessions of one tenant. */
+export class Sessions<S extends CoreSession> {
+  readonly #runtime: Runtime
+  readonly #store: TenantStore
+  readonly #volatile: TenantStore
+  readonly #live: LiveSessions<S>
+  readonly #compose: Compose<S>
+  readonly #defaults: (options: CreateOptions) => JsonObject
+
+  constructor(parts: {
+    readonly runtime: Runtime
+    readonly tenant: string
+    /** Where sessions with `durable: false` live. */
+    readonly volatile: ReturnType<typeof memoryStore>
+    readonly live: LiveSessions<S>
+    readonly compose: Compose<S>
+    readonly settings?: (options: CreateOptions) => JsonObject
+  }) {
+    this.#runtime = parts.runtime
+    this.#store = parts.runtime.store.in(parts.tenant)
+    this.#volatile = parts.volatile.in(parts.tenant)
+    this.#live = parts.live
+    this.#compose = parts.compose
+    this.#defaults = parts.settings ?? (() => ({}))
+  }
+
+  /** A new session. Throws `input.invalid` before any effect, `session.exists` if its alias is taken. */
+  async create(options: CreateOptions = {}): Promise<S> {
+    const store = options.durable === false ? this.#volatile : this.#store
+    const id = await createSession(this.#runtime, store, options, this.#defaults(options))
+    return await this.#object(store, id)
+  }
+
+  /**
+   * The session of an id or alias. Throws `session.not_found`; with `orCreate` an unknown alias is created, and one that is
+   * there is left as it is. Law S19.
+   */
+  async open(id: string, { orCreate }: { readonly orCreate?: CreateOptions } = {}): Promise<S> {
+    const ref = parseSessionRef(id)
+    const found = await this.#find(ref)
+    if (found !== undefined) return await this.#object(found.store, found.row.id)
+    if (orCreate === undefined || typeof ref === 'string') throw this.#unknown(id)
+    try {
+      return await this.create({ ...orCreate, id: readAlias(ref.alias) })
+    } catch (error) {
+      if (!(error instanceof SkeinError) || error.code !== 'session.exists') throw error
+      const raced = await this.#find(ref)
+      // Its name is taken by one that was deleted and can still be restored.
+      if (raced === undefined) throw error
+      return await this.#object(raced.store, raced.row.id)
+    }
+  }
+
+  async has(id: string): Promise<boolean> {
+    return (await this.#find(parseSessionRef(id))) !== undefined
+  }
+
+  /** The one with the newest activity, `undefined` if none fits. Law S8. */
+  async latest(filter: Omit<ListFilter, 'sort' | 'limit' | 'cursor'> = {}): Promise<S | undefined> {
+    const { items } = await this.list({ ...filter, sort: '-updatedAt', limit: 1 })
+    return items[0] === undefined ? undefined : await this.open(items[0].id)
+  }
+
+  /** A page of sessions. Numbers outside their range are refused. Law S7. */
+  async list(filter: ListFilter = {}): Promise<Page<SessionInfo>> {
+    const page = await this.#store.sessions(this.#filter(filter))
+    return { ...page, items: page.items.map(row => sessionInfo(this.#store.tenant, row)) }
+  }
+
+  async search(query: string, options: Omit<SearchQuery, 'query' | 'session'> = {}): Promise<SearchResult> {
+    if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
+    return await this.#store.search({ ...options, query })
+  }
+
+  /** Hides a session for 30 days (`restore` brings it back); with `erase` removes it for good and counts what went. Laws S12, J47. */
+  async delete(id: string, options: VerbOptions & { readonly erase?: boolean } = {}): Promise<Erased | { readonly until: number }> {
+    const row = await this.#row(id, options.erase === true)
+    if (options.erase === true) {
+      const { results } = await this.#store.commit([{ type: 'erase_session', session: row.id }])
+      const { erased: _erased, ...counts } = results[0] as Results['erase_session']
+      await this.#close(row.id)
+      return counts
+    }
+    const until = this.#runtime.clock.now() + hiddenDays * dayMs
+    const object = await this.#core(row.id)
+    await object.side(() => ({ drafts: [draft('session_deleted', { until })] }), writeOptions('delete', options, {}))
+    await this.#close(row.id)
+    return { until }
+  }
+
+  /** Brings a deleted session back, whole. Throws `session.not_found` after 30 days or an erase. */
+  async restore(id: string, options: VerbOptions = {}): Promise<S> {
+    const row = await this.#row(id, true)
+    if (row.state === 'deleted') {
+      const entries = placeDrafts([draft('session_restored', {})], row, this.#runtime.clock.now(), this.#runtime.ids)
+      await this.#store.commit(
+        [
+          { type: 'require', that: { session: row.id, states: ['deleted'] } },
+          { type: 'append', session: row.id, entries, head: headEffect(entries, row) },
+        ],
+        options.idempotencyKey === undefined ? {} : { key: options.idempotencyKey, digest: digestOf(row.id, ['restore']) },
+      )
+    }
+    return await this.open(row.id)
+  }
+
+  /** Drops objects from memory, and their leases; nothing else. Returns whose. Law S6. */
+  async evict(filter: { readonly idleMs: number } | { readonly id: string }): Promise<SessionId[]> {
+    if ('idleMs' in filter) return await this.#live.evict(this.#store.tenant, { idleMs: filter.idleMs })
+    return await this.#live.evict(this.#store.tenant, { id: parseId('ses', filter.id) })
+  }
+
+  /** Reads a session from a format. The same bundle again is the same session; a fault stores nothing. Laws S13, S14. */
+  async import(format: ImportFormat, input: ImportInput, options: { readonly as?: 'new' } & VerbOptions = {}): Promise<Imported & { readonly session: S }> {
+    const imported = await importSession(this.#runtime, this.#store, format, input, options)
+    return { ...imported, session: await this.open(imported.id) }
+  }
+
+  #filter(filter: ListFilter): SessionFilter {
+    const { open, state, activeWithinMs, since, ...rest } = filter
+    if (state !== undefined && !['active', 'ended', 'deleted'].includes(state)) throw invalidInput('state', 'Expected active, ended or deleted.')
+    for (const [name, value] of Object.entries({ since, until: filter.until, activeWithinMs })) {
+      if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) throw invalidInput(name, 'Expected a whole number of milliseconds.')
+    }
+    if (filter.parent !== undefined) parseId('ses', filter.parent, 'parent')
+    const from = Math.max(since ?? 0, activeWithinMs === undefined ? 0 : this.#runtime.clock.now() - activeWithinMs)
+    return {
+      ...rest,
+      ...(state === undefined ? {} : { states: [state] }),
+      ...(open === true ? { ids: this.#live.ids(this.#store.tenant) } : {}),
+      ...(from > 0 ? { since: from } : {}),
+    }
+  }
+
+  async #find(ref: SessionId | { alias: string }): Promise<{ store: TenantStore; row: SessionRow } | undefined> {
+    for (const store of [this.#store, this.#volatile]) {
+      const row = await store.session(ref)
+      if (row !== undefined && !row.hidden && row.state !== 'deleted') return { store, row }
+    }
+    return undefined
+  }
+
+  /** The row of a session that may be deleted already. */
+  async #row(id: string, deletedToo: boolean): Promise<SessionRow> {
+    const row = await this.#store.session(parseSessionRef(id))
+    if (row === undefined || row.hidden || (row.state === 'deleted' && !(deletedToo && stillHeld(row, this.#runtime.clock.now())))) throw this.#unknown(id)
+    return row
+  }
+
+  #unknown(id: string): SkeinError {
+    return new SkeinError('session.not_found', `There is no session ${id}.`, { details: { session: id } })
+  }
+
+  async #object(store: TenantStore, id: SessionId): Promise<S> {
+    return await this.#live.open(this.#store.tenant, id, async () => {
+      const core = new SessionCore(id, store, this.#runtime)
+      await core.row()
+      return { core, session: this.#compose(core, other => this.#object(store, other)) }
+    })
+  }
+
+  /** A core to write with, apart from the live object. */
+  async #core(id: SessionId): Promise<SessionCore> {
+    return new SessionCore(id, this.#store, this.#runtime)
+  }
+
+  async #close(id: SessionId): Promise<void> {
+    const live = this.#live.get(this.#store.tenant, id)
+    this.#live.forget(this.#store.tenant, id)
+    await live?.close()
+  }
+}
+
+function stillHeld(row: SessionRow, now: number): boolean {
+  const deleted = row.data['deleted']
+  return isObject(deleted) && typeof deleted['until'] === 'number' && now < deleted['until']
+}
+
