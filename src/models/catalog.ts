@@ -63,6 +63,12 @@ export const bareProviders: readonly string[] = ['openai-compatible']
 /** Aggregators take a whole reference as an id, so that their ids may begin with another provider's name. */
 export const aggregators: ReadonlySet<string> = new Set(['openrouter', 'groq'])
 
+/** Providers that sell another one's models by subscription. */
+export const subscriptionOf: { readonly [provider: string]: string | undefined } = {
+  'openai-codex': 'openai',
+  'kimi-code': 'moonshot',
+}
+
 const names = (target: string, ...aliases: string[]): [string, string][] => aliases.map(alias => [alias, target])
 
 /** Short names, lower case, and the models that they stand for. */

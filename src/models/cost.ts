@@ -55,6 +55,9 @@ export function costOf(
   return { total: 0, parts: free, rates, billing, listNano: total }
 }
 
+/** One model's rows to price a request by that started at `at`. */
+export type PriceSources = (at: number) => readonly PriceRow[]
+
 /** The rows to price a request by: the first source that has one in force at `at`. Sources: the user's, then Skein's, then others. */
 export function chooseRows(sources: readonly (readonly PriceRow[])[], at: number): readonly PriceRow[] {
   return sources.find(rows => rowAt(rows, at) !== undefined) ?? []

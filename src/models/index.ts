@@ -1,22 +1,24 @@
-export type {
-  AiSdkModel,
-  Capabilities,
-  Connector,
-  Credential,
-  EndReason,
-  ModelEvent,
-  ModelInfo,
-  ModelPort,
-  ModelRequest,
-  OAuth,
-  PriceRow,
-  Rates,
-  RequestFile,
-  RequestMessage,
-  ThinkingLevel,
+export {
+  type AiSdkModel,
+  type Capabilities,
+  type Connector,
+  type Credential,
+  type EndReason,
+  type ModelEvent,
+  type ModelInfo,
+  type ModelPort,
+  type ModelRequest,
+  type OAuth,
+  type PriceRow,
+  type Rates,
+  type RequestFile,
+  type RequestMessage,
+  type ThinkingLevel,
+  thinkingLevels,
 } from './port.ts'
-export { thinkingLevels } from './port.ts'
 export { fullUsage, noUsage } from './usage.ts'
+export { unlessAborted } from './unless-aborted.ts'
+export { type Answer, type AnswerCall, answerParts, AnswerSoFar, callPart, collectAnswer, textOfAnswer } from './answer.ts'
 export { demoInfo, demoModel, demoNotice } from './demo.ts'
 export {
   type ScriptedAnswer,
@@ -26,3 +28,28 @@ export {
   type ScriptedOptions,
   type ScriptedStep,
 } from './scripted.ts'
+export { fromAiSdk } from './from-ai-sdk.ts'
+export { uniqueCallId } from './sdk-reading.ts'
+export { providerError, retryableStatuses } from './provider-error.ts'
+export { decideRetry, type FailedAttempt, type RetryDecision, retryLimits, silent } from './retry.ts'
+export { chooseRows, type Cost, costOf, type CostParts, type PriceSources } from './cost.ts'
+export { assumedWindow, completeInfo, type ConnectedModel, fitRequest } from './connected.ts'
+export {
+  authMissing,
+  type Credentials,
+  type CredentialStore,
+  type CredentialSummary,
+  type Environment,
+  type StoredCredential,
+} from './credentials.ts'
+export type { Route } from './route.ts'
+export {
+  type ConnectOptions,
+  createModels,
+  keyedDefaults,
+  type ModelCheck,
+  type ModelNotice,
+  type Models,
+  type ModelsOptions,
+  type ResolvedModel,
+} from './models.ts'

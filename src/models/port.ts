@@ -123,7 +123,7 @@ export interface OAuth {
 
 /** What a provider accepts as proof, and where it was found. `none` is for models that need none. */
 export type Credential =
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly fields?: { readonly [name: string]: string } }
   | {
       readonly kind: 'apiKey'
       readonly apiKey: string

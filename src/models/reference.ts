@@ -1,5 +1,5 @@
 import { SkeinError } from '#kernel'
-import { aggregators } from './catalog.ts'
+import { aggregators, subscriptionOf } from './catalog.ts'
 import type { ModelInfo } from './port.ts'
 import { synthesize } from './synthesize.ts'
 
@@ -27,6 +27,7 @@ export function resolveReference(reference: string, names: Names, explicit?: str
     if (provider === undefined || provider === meant.provider) return meant
     const same = find(names, meant.id, provider)
     if (same !== undefined) return same
+    if (subscriptionOf[provider] === meant.provider) return at(names, provider, meant.id)
     if (!aggregators.has(provider)) throw disagree(text, meant.provider, provider)
   }
   const named = namedProvider(text, names)

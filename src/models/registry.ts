@@ -1,7 +1,6 @@
 import { SkeinError } from '#kernel'
 import { bareProviders, builtInAliases, builtInModels, defaultReference } from './catalog.ts'
-import { builtInPrices } from './price-table.ts'
-import type { Connector, ModelInfo, PriceRow } from './port.ts'
+import type { Connector, ModelInfo } from './port.ts'
 import { type Names, resolveReference } from './reference.ts'
 
 export interface Registry {
@@ -16,15 +15,12 @@ export interface Registry {
   register(entry: ModelInfo | Connector, options?: { readonly replace?: boolean }): void
   /** Gives a reference a short name. A name that is taken throws `model.duplicate`, unless it says `replace`. */
   alias(name: string, reference: string, options?: { readonly replace?: boolean }): void
-  /** Price rows by precedence: the user's for this model, then Skein's. */
-  prices(provider: string, id: string): (readonly PriceRow[])[]
 }
 
 const keyOf = (provider: string, id: string): string => `${provider}/${id}`
 
 export function createRegistry(connectors: readonly Connector[]): Registry {
   const models = new Map(builtInModels.map(model => [keyOf(model.provider, model.id), model]))
-  const own = new Map<string, readonly PriceRow[]>()
   const ports = new Map(connectors.map(connector => [connector.provider, connector]))
   const aliases = new Map(builtInAliases)
   const providers = new Set([...builtInModels.map(model => model.provider), ...bareProviders])
@@ -49,7 +45,6 @@ export function createRegistry(connectors: readonly Connector[]): Registry {
         const key = keyOf(provider, entry.id)
         if (models.has(key) && !replace) throw duplicate(`The model ${key} is registered`)
         models.set(key, { ...entry, provider })
-        if (entry.prices !== undefined) own.set(key, entry.prices)
       }
       providers.add(provider)
     },
@@ -59,11 +54,6 @@ export function createRegistry(connectors: readonly Connector[]): Registry {
       resolveReference(reference, names)
       aliases.set(short, reference)
     },
-    prices: (provider, id) => [
-      own.get(keyOf(provider, id)) ?? [],
-      builtInPrices.filter(row => row.provider === provider && row.model === id),
-      models.get(keyOf(provider, id))?.prices ?? [],
-    ],
   }
 }
 
