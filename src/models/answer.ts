@@ -128,7 +128,9 @@ export function callPart({ callId, name: tool, input: text, providerData }: Answ
 
 /** The parts of the assistant's message; calls that never ended are left out. Files keep their bytes in `data`. */
 export function answerParts({ items }: Pick<Answer, 'items'>): (Part | RequestFile)[] {
-  return items.flatMap(item => (item.type !== 'call' ? [item] : item.call.done ? [callPart(item.call)] : []))
+  return items.flatMap((item): (Part | RequestFile)[] =>
+    item.type !== 'call' ? [item] : item.call.done ? [callPart(item.call)] : [],
+  )
 }
 
 function parsed(text: string): Json {
