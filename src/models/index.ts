@@ -18,7 +18,7 @@ export {
 } from './port.ts'
 export { fullUsage, noUsage } from './usage.ts'
 export { unlessAborted } from './unless-aborted.ts'
-export { type Answer, type AnswerCall, answerParts, AnswerSoFar, callPart, collectAnswer, textOfAnswer } from './answer.ts'
+export { complete, type Completion } from './complete.ts'
 export { demoInfo, demoModel, demoNotice } from './demo.ts'
 export {
   type ScriptedAnswer,
