@@ -235,10 +235,10 @@ export function writeAiSdk(messages: readonly OutgoingMessage[], contentOf: Cont
   return messages.flatMap((message): Json[] => {
     const memo = recall(aiSdkFormat, message)
     const rest = { ...writeOptions(message), ...memo?.fields }
-    const parts =
+    const parts: JsonObject[] =
       message.role === 'tool'
         ? writeResults(message.parts, contentOf)
-        : message.parts.flatMap(part => writePart(part, contentOf) ?? [])
+        : message.parts.map(part => writePart(part, contentOf)).filter(part => part !== undefined)
     if (parts.length === 0 && memo === undefined) return []
     const texts = parts.flatMap(part => (part['type'] === 'text' ? [part['text'] as string] : []))
     const plain =

@@ -32,7 +32,7 @@ export function readUiMessage(message: Fields, path: string): FormatMessage[] {
   const fields = others(message, ['role', 'parts'], path)
   const memo = fields === undefined ? {} : { providerData: { [format]: { fields } } }
   const messages = steps.flatMap(({ said, results }): FormatMessage[] => [
-    ...(said.length === 0 ? [] : [{ role, parts: said }]),
+    ...(said.length === 0 ? [] : [{ role: role as FormatMessage['role'], parts: said }]),
     ...(results.length === 0 ? [] : [{ role: 'tool' as const, parts: results }]),
   ])
   return messages.map((read, index) => (index === 0 ? { ...read, ...memo } : read))
