@@ -1,0 +1,19 @@
+import { isSkeinError, type Json, type Random } from '#kernel'
+import type { Change, JobRow } from '#journal'
+import { backoffMs } from './backoff.ts'
+
+/** What is kept of a failure: its code and message, no more. */
+export function errorInfo(error: unknown): { readonly code: string; readonly message: string } {
+  if (isSkeinError(error)) return { code: error.code, message: error.message }
+  return { code: 'skein.bug', message: error instanceof Error ? error.message : String(error) }
+}
+
+/**
+ * Decides what becomes of a failed attempt. Pure: again after the backoff while attempts are left and trying again can
+ * help, else parked, where a person sees it. Law Q8.
+ */
+export function afterFailure(job: Pick<JobRow, 'id' | 'fence' | 'attempts' | 'maxAttempts'>, error: unknown, now: number, random: Pick<Random, 'number'>): Change {
+  const claim = { job: job.id, fence: job.fence, error: errorInfo(error) as unknown as Json }
+  const retryable = !isSkeinError(error) || error.retryable || error.code === 'skein.bug'
+  return retryable && job.attempts < job.maxAttempts ? { type: 'fail', ...claim, runAfter: now + backoffMs(job.attempts, random) } : { type: 'park', ...claim }
+}
