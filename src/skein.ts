@@ -1,9 +1,10 @@
-import { type AgentPorts, type Run, type SendOptions, startRun, type Tool } from '#agent'
+import { type AgentPorts, AgentSession, AgentSessions, type Tool } from '#agent'
 import { weightsCounter } from '#context'
+import { type JobWork, Jobs, startWorker, type Worker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import { type Clock, createIds, parseTenant, type Random, SkeinError, systemClock, systemRandom } from '#kernel'
 import { createModels, type Models, type ModelsOptions } from '#models'
-import { CoreSession, liveDefaults, type LiveLimits, LiveSessions, type Notice, type Runtime, type SessionCore, Sessions, systemTimers, type Timers } from '#session'
+import { eraseDue, eraseKind, liveDefaults, type LiveLimits, LiveSessions, type ModelFacts, type Notice, type Runtime, systemTimers, type Timers } from '#session'
 
 export interface SkeinOptions {
   /** `memory:`, `sqlite:FILE`, `postgres://…`, or a store object, which `close` leaves open. Default `sqlite:skein.db`. */
@@ -19,31 +20,17 @@ export interface SkeinOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Tools that every session of this process may use. */
   readonly tools?: readonly Tool<never>[]
+  /** `false`: this process runs no background jobs. */
+  readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
-}
-
-/** A session of the face: the durable conversation and its agent. */
-export class Session extends CoreSession {
-  readonly #core: SessionCore
-  readonly #ports: AgentPorts
-
-  constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
-    super(core, opened)
-    this.#core = core
-    this.#ports = ports
-  }
-
-  /** Says something to the agent; the run is an async iterable of events, `result()` its end. */
-  send(input: unknown, options?: SendOptions): Run {
-    return startRun(this.#core, this.#ports, input, options)
-  }
 }
 
 const defaultTenant = 'default'
 
 /** Everything of one tenant; `in` gives the same face for another. */
 export class Skein implements AsyncDisposable {
-  readonly sessions: Sessions<Session>
+  readonly sessions: AgentSessions
+  readonly jobs: Jobs
   readonly models: Models
   readonly store: Store
   readonly #house: House
@@ -53,6 +40,7 @@ export class Skein implements AsyncDisposable {
     this.store = house.runtime.store
     this.models = house.models
     this.sessions = house.sessionsOf(tenant)
+    this.jobs = house.jobsOf(tenant)
   }
 
   in(tenant: string): Skein {
@@ -73,14 +61,29 @@ export class Skein implements AsyncDisposable {
 export async function openSkein(options: SkeinOptions = {}): Promise<Skein> {
   const { store = 'sqlite:skein.db', clock = systemClock, random = systemRandom, timers = systemTimers } = options
   const notice = (given: Notice): void => options.onNotice?.(given)
-  const models = createModels({ ...options.models, env: options.env ?? {}, ...(options.model === undefined ? {} : { model: options.model }) })
+  const models = createModels({
+    ...options.models,
+    env: options.env ?? {},
+    clock,
+    notice: given => notice({ ...given, level: given.level === 'warning' ? 'warn' : given.level }),
+  })
   const opened = typeof store === 'string' ? await openStore(store, clock) : store
   const ids = createIds({ clock, random })
   const owner = opened.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
   const runtime: Runtime = {
-    store: opened, clock, ids, random, timers, counter: weightsCounter, owner, leaseMs: 15_000, lingerMs: 2_000, notice, modelFacts: ref => models.facts(ref),
+    store: opened, clock, ids, random, timers, counter: weightsCounter, owner, leaseMs: 15_000, lingerMs: 2_000, notice, modelFacts: ref => factsOf(models, ref),
   }
   return new Skein(new House(runtime, models, options, typeof store === 'string'), defaultTenant)
+}
+
+/** What is known of a session's model; an unknown name is no error here, a window is then assumed. */
+function factsOf(models: Models, ref: string | null): ModelFacts {
+  if (ref === null) return {}
+  try {
+    return models.resolve(ref).info
+  } catch {
+    return {}
+  }
 }
 
 async function openStore(url: string, clock: Clock): Promise<Store> {
@@ -95,9 +98,12 @@ class House {
   readonly runtime: Runtime
   readonly models: Models
   readonly #volatile: Store
-  readonly #live: LiveSessions<Session>
+  readonly #live: LiveSessions<AgentSession>
   readonly #ports: AgentPorts
   readonly #ownsStore: boolean
+  readonly #worker: Worker | undefined
+  readonly #model: string | undefined
+  #found: Promise<string> | undefined
   #closing: Promise<void> | undefined
 
   constructor(runtime: Runtime, models: Models, options: SkeinOptions, ownsStore: boolean) {
@@ -105,18 +111,36 @@ class House {
     this.models = models
     this.#ownsStore = ownsStore
     this.#volatile = memoryStore({ clock: runtime.clock })
-    this.#live = new LiveSessions(runtime, { ...liveDefaults, ...options.sessions })
-    this.#ports = { connect: ref => models.connectForRun(ref), tools: options.tools ?? [] }
+    this.#live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
+    this.#ports = {
+      connect: async model => (typeof model === 'object' && model !== null ? models.override(model) : await models.connect(model ?? (await this.#defaultModel()))),
+      tools: options.tools ?? [],
+    }
+    this.#model = options.model
+    const { store, clock, random, owner, timers, ids, notice } = runtime
+    const works: Record<string, JobWork> = { [eraseKind]: { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) } }
+    this.#worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
   }
 
-  sessionsOf(tenant: string): Sessions<Session> {
-    return new Sessions<Session>({
+  sessionsOf(tenant: string): AgentSessions {
+    return new AgentSessions({
       runtime: this.runtime,
       tenant,
       volatile: this.#volatile,
       live: this.#live,
-      compose: (core, opened) => new Session(core, opened, this.#ports),
+      compose: (core, opened) => new AgentSession(core, opened, this.#ports),
     })
+  }
+
+  jobsOf(tenant: string): Jobs {
+    const { store, clock, timers } = this.runtime
+    return new Jobs(store.in(tenant), clock, timers, () => this.#worker?.wake())
+  }
+
+  /** The model of sessions that name none; looked for once. */
+  #defaultModel(): Promise<string> {
+    this.#found ??= this.#model === undefined ? this.models.defaultModel() : Promise.resolve(this.#model)
+    return this.#found
   }
 
   close(waitMs: number): Promise<void> {
@@ -124,10 +148,12 @@ class House {
     return this.#closing
   }
 
+  /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. */
   async #close(waitMs: number): Promise<void> {
     let cancel = (): void => undefined
     const late = new Promise<void>(resolve => (cancel = this.runtime.timers.after(waitMs, resolve)))
-    await Promise.race([Promise.all(this.#live.drain().map(({ session }) => session.close())), late])
+    await this.#worker?.stop(waitMs)
+    await Promise.race([Promise.all(this.#live.drain().map(({ session }) => session.close({ graceMs: waitMs }))), late])
     cancel()
     await this.#volatile.close()
     if (this.#ownsStore) await this.runtime.store.close()

@@ -1,4 +1,6 @@
-export { type ConnectedModel, type InputReceipt, maxStepsDefault, type RunStatus, type TurnResult } from './run.ts'
+export { type AgentGear, AgentSession } from './agent-session.ts'
+export { type AgentOptions, AgentSessions } from './agent-sessions.ts'
+export { type InputReceipt, maxStepsDefault, refOf, type RunStatus, type TurnResult } from './run.ts'
 export { type AgentPorts, readUserInput, type Run, type SendOptions, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
 export { describeTool, type Tool, type ToolCall, type ToolSet, toolTimeoutMs } from './tool.ts'

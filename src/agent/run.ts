@@ -1,6 +1,6 @@
 import { asSkeinError, type EntryId, type RunId, type SessionId, type SkeinError, type TurnId } from '#kernel'
 import { type Entry, type FinishReason, isType, type Message, type ToolCallPart, type ToolResultPart, type TurnEnded, type Usage } from '#journal'
-import { type ModelPort, noUsage, type RequestMessage } from '#models'
+import { type ConnectedModel, decideRetry, noUsage, type RequestMessage, type ThinkingLevel } from '#models'
 import { type Draft, draft, messageDrafts, type MessageInput, readContext, type SessionCore, settingsOf } from '#session'
 import { type StepOutcome, streamStep } from './stream-step.ts'
 import { runCall, type Tool } from './tool.ts'
@@ -32,17 +32,6 @@ export interface InputReceipt {
   readonly seq: number
 }
 
-/** A model that is ready to answer, and what its tokens cost. */
-export interface ConnectedModel {
-  readonly ref: string
-  readonly port: ModelPort
-  readonly demo?: boolean
-  readonly maxTokens?: number
-  cost(usage: Usage, at: number): number | null
-  /** How long to wait before asking again after `attempt` failures, `null`: give up. */
-  retryAfterMs(error: SkeinError, attempt: number): number | null
-}
-
 export interface RunOptions {
   readonly run: RunId
   readonly turn: TurnId
@@ -63,6 +52,7 @@ interface Progress {
   text: string
   finishReason: FinishReason | null
   readonly entries: EntryId[]
+  retriesAfterOutput: number
   /** Of the step that is going on; written with whatever the next commit writes. */
   pending: Draft[]
 }
@@ -72,10 +62,10 @@ interface Progress {
  * durable before the next step begins. Always resolves; how it ended is in the status.
  */
 export async function executeRun(core: SessionCore, options: RunOptions): Promise<TurnResult> {
-  const progress: Progress = { steps: 0, usage: noUsage, cost: 0, text: '', finishReason: null, entries: [], pending: [] }
+  const progress: Progress = { steps: 0, usage: noUsage, cost: 0, text: '', finishReason: null, entries: [], retriesAfterOutput: 0, pending: [] }
   const result = (status: RunStatus, reason: string, error?: SkeinError): TurnResult => ({
     status, reason, text: progress.text, turn: options.turn, entries: progress.entries, finishReason: progress.finishReason, steps: progress.steps, usage: progress.usage,
-    cost: progress.cost, ...(options.model.demo === true ? { demo: true as const } : {}), ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    cost: progress.cost, ...(options.model.info.demo === true ? { demo: true as const } : {}), ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
   })
   const stopRenewing = keepLease(core)
   let ending: TurnResult
@@ -132,24 +122,26 @@ async function ask(core: SessionCore, options: RunOptions, progress: Progress, s
   const { model, run, signal } = options
   for (let attempt = 1; ; attempt++) {
     const row = await core.row()
-    const context = await readContext(core, row, { model: model.ref, ...(model.maxTokens === undefined ? {} : { maxTokens: model.maxTokens }) })
-    const settings = await settingsOf(core, row)
+    const maxTokens = Math.min(model.info.maxOutput, 32_000, Math.floor(model.info.contextWindow / 4))
+    const context = await readContext(core, row, { facts: { ...model.info }, maxTokens })
+    const { thinking } = await settingsOf(core, row)
+    const asked = core.runtime.clock.now()
     const requestId = core.runtime.ids('req')
-    core.live.emit({ type: 'step_requested', run, step, attempt, model: model.ref })
+    core.live.emit({ type: 'step_requested', run, step, attempt, model: refOf(model) })
     const messages = await withFiles(core, context.messages)
-    const thinking = settings.thinking as 'medium' | null
-    const request = {
-      system: context.system, messages, tools: context.tools,
-      ...(model.maxTokens === undefined ? {} : { maxTokens: model.maxTokens }), ...(thinking === null ? {} : { thinking }),
-    }
-    const outcome = await streamStep(model.port, request, signal, event => core.live.emit({ ...event, run, step }))
-    const waitMs = outcome.error === undefined || outcome.parts.length > 0 ? null : model.retryAfterMs(outcome.error, attempt)
-    const drafts = answerDrafts(core, options, progress, outcome, { step, attempt, requestId })
-    if (waitMs === null) {
+    const request = { system: context.system, messages, tools: context.tools, maxTokens, ...(thinking === null ? {} : { thinking: thinking as ThinkingLevel }) }
+    const outcome = await streamStep(model, request, signal, event => core.live.emit({ ...event, run, step }))
+    const hadOutput = outcome.parts.length > 0
+    const decision =
+      outcome.error === undefined ? undefined : decideRetry({ error: outcome.error, retries: attempt - 1, hadOutput, retriesAfterOutput: progress.retriesAfterOutput }, core.runtime.random)
+    const drafts = answerDrafts(core, options, progress, outcome, { step, attempt, requestId, asked })
+    if (decision?.retry !== true) {
       if (outcome.parts.some(part => part.type === 'tool_call')) await write(core, options, drafts.drafts, drafts)
       else await settle(core, options, progress, drafts)
       return outcome
     }
+    const { waitMs } = decision
+    if (hadOutput) progress.retriesAfterOutput++
     await write(core, options, [...drafts.drafts, draft('step_retried', { step, attempt, code: outcome.error?.code ?? 'provider.unavailable', waitMs }, marks(options))], drafts)
     await waited(core, waitMs, signal)
     if (signal.aborted) return { parts: [], finishReason: 'aborted', usage: null }
@@ -164,17 +156,17 @@ async function settle(core: SessionCore, options: RunOptions, progress: Progress
   else progress.pending.push(...stowed.drafts)
 }
 
-function answerDrafts(core: SessionCore, options: RunOptions, progress: Progress, outcome: StepOutcome, at: { step: number; attempt: number; requestId: `req_${string}` }): Stowed {
+function answerDrafts(core: SessionCore, options: RunOptions, progress: Progress, outcome: StepOutcome, at: { step: number; attempt: number; requestId: `req_${string}`; asked: number }): Stowed {
   const { model } = options
   const message: MessageInput = {
-    role: 'assistant', parts: outcome.parts, model: model.ref, finishReason: outcome.finishReason,
+    role: 'assistant', parts: outcome.parts, model: refOf(model), finishReason: outcome.finishReason,
     ...(outcome.rawFinishReason === undefined ? {} : { rawFinishReason: outcome.rawFinishReason }),
   }
   const stowed = outcome.parts.length === 0 ? { drafts: [], blobs: [], blobRefs: [] } : messageDrafts(core, [message], marks(options))
   const id = core.runtime.ids('ent')
   const answer = stowed.drafts.map(item => ({ ...item, id }))
   const usage = outcome.usage ?? noUsage
-  const cost = outcome.usage === null ? (model.demo === true ? 0 : null) : model.cost(usage, core.runtime.clock.now())
+  const cost = outcome.usage === null && model.info.demo !== true ? null : model.cost(usage, at.asked).total
   progress.usage = addUsage(progress.usage, usage)
   progress.cost = progress.cost === null || cost === null ? null : progress.cost + cost
   progress.finishReason = outcome.finishReason
@@ -184,8 +176,8 @@ function answerDrafts(core: SessionCore, options: RunOptions, progress: Progress
   const used = draft(
     'usage_recorded',
     {
-      requestId: at.requestId, purpose: 'turn', model: model.ref, entry: answer.length > 0 ? id : null, usage, cost, step: at.step, attempt: at.attempt,
-      outcome: outcome.error?.code ?? outcome.finishReason, ...(model.demo === true ? { demo: true } : {}),
+      requestId: at.requestId, purpose: 'turn', model: refOf(model), entry: answer.length > 0 ? id : null, usage, cost, step: at.step, attempt: at.attempt,
+      outcome: outcome.error?.code ?? outcome.finishReason, ...(model.info.demo === true ? { demo: true } : {}),
     },
     { ...marks(options), by: 'model' },
   )
@@ -226,6 +218,9 @@ function endingDrafts(options: RunOptions, ending: TurnResult): Draft[] {
     draft('run_ended', { status, reason, steps: ending.steps, ...(ending.error === undefined ? {} : { error: ending.error }) }, marks(options)),
   ]
 }
+
+/** How a model is named in the journal. */
+export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info.provider}/${info.id}`
 
 const marks = ({ run, turn }: RunOptions): { run: RunId; turn: TurnId } => ({ run, turn })
 

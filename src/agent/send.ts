@@ -1,7 +1,8 @@
 import { canonical, type Id, invalidInput, isObject, type RunId, sha256, SkeinError, toJson, type TurnId } from '#kernel'
 import { checkKey } from '#journal'
 import { digestable, type Draft, draft, holdsOf, isEntryEvent, messageDrafts, type MessageInput, readMessage, readParts, type SessionCore, sessionEvents, type SessionEvent } from '#session'
-import { type ConnectedModel, executeRun, type InputReceipt, maxStepsDefault, type TurnResult } from './run.ts'
+import { executeRun, type InputReceipt, maxStepsDefault, refOf, type TurnResult } from './run.ts'
+import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
 import { describeTool, type Tool } from './tool.ts'
 
@@ -10,7 +11,8 @@ export interface SendOptions {
   readonly idempotencyKey?: string
   readonly signal?: AbortSignal
   readonly traceId?: string
-  readonly model?: string
+  /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
+  readonly model?: string | ModelPort | AiSdkModel
   readonly maxSteps?: number
   readonly tools?: readonly Tool<never>[]
 }
@@ -18,7 +20,7 @@ export interface SendOptions {
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
 export interface AgentPorts {
   /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
-  connect(ref: string | null): Promise<ConnectedModel>
+  connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
   readonly tools: readonly Tool<never>[]
 }
 
@@ -122,7 +124,7 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
         const stowed = messageDrafts(core, [message], mark)
         const drafts: Draft[] = [
           ...abandoned(now.data['running'], core),
-          draft('run_started', { model: model.ref, input: inputId, maxSteps, ...(model.demo === true ? { demo: true } : {}) }, mark),
+          draft('run_started', { model: refOf(model), input: inputId, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) }, mark),
           draft('input_admitted', { input: inputId, delivery: 'start' }, mark),
           draft('turn_started', { index }, mark),
           ...stowed.drafts,
@@ -170,7 +172,7 @@ function abandoned(running: unknown, core: SessionCore): Draft[] {
   return [draft('turn_ended', { index, ...ended }, mark), draft('run_ended', { ...ended, steps: 0 }, mark)]
 }
 
-function checkTools(tools: readonly Tool<never>[]): void {
+export function checkTools(tools: readonly Tool<never>[]): void {
   const names = new Set<string>()
   for (const tool of tools) {
     describeTool(tool)

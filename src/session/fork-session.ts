@@ -2,6 +2,7 @@ import { type EntryId, isObject, type JsonObject, type SessionId, SkeinError } f
 import { type Entry, headEffect, isPath, isType, type NewEntry, type SessionFields, type SessionRow, type TenantStore } from '#journal'
 import { digestOf, type SessionCore } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
+import { abandonedMs, eraseLater } from './erase-job.ts'
 import { readTitle } from './marks.ts'
 import { settingsAt } from './move-leaf.ts'
 import { entryOf } from './read-messages.ts'
@@ -36,7 +37,8 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
 
   for (let from = 1; from <= at.seq; from += chunk) {
     const copy = { type: 'copy_session', from: core.id, to: id, fromSeq: from, toSeq: Math.min(at.seq, from + chunk - 1) } as const
-    await store.commit(from === 1 ? [{ type: 'create_session', session: id, alias: null, fields: fieldsOf(source, core), data: {} }, copy] : [copy])
+    const begin = { type: 'create_session', session: id, alias: null, fields: fieldsOf(source, core), data: {} } as const
+    await store.commit(from === 1 ? [begin, copy, eraseLater(core.runtime, id, core.runtime.clock.now() + abandonedMs)] : [copy])
   }
   const now = core.runtime.clock.now()
   const drafts = [

@@ -3,6 +3,7 @@ import {
   blobsOf, type Counter, type Counters, type Entry, type Fence, headEffect, isPath, isType, type NewBlob, type NewEntry, noCounters, noTotals, type Results,
   type SessionFields, type TenantStore, type Totals, totalsAfter,
 } from '#journal'
+import { abandonedMs, eraseLater } from './erase-job.ts'
 import { settingsAt } from './move-leaf.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -46,6 +47,7 @@ export class ImportWriter {
     const { results } = await this.#store.commit([
       { type: 'create_session', session: this.id, alias, fields: fieldsOf(first, createdAt), data: dataOf(first) },
       { type: 'acquire', session: this.id, owner, leaseMs },
+      eraseLater(this.#runtime, this.id, this.#runtime.clock.now() + abandonedMs),
     ])
     const { token } = results[1] as Results['acquire']
     this.#fence = { session: this.id, owner, token }

@@ -4,6 +4,7 @@ import { isType, type Message, type SessionRow, type ToolDescription } from '#jo
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import type { MessageInput } from './message-input.ts'
+import type { ModelFacts } from './runtime.ts'
 import { toMessages } from './read-messages.ts'
 
 export interface ContextOptions {
@@ -13,6 +14,8 @@ export interface ContextOptions {
   readonly input?: MessageInput
   /** For this model's window and family. Default: the session's. */
   readonly model?: string
+  /** What is known of the model, where the caller knows better than its name tells. */
+  readonly facts?: ModelFacts
   /** The shape of `messages`. `auto` (default) is the model's family. */
   readonly format?: MessageFormat | 'auto'
   readonly tools?: readonly ToolDescription[]
@@ -45,7 +48,7 @@ export async function readContext(core: SessionCore, row: SessionRow, options: C
   const settings = await settingsOf(core, row)
   const system = options.system === undefined ? settings.system : options.system
   const tools = options.tools ?? settings.tools
-  const budget = contextBudget(core.runtime.modelFacts(options.model ?? row.model), options.maxTokens)
+  const budget = contextBudget(options.facts ?? core.runtime.modelFacts(options.model ?? row.model), options.maxTokens)
   const items = [...(await newestItems(core, row, budget.usable)), ...(options.input === undefined ? [] : [inputItem(core, options.input)])]
   const toolTokens = tools.reduce((sum, tool) => sum + core.runtime.counter.count(JSON.stringify(tool)), 0)
   const { messages, tokens, fits, repairs, left } = assemble(items, system, toolTokens, budget.usable, core.runtime.counter)

@@ -5,6 +5,7 @@ import { digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, readAlias } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
 import { type Imported, type ImportFormat, type ImportInput, importSession } from './import-session.ts'
+import { eraseLater } from './erase-job.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
@@ -128,7 +129,7 @@ export class Sessions<S extends CoreSession> {
     }
     const until = this.#runtime.clock.now() + hiddenDays * dayMs
     const object = await this.#core(row.id)
-    await object.side(() => ({ drafts: [draft('session_deleted', { until })] }), writeOptions('delete', options, {}))
+    await object.side(() => ({ drafts: [draft('session_deleted', { until })], alongside: [eraseLater(this.#runtime, row.id, until)] }), writeOptions('delete', options, {}))
     await this.#close(row.id)
     return { until }
   }

@@ -1,0 +1,34 @@
+import type { ToolDescription } from '#journal'
+import { type CreateOptions, Sessions } from '#session'
+import type { AgentGear, AgentSession } from './agent-session.ts'
+import { checkTools } from './send.ts'
+import { describeTool } from './tool.ts'
+
+export interface AgentOptions extends Omit<CreateOptions, 'tools'>, AgentGear {}
+
+/** The sessions of the face: what `create` is given to run with stays with the object in this process. */
+export class AgentSessions extends Sessions<AgentSession> {
+  override async create(options: AgentOptions = {}): Promise<AgentSession> {
+    const { modelOverride, tools, maxSteps, ...rest } = options
+    const session = await super.create({ ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) })
+    return session.equip(gearOf({ modelOverride, tools, maxSteps }))
+  }
+
+  override async open(id: string, options: { readonly orCreate?: AgentOptions } & AgentGear = {}): Promise<AgentSession> {
+    const { orCreate, ...gear } = options
+    if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
+    const { modelOverride, tools, maxSteps, ...rest } = orCreate
+    const session = await super.open(id, { orCreate: { ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) } })
+    return session.equip(gearOf({ modelOverride, tools, maxSteps, ...gear }))
+  }
+}
+
+function descriptions(tools: NonNullable<AgentGear['tools']>): ToolDescription[] {
+  checkTools(tools)
+  return tools.map(describeTool)
+}
+
+/** Only what was given, so that opening again takes nothing away. */
+function gearOf(gear: { readonly [K in keyof AgentGear]: AgentGear[K] | undefined }): AgentGear {
+  return Object.fromEntries(Object.entries(gear).filter(([, value]) => value !== undefined))
+}
