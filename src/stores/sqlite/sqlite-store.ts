@@ -1,0 +1,167 @@
+import { Bell, CommitQueue, checkStore, type Store, type StoreOptions, type StoreStats } from '#journal'
+import { parseTenant, SkeinError } from '#kernel'
+import { commitGroup } from './commit-group.ts'
+import { Database } from './database.ts'
+import { claimJob, prolongJob } from './claim-job.ts'
+import { fileSize } from './header.ts'
+import type { Migration } from './migrate.ts'
+import { realFile } from './open-file.ts'
+import { formatVersion } from './schema.ts'
+import { scanning, type Search } from './search.ts'
+import { type Handle, tenantStore } from './tenant-store.ts'
+
+export interface SqliteOptions extends StoreOptions {
+  /** How long a commit waits for another process that holds the file, before `store.busy`. Default 10,000. */
+  readonly busyMs?: number
+  /** Opens what cannot or must not be written; every commit then rejects `store.read_only`. */
+  readonly readOnly?: boolean
+  /** Who keeps the search index: a worker thread (default), this thread after each group, or nobody. */
+  readonly search?: 'worker' | 'inline' | 'off'
+  /** Replaces the built-in migrations; for tests. */
+  readonly migrations?: readonly Migration[]
+  /** At most this many pages, as a full disk would have it; for tests. */
+  readonly maxPages?: number
+}
+
+/** A file as this process has it open, however many handles share it. */
+interface Shared {
+  readonly database: Database
+  readonly queue: CommitQueue
+  readonly search: Search
+  handles: number
+  watchers: number
+  poll: NodeJS.Timeout | undefined
+}
+
+/** One writer per file and thread, by the file's real name. Law J33. */
+const open = new Map<string, Promise<Shared>>()
+
+const pollMs = 100
+
+/**
+ * The store in one SQLite file, created if it isn't there. Opened again in the same process it is the same writer, with the
+ * options of whoever came first. Rejects `store.foreign`, `store.version`, `store.corrupt`, `store.read_only`.
+ */
+export async function sqliteStore(file: string, options: SqliteOptions = {}): Promise<Store> {
+  const real = realFile(file)
+  const name = options.readOnly === true ? `${real} (read only)` : real
+  const known = open.get(name)
+  const opening = known === undefined ? openShared(real, options) : known.catch(() => openShared(real, options))
+  if (known === undefined) open.set(name, opening)
+  try {
+    const shared = await opening
+    shared.handles++
+    return handle(shared, name)
+  } catch (error) {
+    if (open.get(name) === opening) open.delete(name)
+    throw error
+  }
+}
+
+async function openShared(file: string, options: SqliteOptions): Promise<Shared> {
+  const { busyMs = 10_000, search = 'worker', ...rest } = options
+  const database = await Database.open(file, { ...rest, busyMs, search })
+  return {
+    database,
+    queue: new CommitQueue(group => database.exclusive(() => commitGroup(database, group))),
+    search: scanning,
+    handles: 0,
+    watchers: 0,
+    poll: undefined,
+  }
+}
+
+function handle(shared: Shared, name: string): Store {
+  const { database, queue } = shared
+  const bell = new Bell()
+  const underWay = new Set<Promise<unknown>>()
+  let closed: Promise<void> | undefined
+  database.bells.add(bell)
+
+  const requireOpen = (): void => {
+    if (closed !== undefined) throw new SkeinError('store.closed', 'The store is closed.')
+  }
+  const face: Handle = {
+    database,
+    queue,
+    bell,
+    search: shared.search,
+    requireOpen,
+    async track(work) {
+      underWay.add(work)
+      try {
+        return await work
+      } finally {
+        underWay.delete(work)
+      }
+    },
+    watching: () => startPolling(shared),
+  }
+  const close = async (): Promise<void> => {
+    bell.close()
+    await Promise.allSettled(underWay)
+    database.bells.delete(bell)
+    shared.handles--
+    if (shared.handles > 0) return
+    open.delete(name)
+    await queue.close()
+    await database.exclusive(async () => database.connection.close())
+  }
+
+  const store: Store = {
+    adapter: 'sqlite',
+    in: tenant => tenantStore(face, parseTenant(tenant)),
+    tenants: async () => {
+      requireOpen()
+      return database.read(connection => connection.all('tenantNames').map(([tenant]) => tenant as string))
+    },
+    claim: async (kinds, owner, leaseMs) => {
+      requireOpen()
+      return face.track(claimJob(database, kinds, owner, leaseMs))
+    },
+    heartbeat: async (job, leaseMs) => {
+      requireOpen()
+      await face.track(prolongJob(database, job, leaseMs))
+    },
+    check: async checkOptions => {
+      requireOpen()
+      return checkStore(store, checkOptions)
+    },
+    backup: async () => {
+      requireOpen()
+    },
+    ping: async () => {
+      requireOpen()
+      await database.read(connection => connection.pragma('user_version'))
+    },
+    stats: (): StoreStats => ({
+      adapter: 'sqlite',
+      format: formatVersion,
+      roundTrips: 0,
+      bytes: (fileSize(database.file) ?? 0) + (fileSize(`${database.file}-wal`) ?? 0),
+      ...database.counts,
+    }),
+    close: () => (closed ??= close()),
+  }
+  return store
+}
+
+/** Looks for other processes' commits every 100 ms while anybody watches. Law J44. */
+function startPolling(shared: Shared): () => void {
+  const { database } = shared
+  shared.watchers++
+  let seen = shared.poll === undefined ? database.connection.pragma('data_version') : undefined
+  shared.poll ??= setInterval(() => {
+    if (!database.connection.db.isOpen) return
+    const now = database.connection.pragma('data_version')
+    if (now === seen) return
+    seen = now
+    database.ringAll()
+  }, pollMs)
+  return () => {
+    shared.watchers--
+    if (shared.watchers > 0) return
+    clearInterval(shared.poll)
+    shared.poll = undefined
+  }
+}

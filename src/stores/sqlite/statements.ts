@@ -1,0 +1,114 @@
+import {
+  archiveColumns,
+  entryColumns,
+  insertSessionSql,
+  jobColumns,
+  memoryColumns,
+  recordColumns,
+  sessionColumns,
+} from './columns.ts'
+
+const marks = (columns: string): string =>
+  columns
+    .split(', ')
+    .map(() => '?')
+    .join(', ')
+
+/** Every fixed statement, by the name that probes use. */
+export const statements = {
+  begin: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  savepoint: 'SAVEPOINT member',
+  releaseSavepoint: 'RELEASE member',
+  rollbackToSavepoint: 'ROLLBACK TO member',
+
+  tenantId: 'SELECT id FROM tenant WHERE name = ?',
+  addTenant: 'INSERT INTO tenant (name) VALUES (?)',
+  tenantNames: 'SELECT name FROM tenant t WHERE EXISTS (SELECT 1 FROM session s WHERE s.tenant = t.id) ORDER BY name',
+  tenantsByService: 'SELECT id, name FROM tenant ORDER BY served, id',
+  serveTenant: 'UPDATE tenant SET served = (SELECT max(served) + 1 FROM tenant) WHERE id = ?',
+
+  session: `SELECT ${sessionColumns} FROM session WHERE tenant = ? AND uid = ?`,
+  sessionKey: 'SELECT id FROM session WHERE tenant = ? AND uid = ?',
+  sessionUid: 'SELECT uid FROM session WHERE id = ?',
+  sessionByAlias: 'SELECT uid FROM session WHERE tenant = ? AND alias = ?',
+  addSession: insertSessionSql,
+  removeSession: 'DELETE FROM session WHERE id = ?',
+  lagging: `SELECT s.uid, s.seq, coalesce(w.seq, 0) FROM session s LEFT JOIN watermark w ON w.session = s.id AND w.reader = ?
+    WHERE s.tenant = ? AND coalesce(w.seq, 0) < s.seq ORDER BY s.uid LIMIT ?`,
+
+  entryExists: 'SELECT 1 FROM entry WHERE session = ? AND uid = ?',
+  addEntry: 'INSERT INTO entry (session, seq, uid, parent, type, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  copyEntries: `INSERT INTO entry (session, seq, uid, parent, type, at, body)
+    SELECT ?, seq, uid, parent, type, at, body FROM entry WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
+  entry: `SELECT ${entryColumns} FROM entry WHERE session = ? AND uid = ?`,
+  entryAt: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq = ?`,
+  entriesAsc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?`,
+  entriesDesc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  eraseEntry: 'UPDATE entry SET type = ?, body = ? WHERE session = ? AND seq = ?',
+  entryBodies: 'SELECT body FROM entry WHERE session = ? AND seq > ? ORDER BY seq LIMIT 500',
+  removeEntries: 'DELETE FROM entry WHERE session = ?',
+  newestEntry: 'SELECT max(id) FROM entry',
+  newestEntryOf: 'SELECT max(id) FROM entry WHERE session = ?',
+  // No session has key 0. The row keeps its rowid taken, so that none at or below the search index's watermark is given again.
+  keepPlace: "INSERT INTO entry (id, session, seq, uid, parent, type, at, body) VALUES (?, 0, ?, ?, NULL, 'erased', 0, '{}')",
+  dropOldPlaces: 'DELETE FROM entry WHERE session = 0 AND seq < ?',
+
+  addBlob: 'INSERT OR IGNORE INTO blob (tenant, uid, hash, bytes) VALUES (?, ?, ?, ?)',
+  blob: 'SELECT hash, bytes FROM blob WHERE tenant = ? AND uid = ?',
+  removeBlob: 'DELETE FROM blob WHERE tenant = ? AND uid = ?',
+  addBlobRef: 'INSERT OR IGNORE INTO blob_ref (session, blob) VALUES (?, ?)',
+  copyBlobRefs: 'INSERT OR IGNORE INTO blob_ref (session, blob) SELECT ?, blob FROM blob_ref WHERE session = ?',
+  blobRefs: 'SELECT blob FROM blob_ref WHERE session = ?',
+  hasBlobRef: 'SELECT 1 FROM blob_ref WHERE session = ? AND blob = ?',
+  removeBlobRef: 'DELETE FROM blob_ref WHERE session = ? AND blob = ?',
+  removeBlobRefs: 'DELETE FROM blob_ref WHERE session = ?',
+  blobUsed: 'SELECT 1 FROM blob_ref r JOIN session s ON s.id = r.session WHERE r.blob = ? AND s.tenant = ? LIMIT 1',
+
+  view: 'SELECT name, format, seq, data FROM view WHERE session = ? AND name = ?',
+  putView: `INSERT INTO view (session, name, format, seq, data) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (session, name) DO UPDATE SET format = excluded.format, seq = excluded.seq, data = excluded.data`,
+  removeViews: 'DELETE FROM view WHERE session = ?',
+  watermark: 'SELECT seq FROM watermark WHERE session = ? AND reader = ?',
+  putWatermark: `INSERT INTO watermark (session, reader, seq) VALUES (?, ?, ?)
+    ON CONFLICT (session, reader) DO UPDATE SET seq = excluded.seq`,
+  removeWatermarks: 'DELETE FROM watermark WHERE session = ?',
+  archive: `SELECT session, ${archiveColumns} FROM archive WHERE tenant = ? AND id = ?`,
+  archivesMeeting: `SELECT ${archiveColumns} FROM archive WHERE session = ? AND fromSeq <= ? AND toSeq >= ? ORDER BY fromSeq, toSeq DESC`,
+  putArchive: `INSERT INTO archive (tenant, session, ${archiveColumns}) VALUES (?, ?, ${marks(archiveColumns)})
+    ON CONFLICT (tenant, id) DO UPDATE SET session = excluded.session, fromSeq = excluded.fromSeq, toSeq = excluded.toSeq,
+    children = excluded.children, data = excluded.data, version = excluded.version`,
+  removeArchives: 'DELETE FROM archive WHERE session = ?',
+
+  record: `SELECT ${recordColumns} FROM record WHERE tenant = ? AND collection = ? AND key = ?`,
+  putRecord: `INSERT INTO record (tenant, ${recordColumns}) VALUES (?, ${marks(recordColumns)})
+    ON CONFLICT (tenant, collection, key) DO UPDATE SET value = excluded.value, tag1 = excluded.tag1, tag2 = excluded.tag2,
+    tag3 = excluded.tag3, sort = excluded.sort, expiresAt = excluded.expiresAt, version = excluded.version`,
+  removeRecord: 'DELETE FROM record WHERE tenant = ? AND collection = ? AND key = ?',
+  sweepRecords: `DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE tenant = ? AND expiresAt <= ? LIMIT 100)`,
+
+  memory: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version DESC LIMIT 1`,
+  memoryVersions: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version`,
+  putMemory: `INSERT OR REPLACE INTO memory (tenant, ${memoryColumns}) VALUES (?, ${marks(memoryColumns)})`,
+  removeMemory: 'DELETE FROM memory WHERE tenant = ? AND id = ?',
+  memories: `SELECT ${memoryColumns} FROM memory m WHERE tenant = ? AND id > ?
+    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?`,
+  memoriesOf: `SELECT ${memoryColumns} FROM memory m WHERE tenant = ? AND owner = ? AND id > ?
+    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?`,
+
+  job: `SELECT ${jobColumns} FROM job WHERE tenant = ? AND uid = ?`,
+  uniqueJob: `SELECT ${jobColumns} FROM job WHERE tenant = ? AND kind = ? AND uniqueKey = ? AND state = 'queued' LIMIT 1`,
+  addJob: `INSERT INTO job (tenant, ${jobColumns}) VALUES (?, ${marks(jobColumns)})`,
+  changeJob: `UPDATE job SET (${jobColumns}) = (${marks(jobColumns)}) WHERE tenant = ? AND uid = ?`,
+  removeJobs: 'DELETE FROM job WHERE tenant = ? AND session = ?',
+  runningOwners: "SELECT DISTINCT owner FROM job WHERE tenant = ? AND state = 'running' AND owner IS NOT NULL",
+  prolongJob: "UPDATE job SET leaseUntil = ? WHERE tenant = ? AND uid = ? AND state = 'running' AND fence = ?",
+
+  answer: 'SELECT digest, at, committed FROM answer WHERE tenant = ? AND key = ?',
+  putAnswer: 'INSERT OR REPLACE INTO answer (tenant, key, digest, at, committed) VALUES (?, ?, ?, ?, ?)',
+  answersAfter: 'SELECT key, at FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT 200',
+  removeAnswer: 'DELETE FROM answer WHERE tenant = ? AND key = ? AND at <= ?',
+} as const
+
+export type StatementName = keyof typeof statements

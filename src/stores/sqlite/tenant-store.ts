@@ -1,0 +1,215 @@
+import {
+  Bell,
+  type BlobRow,
+  checkLimit,
+  type Committed,
+  type CommitQueue,
+  type Entry,
+  live,
+  type RecordRow,
+  renewLease,
+  routeCollection,
+  type RouteRow,
+  type TenantStore,
+  unknownSession,
+  watchEntries,
+} from '#journal'
+import type { BlobId, SessionId } from '#kernel'
+import { replayedAnswer } from './commit-group.ts'
+import { archiveFrom, entryFromRow, entryColumns, jobColumns, jobFrom, longId, memoryFrom, shortId, textIn } from './columns.ts'
+import type { Connection, Row, Value } from './connection.ts'
+import type { Database } from './database.ts'
+import { listRecords } from './list-records.ts'
+import { listSessions } from './list-sessions.ts'
+import type { Search } from './search.ts'
+import type { SqliteRows } from './sqlite-rows.ts'
+
+/** What a tenant's face needs of the handle that it belongs to. */
+export interface Handle {
+  readonly database: Database
+  readonly queue: CommitQueue
+  readonly bell: Bell
+  readonly search: Search
+  /** Throws `store.closed`. */
+  requireOpen(): void
+  /** Keeps the handle from closing under the work. */
+  track<T>(work: Promise<T>): Promise<T>
+  /** While somebody watches, other processes' writes are looked for. */
+  watching(): () => void
+}
+
+const everything = Number.MAX_SAFE_INTEGER
+
+/** One tenant's rows in a file. */
+export function tenantStore(handle: Handle, tenant: string): TenantStore {
+  const { database, queue } = handle
+  const key = (): number => database.tenant(tenant).key
+  const sessionKey = (session: SessionId): number => database.sessionKey(key(), shortId('ses', session))
+  const rows = (): SqliteRows => database.tenant(tenant).reading
+  const read = <T>(work: () => T): Promise<T> => {
+    handle.requireOpen()
+    return database.read(() => work())
+  }
+  const db = (): Connection => database.connection
+
+  const store: TenantStore = {
+    tenant,
+    async commit(changes, options = {}) {
+      handle.requireOpen()
+      if (changes.length === 0) {
+        return { at: database.clock.now(), durability: options.durability ?? 'full', replayed: false, results: [] }
+      }
+      return handle.track(queue.commit(tenant, changes, options))
+    },
+    replay: async (idempotencyKey, digest): Promise<Committed | undefined> =>
+      read(() => replayedAnswer(database, tenant, idempotencyKey, digest, database.clock.now())),
+    session: async ref =>
+      read(() => {
+        const id = typeof ref === 'string' ? ref : rows().sessionByAlias(ref.alias)
+        return id === undefined ? undefined : rows().session(id)
+      }),
+    sessions: async (filter = {}) => read(() => listSessions(db(), key(), filter)),
+    async entries(session, { after = 0, before = everything, types, limit, order = 'asc' } = {}) {
+      const max = checkLimit(limit, 100, 1_000_000)
+      return read(() => {
+        const bounds: Value[] = [sessionKey(session), after, Math.min(before, everything)]
+        const found =
+          types === undefined
+            ? db().all(order === 'asc' ? 'entriesAsc' : 'entriesDesc', ...bounds, max)
+            : db().allText(
+                `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? AND type IN (SELECT value FROM json_each(?))
+                ORDER BY seq${order === 'asc' ? '' : ' DESC'} LIMIT ?`,
+                [...bounds, JSON.stringify(types.map(textIn)), max],
+              )
+        return found.map(row => entryFromRow(session, row))
+      })
+    },
+    async branch(session, { from, types, limit } = {}) {
+      const max = checkLimit(limit, 100, 1_000_000)
+      return read(() => {
+        const wanted = types === undefined ? undefined : new Set(types.map(textIn))
+        const sessionId = sessionKey(session)
+        const found: Entry[] = []
+        let id = from ?? rows().session(session)?.leafId ?? null
+        while (id !== null && found.length < max) {
+          const row: Row | undefined = db().get('entry', sessionId, shortId('ent', id))
+          if (row === undefined) break
+          if (wanted === undefined || wanted.has(row[3] as string)) found.push(entryFromRow(session, row))
+          id = row[2] == null ? null : longId('ent', row[2] as string)
+        }
+        return found
+      })
+    },
+    entry: async (session, id) =>
+      read(() => {
+        const row = db().get('entry', sessionKey(session), shortId('ent', id))
+        return row === undefined ? undefined : entryFromRow(session, row)
+      }),
+    blobs: async ids => read(() => ids.flatMap(id => readBlob(database, key(), id))),
+    hasBlob: async (session, id) => read(() => db().get('hasBlobRef', sessionKey(session), id) !== undefined),
+    view: async (session, name) => read(() => rows().view(session, name)),
+    archives: async session =>
+      read(() =>
+        db()
+          .all('archivesMeeting', sessionKey(session), everything, 0)
+          .map(row => archiveFrom(session, row)),
+      ),
+    archive: async id => read(() => rows().archive(id)),
+    route: async routeKey => {
+      const record = await read(() => rows().record(routeCollection, routeKey))
+      return record === undefined ? undefined : routeOf(record)
+    },
+    routes: async (query = {}) => {
+      const page = await read(() => listRecords(db(), key(), routeCollection, query, database.clock.now()))
+      return { ...page, items: page.items.map(routeOf) }
+    },
+    record: async (collection, recordKey) => read(() => live(rows().record(collection, recordKey), database.clock.now())),
+    records: async (collection, query = {}) => read(() => listRecords(db(), key(), collection, query, database.clock.now())),
+    memory: async id => read(() => db().all('memoryVersions', key(), id).map(memoryFrom)),
+    async memories({ owner, after = '', limit } = {}) {
+      const max = checkLimit(limit, 100, 1_000)
+      return read(() =>
+        (owner === undefined
+          ? db().all('memories', key(), after, max)
+          : db().all('memoriesOf', key(), textIn(owner), after, max)
+        ).map(memoryFrom),
+      )
+    },
+    job: async id => read(() => rows().job(id)),
+    async jobs({ states, kind, session, before, limit } = {}) {
+      const max = checkLimit(limit, 50, 200)
+      const where = ['tenant = ?']
+      const values: Value[] = [key()]
+      const require = (condition: string, value: Value): void => {
+        where.push(condition)
+        values.push(value)
+      }
+      if (states !== undefined) require('state IN (SELECT value FROM json_each(?))', JSON.stringify(states))
+      if (kind !== undefined) require('kind = ?', textIn(kind))
+      if (session !== undefined) require('session = ?', shortId('ses', session))
+      if (before !== undefined) require('uid < ?', shortId('job', before))
+      const sql = `SELECT ${jobColumns} FROM job WHERE ${where.join(' AND ')} ORDER BY uid DESC LIMIT ${max}`
+      return read(() =>
+        db()
+          .allText(sql, values)
+          .map(row => jobFrom(tenant, row)),
+      )
+    },
+    watermark: async (session, reader) => read(() => rows().watermark(session, reader)),
+    async lagging(reader, limit) {
+      const max = checkLimit(limit, 100, 10_000)
+      return read(() =>
+        db()
+          .all('lagging', reader, key(), max)
+          .map(([uid, seq, watermark]) => ({
+            session: longId('ses', uid as string),
+            seq: seq as number,
+            watermark: watermark as number,
+          })),
+      )
+    },
+    search: async query => {
+      handle.requireOpen()
+      return handle.search.find(store, query)
+    },
+    async acquire(session, owner, leaseMs) {
+      const { results } = await store.commit([{ type: 'acquire', session, owner, leaseMs }], { durability: 'relaxed' })
+      return results[0] as { session: SessionId; owner: string; token: number; until: number }
+    },
+    async renew(fence, leaseMs) {
+      handle.requireOpen()
+      return handle.track(
+        database.relaxed(() => {
+          const { rows: writing } = database.tenant(tenant)
+          const row = writing.session(fence.session)
+          if (row === undefined) throw unknownSession(fence.session)
+          const lease = renewLease(row.lease, fence, leaseMs, database.clock.now())
+          writing.putSession({ ...row, lease }, row)
+          return { ...fence, until: lease.until }
+        }),
+      )
+    },
+    async release(fence) {
+      await store.commit([{ type: 'release', fence }], { durability: 'relaxed' })
+    },
+    async *watch(session, after, { signal } = {}) {
+      handle.requireOpen()
+      const done = handle.watching()
+      try {
+        yield* watchEntries(store, handle.bell, session, after, signal)
+      } finally {
+        done()
+      }
+    },
+  }
+  return store
+}
+
+function readBlob(database: Database, tenant: number, id: BlobId): BlobRow[] {
+  const row = database.connection.get('blob', tenant, id)
+  return row === undefined ? [] : [{ id, hash: row[0] as string, bytes: row[1] as Uint8Array }]
+}
+
+function routeOf({ collection: _collection, expiresAt: _expires, ...route }: RecordRow): RouteRow {
+  return route
+}
