@@ -2,16 +2,19 @@ import type { ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
 import type { AgentGear, AgentSession } from './agent-session.ts'
 import { checkTools } from './send.ts'
-import { describeTool } from './tool.ts'
+import { describeTool, type Tool } from './tool.ts'
 
-export interface AgentOptions extends Omit<CreateOptions, 'tools'>, AgentGear {}
+export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
+  /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
+  readonly tools?: readonly (Tool<never> | ToolDescription)[]
+}
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions extends Sessions<AgentSession> {
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     const { modelOverride, tools, maxSteps, ...rest } = options
     const session = await super.create({ ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) })
-    return session.equip(gearOf({ modelOverride, tools, maxSteps }))
+    return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps }))
   }
 
   override async open(id: string, options: { readonly orCreate?: AgentOptions } & AgentGear = {}): Promise<AgentSession> {
@@ -19,13 +22,19 @@ export class AgentSessions extends Sessions<AgentSession> {
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
     const { modelOverride, tools, maxSteps, ...rest } = orCreate
     const session = await super.open(id, { orCreate: { ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) } })
-    return session.equip(gearOf({ modelOverride, tools, maxSteps, ...gear }))
+    return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps, ...gear }))
   }
 }
 
-function descriptions(tools: NonNullable<AgentGear['tools']>): ToolDescription[] {
-  checkTools(tools)
-  return tools.map(describeTool)
+const isRunnable = (tool: Tool<never> | ToolDescription): tool is Tool<never> => 'run' in tool
+
+function runnable(tools: AgentOptions['tools']): readonly Tool<never>[] | undefined {
+  return tools?.filter(isRunnable)
+}
+
+function descriptions(tools: NonNullable<AgentOptions['tools']>): ToolDescription[] {
+  checkTools(tools.filter(isRunnable))
+  return tools.map(tool => (isRunnable(tool) ? describeTool(tool) : tool))
 }
 
 /** Only what was given, so that opening again takes nothing away. */
