@@ -1,47 +1,24 @@
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
 const conditions = ['source', 'module', 'node', 'development|production']
-const postgres = ['test/postgres/global-setup.ts']
-const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } }
+const source = { resolve: { conditions }, ssr: { resolve: { conditions } } }
+const withPostgres = { globalSetup: ['test/postgres/global-setup.ts'], hookTimeout: 120_000 }
+
+type Test = NonNullable<TestProjectInlineConfiguration['test']>
+const project = (name: string, include: string[], test: Test = {}): TestProjectInlineConfiguration => ({
+  ...source,
+  test: { name, include, ...test },
+})
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        ...shared,
-        test: { name: 'unit', include: ['src/**/*.test.ts'], exclude: ['src/{stores,server,cli}/**'], isolate: false },
-      },
-      {
-        ...shared,
-        test: {
-          name: 'edges',
-          include: ['src/{stores,server,cli}/**/*.test.ts'],
-          globalSetup: postgres,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        ...shared,
-        test: {
-          name: 'whole',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/crash/**'],
-          globalSetup: postgres,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        ...shared,
-        test: {
-          name: 'crash',
-          include: ['test/crash/**/*.test.ts'],
-          globalSetup: postgres,
-          testTimeout: 600_000,
-          hookTimeout: 120_000,
-        },
-      },
+      project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false }),
+      project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 60_000 }),
+      project('rules', ['test/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('whole', ['test/*/**/*.test.ts'], { ...withPostgres, exclude: ['test/{crash,package}/**'], testTimeout: 120_000 }),
+      project('package', ['test/package/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 240_000 }),
+      project('crash', ['test/crash/**/*.test.ts'], { ...withPostgres, testTimeout: 600_000 }),
     ],
   },
 })

@@ -1,0 +1,49 @@
+/** The rooms of `src/` in reading order, and what each may reach. A room that is not here does not exist. */
+export interface Room {
+  /** Rooms that its files may import, by `#name`. */
+  readonly leansOn: readonly string[]
+  /** Rooms of which it may import types alone. */
+  readonly typesOf?: readonly string[]
+  /** Packages and `node:` modules that it may import; `node:*` is all of Node. */
+  readonly reaches?: readonly string[]
+}
+
+const core = ['kernel', 'journal', 'jobs', 'context', 'session', 'models', 'agent', 'memory', 'gateway']
+const above = (room: string): string[] => core.slice(0, core.indexOf(room))
+const stores = ['stores/sqlite', 'stores/postgres']
+
+export const rooms: Readonly<Record<string, Room>> = {
+  kernel: { leansOn: [], reaches: ['node:crypto'] },
+  journal: { leansOn: above('journal') },
+  jobs: { leansOn: above('jobs') },
+  context: { leansOn: above('context') },
+  session: { leansOn: above('session') },
+  models: { leansOn: above('models') },
+  agent: { leansOn: above('agent') },
+  memory: { leansOn: above('memory') },
+  gateway: { leansOn: above('gateway') },
+  'stores/sqlite': { leansOn: core, reaches: ['node:*'] },
+  'stores/postgres': { leansOn: core, reaches: ['node:*'] },
+  server: {
+    leansOn: [...core, ...stores],
+    typesOf: ['skein'],
+    reaches: ['node:*', 'hono', '@hono/node-server', '@hono/zod-openapi', 'zod'],
+  },
+  cli: { leansOn: [...core, ...stores, 'server', 'skein'], reaches: ['node:*', 'commander', 'smol-toml', 'zod'] },
+  skein: { leansOn: [...core, ...stores, 'server', 'cli'] },
+  index: { leansOn: [...core, ...stores, 'server', 'skein'] },
+  testing: { leansOn: [...core, ...stores, 'server', 'skein'] },
+}
+
+/** Rooms that are one file of `src/` and not a folder. */
+export const singleFiles: readonly string[] = ['skein', 'index', 'testing']
+
+/** Files of the core that may touch Node, with what they touch. */
+export const edgeFiles: Readonly<Record<string, readonly string[]>> = {}
+
+/** Every `import()`: what is loaded when first needed. */
+export const loadedLater: Readonly<Record<string, readonly string[]>> = {
+  'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
+  'stores/postgres/driver.ts': ['pg'],
+  'skein.ts': ['#stores/sqlite', '#stores/postgres'],
+}
