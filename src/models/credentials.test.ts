@@ -1,0 +1,106 @@
+import { expect, it } from 'vitest'
+import { verifies } from '#verifies'
+import { createCredentials, type StoredCredential } from './credentials.ts'
+import { scriptedModel } from './scripted.ts'
+import { createModels, keyedDefaults, type ModelNotice } from './models.ts'
+
+const oauth = { accessToken: 'at', refreshToken: 'rt', expiresAt: 9e12 }
+const storing = (stored: Record<string, StoredCredential>) => ({ get: async (provider: string) => stored[provider] })
+
+verifies('P11', 'runtime, OAuth, stored key, environment, in this order', async () => {
+  const stored: Record<string, StoredCredential> = { anthropic: { oauth, apiKey: 'stored' } }
+  const env: Record<string, string> = { ANTHROPIC_API_KEY: 'environment' }
+  const credentials = createCredentials({ env, store: storing(stored) })
+  const found = async () => {
+    const credential = await credentials.find('anthropic')
+    return credential?.kind === 'apiKey' ? credential.apiKey : credential?.kind
+  }
+  credentials.setRuntime('anthropic', 'runtime')
+  expect(await found()).toBe('runtime')
+  credentials.setRuntime('anthropic', '  ')
+  expect(await found()).toBe('oauth')
+  stored['anthropic'] = { apiKey: 'stored' }
+  expect(await found()).toBe('stored')
+  stored['anthropic'] = { apiKey: ' ' }
+  expect(await found()).toBe('environment')
+  env['ANTHROPIC_API_KEY'] = '\n'
+  expect(await found()).toBeUndefined()
+})
+
+verifies('P17', 'without a credential connecting rejects, naming the provider and what to set', async () => {
+  const models = createModels({ env: {} })
+  await expect(models.connect('anthropic/claude-opus-4-6')).rejects.toMatchObject({
+    code: 'auth.missing',
+    message: expect.stringMatching(/Auth failed for anthropic.*ANTHROPIC_API_KEY/),
+  })
+  expect((await models.check('gemini-pro')).problem).toMatchObject({
+    code: 'auth.missing',
+    message: expect.stringContaining('Auth failed for google'),
+  })
+})
+
+verifies('P18', 'OAuth is found only for providers that take it', async () => {
+  const credentials = createCredentials({
+    env: { GROQ_API_KEY: 'k' },
+    store: storing({ groq: { oauth }, openai: { oauth, apiKey: 'sk' } }),
+  })
+  expect(await credentials.find('groq')).toMatchObject({ kind: 'apiKey', source: 'environment' })
+  expect(await credentials.find('openai')).toMatchObject({ kind: 'apiKey' })
+  expect(await credentials.find('openai-codex')).toMatchObject({ kind: 'oauth' })
+})
+
+it.each([
+  ['google', 'GEMINI_API_KEY'],
+  ['google', 'GOOGLE_API_KEY'],
+  ['moonshot', 'KIMI_API_KEY'],
+  ['kimi-code', 'KIMICODE_API_KEY'],
+  ['zai', 'ZAI_API_KEY'],
+  ['my-cloud', 'MY_CLOUD_API_KEY'],
+])('%s reads %s', async (provider, name) => {
+  expect(await createCredentials({ env: { [name]: ' k\n' } }).find(provider)).toEqual({
+    kind: 'apiKey',
+    apiKey: 'k',
+    source: 'environment',
+  })
+})
+
+it('a base URL comes from the environment, with a key or, where none is needed, without', async () => {
+  const env = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://a/v1', OPENAI_COMPATIBLE_BASE_URL: 'http://b/v1' }
+  const credentials = createCredentials({ env })
+  expect(await credentials.find('openai')).toMatchObject({ fields: { baseUrl: 'http://a/v1' } })
+  expect(await credentials.find('openai-compatible')).toEqual({ kind: 'none', fields: { baseUrl: 'http://b/v1' } })
+})
+
+verifies('P12', 'the list and checks tell kinds and places, never a secret', async () => {
+  const models = createModels({ env: { OPENAI_API_KEY: 'sk-secret-1' } })
+  models.credentials.setRuntime('anthropic', 'sk-secret-2')
+  models.register({ provider: 'anthropic', connect: () => scriptedModel([]) }, { replace: true })
+  const list = await models.credentials.list()
+  expect(list).toEqual([
+    { provider: 'anthropic', kind: 'apiKey', source: 'runtime' },
+    { provider: 'openai', kind: 'apiKey', source: 'environment' },
+  ])
+  const told = [
+    list,
+    await models.check('sonnet'),
+    await models.check('gpt5', { apiKey: 'sk-secret-3' }),
+    await models.connect('sonnet'),
+  ]
+  expect(JSON.stringify(told)).not.toContain('sk-secret')
+})
+
+it('the default model is the first provider in order that has a key', async () => {
+  const notices: ModelNotice[] = []
+  const models = (env: Record<string, string>) => createModels({ env, notice: notice => void notices.push(notice) })
+  expect(await models({ GEMINI_API_KEY: 'k', GROQ_API_KEY: 'k' }).defaultModel()).toBe('google/gemini-2.5-pro')
+  expect(await models({ GROQ_API_KEY: 'k', ANTHROPIC_API_KEY: 'k' }).defaultModel()).toBe('anthropic/claude-sonnet-4-6')
+  expect(notices).toEqual([])
+  for (const reference of keyedDefaults) expect(createModels().resolve(reference).info.synthesized).toBeUndefined()
+})
+
+it('without any key the default is the demo, said aloud', async () => {
+  const notices: ModelNotice[] = []
+  const models = createModels({ env: { OPENAI_API_KEY: ' ' }, notice: notice => void notices.push(notice) })
+  expect(await models.defaultModel()).toBe('demo/echo')
+  expect(notices).toEqual([{ level: 'warning', code: 'model.demo', message: 'demo model: no language model is connected' }])
+})
