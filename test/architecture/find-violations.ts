@@ -59,9 +59,19 @@ function roomOf(file: string): string | undefined {
 function relativeFault(file: string, { specifier }: Import, files: readonly string[]): string | undefined {
   if (specifier.split('/').includes('..')) return 'which climbs'
   const to = posix.join(posix.dirname(file), specifier)
-  if (roomOf(to) !== roomOf(file)) return 'which is another room'
+  const isOpen = roomOf(to) === roomOf(file) || opensByPath(file, to)
+  if (!isOpen) return 'which is another room'
   if (!files.includes(to)) return 'which does not exist'
   return to.endsWith('.test.ts') && !file.endsWith('.test.ts') ? 'which is a test' : undefined
+}
+
+/** The single files of `src/` lie side by side; contract suites are no part of their room's index, only of `testing.ts`. */
+function opensByPath(file: string, to: string): boolean {
+  const [from = '', room = ''] = [roomOf(file), roomOf(to)]
+  if (!singleFiles.includes(from)) return false
+  return singleFiles.includes(room)
+    ? rooms[from]?.leansOn.includes(room) === true
+    : from === 'testing' && to.endsWith('.contract.ts')
 }
 
 function packageFault(file: string, room: string, { specifier, kind }: Import): string | undefined {
