@@ -9,7 +9,8 @@ const latest = 2 ** 48 - 1
  */
 export function seededId<P extends IdPrefix>(prefix: P, at: number, text: string): Id<P> {
   let time = ''
-  for (let rest = isIdTime(at) ? at : 0, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = (digits[rest % 32] ?? '0') + time
+  for (let rest = isIdTime(at) ? at : 0, i = 0; i < 10; i++, rest = Math.floor(rest / 32))
+    time = (digits[rest % 32] ?? '0') + time
   const hash = BigInt(`0x${sha256(text).slice(0, 20)}`)
   let tail = ''
   for (let i = 75n; i >= 0n; i -= 5n) tail += digits[Number((hash >> i) & 31n)] ?? '0'
