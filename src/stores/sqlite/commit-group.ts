@@ -2,10 +2,11 @@ import { applyChanges, type Change, type Committed, keyLifeMs, type Outcome, typ
 import { type Json, SkeinError } from '#kernel'
 import type { Database } from './database.ts'
 import { ownerIsDead } from './owner.ts'
+import { settle } from './settle.ts'
 import { isFull, isIoError, storeError } from './sqlite-errors.ts'
 
-/** What of a group's attempt: done, or to be run again without one member, or each by itself. */
-type Attempt = 'done' | { readonly without: number; readonly error: unknown } | 'alone'
+/** What of a group's attempt: done; to be run again without one member, or each by itself; or, after a failed sync, unknown. */
+type Attempt = 'done' | 'alone' | { readonly without: number; readonly error: unknown } | { readonly unknown: unknown }
 
 /**
  * Carries out a group in one transaction with one sync. A refused member is undone alone; one whose failure undoes the
@@ -43,6 +44,7 @@ async function commitMembers(
       for (const index of members) await commitMembers(database, group, outcomes, [index])
       return
     }
+    if ('unknown' in attempt) return settleMembers(database, group, outcomes, members, attempt.unknown)
     outcomes[attempt.without] = { error: storeError(attempt.error, database.file) }
     members = members.filter(index => index !== attempt.without)
   }
@@ -83,7 +85,8 @@ function tryMembers(
       }
     }
   }
-  if (connection.writes === writesBefore) {
+  if (connection.writes > writesBefore) database.sweeper.sweep(database)
+  else {
     database.rollback()
     return 'done'
   }
@@ -101,12 +104,32 @@ function finish(
     database.commit(full)
   } catch (error) {
     database.rollback()
+    if (isIoError(error)) return { unknown: error }
     if (members.length > 1 && isFull(error)) return 'alone'
     for (const index of members)
       if ('committed' in (outcomes[index] ?? {})) outcomes[index] = { error: storeError(error, database.file) }
-    void isIoError
     return 'done'
   }
+  publish(database, group, outcomes, members)
+  return 'done'
+}
+
+async function settleMembers(
+  database: Database,
+  group: readonly Waiting[],
+  outcomes: Outcome[],
+  members: readonly number[],
+  cause: unknown,
+): Promise<void> {
+  const taken = members.flatMap(index => group[index] ?? [])
+  const settled = members.flatMap(index => outcomes[index] ?? [])
+  await settle(database, taken, settled, cause)
+  for (const [at, index] of members.entries()) outcomes[index] = settled[at] as Outcome
+  publish(database, group, outcomes, members)
+}
+
+/** Counts what was committed and rings for whoever watches it. */
+function publish(database: Database, group: readonly Waiting[], outcomes: readonly Outcome[], members: readonly number[]): void {
   for (const index of members) {
     const outcome = outcomes[index]
     if (outcome === undefined || !('committed' in outcome) || outcome.committed.replayed) continue
@@ -115,7 +138,6 @@ function finish(
     for (const change of changes) if (growsJournal(change)) database.ring(tenant, 'to' in change ? change.to : change.session)
   }
   database.probe('published')
-  return 'done'
 }
 
 type Grows = Extract<Change, { type: 'append' | 'erase_session' | 'copy_session' }>

@@ -16,7 +16,8 @@ export interface ConnectionOptions {
  * `probe` is called as `NAME:before` and `NAME:after` round every statement that writes.
  */
 export class Connection {
-  readonly db: DatabaseSync
+  db: DatabaseSync
+  readonly #open: () => DatabaseSync
   readonly #named = new Map<StatementName, StatementSync>()
   readonly #texts = new Map<string, StatementSync>()
   readonly #probe: ((name: string) => void) | undefined
@@ -24,7 +25,8 @@ export class Connection {
   writes = 0
 
   constructor(file: string | URL, { readOnly = false, timeoutMs = 10, probe }: ConnectionOptions = {}) {
-    this.db = new DatabaseSync(file, { readOnly, timeout: timeoutMs, enableForeignKeyConstraints: false })
+    this.#open = () => new DatabaseSync(file, { readOnly, timeout: timeoutMs, enableForeignKeyConstraints: false })
+    this.db = this.#open()
     this.#probe = probe
   }
 
@@ -89,6 +91,12 @@ export class Connection {
 
   get inTransaction(): boolean {
     return this.db.isTransaction
+  }
+
+  /** Drops everything that this connection keeps in memory and opens the file afresh, without its settings. */
+  reopen(): void {
+    this.close()
+    this.db = this.#open()
   }
 
   close(): void {

@@ -1,9 +1,10 @@
 import type { Bell, StoreOptions } from '#journal'
 import { type Clock, type SessionId, SkeinError, systemClock } from '#kernel'
 import type { Connection } from './connection.ts'
-import { openFile, type OpenFileOptions } from './open-file.ts'
+import { configure, openFile, type OpenFileOptions } from './open-file.ts'
 import { SqliteRows } from './sqlite-rows.ts'
 import { isBusy, storeError } from './sqlite-errors.ts'
+import { Sweeper } from './sweep.ts'
 import { retryWhileBusy } from './waits.ts'
 
 export interface DatabaseOptions extends OpenFileOptions, Pick<StoreOptions, 'clock'> {
@@ -30,6 +31,9 @@ export class Database {
   readonly bells = new Set<Bell>()
   readonly counts = { transactions: 0, fullTransactions: 0, commits: 0 }
   readonly connection: Connection
+  readonly sweeper: Sweeper = new Sweeper()
+  /** Called when a transaction is committed. */
+  onCommit: () => void = () => undefined
   #tenants = new Map<string, Tenant>()
   /** Tenants that got their surrogate in the open transaction. */
   #newTenants: Tenant[] = []
@@ -139,6 +143,7 @@ export class Database {
     this.#newTenants = []
     this.counts.transactions++
     if (full) this.counts.fullTransactions++
+    this.onCommit()
   }
 
   rollback(): void {
@@ -159,6 +164,20 @@ export class Database {
         throw storeError(error, this.file)
       }
     })
+  }
+
+  /**
+   * Opens the file afresh and has it take and sync a write, so that what it says is what the disk has. The log is then
+   * copied into the file: pages that a failed sync left behind in the system's memory are written once more.
+   */
+  reopen(): void {
+    this.forget()
+    for (const tenant of this.#tenants.values()) tenant.key = 0
+    this.connection.reopen()
+    configure(this.connection, this.options)
+    this.#full = true
+    this.connection.exec("INSERT OR REPLACE INTO meta VALUES ('synced', unixepoch())")
+    this.connection.exec('PRAGMA wal_checkpoint(RESTART)')
   }
 
   ring(tenant: string, session: SessionId): void {

@@ -78,7 +78,7 @@ function inspect(file: string, size: number): void {
   if (header.declaredBytes > size) throw corruptFile(file, `${size} of ${header.declaredBytes} bytes are there`)
   const connection = new Connection(immutable(file), { readOnly: true })
   try {
-    examine(connection, file, size)
+    examine(connection, file, size, header.userVersion)
   } finally {
     connection.close()
   }
@@ -89,7 +89,7 @@ const immutable = (file: string): URL => new URL(`${pathToFileURL(file).href}?im
 /** Up to this size a file is checked whole when it is opened; larger ones at the ends of every table. */
 const smallFile = 4 * 2 ** 20
 
-function examine(connection: Connection, file: string, size: number): void {
+function examine(connection: Connection, file: string, size: number, format: number): void {
   try {
     if (size <= smallFile) {
       const verdict = connection.pragma('quick_check(1)')
@@ -98,7 +98,7 @@ function examine(connection: Connection, file: string, size: number): void {
     for (const [table] of connection.allText("SELECT name FROM sqlite_schema WHERE type = 'table'", [])) {
       connection.allText(`SELECT 1 FROM "${String(table)}" LIMIT 1`, [])
     }
-    connection.allText('SELECT id FROM entry ORDER BY id DESC LIMIT 1', [])
+    if (format === formatVersion) connection.allText('SELECT id, body FROM entry ORDER BY id DESC LIMIT 1', [])
   } catch (error) {
     if (isSqliteError(error)) throw corruptFile(file, error.message, error)
     throw error
@@ -144,20 +144,25 @@ async function openForReading(file: string, options: OpenFileOptions): Promise<C
 async function openForWriting(file: string, options: OpenFileOptions): Promise<Connection> {
   const connection = new Connection(file, { probe: options.probe })
   try {
-    connection.exec(
-      'PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216',
-    )
+    configure(connection, options)
     await retryWhileBusy(options, () => prepareFormat(connection, file))
     await retryWhileBusy(options, () => migrate(connection, file, options))
     if (connection.pragma('journal_mode') !== 'wal')
       await retryWhileBusy(options, () => connection.exec('PRAGMA journal_mode = WAL'))
     requireWritable(connection, file)
-    if (options.maxPages !== undefined) connection.exec(`PRAGMA max_page_count = ${options.maxPages}`)
     return connection
   } catch (error) {
     connection.close()
     throw error
   }
+}
+
+/** What a writing connection keeps to. Checkpoints are asked for, never made inside a commit. By `exec`: see `Connection.pragma`. */
+export function configure(connection: Connection, { maxPages }: Pick<OpenFileOptions, 'maxPages'>): void {
+  connection.exec(
+    'PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216',
+  )
+  if (maxPages !== undefined) connection.exec(`PRAGMA max_page_count = ${maxPages}`)
 }
 
 /** Makes the tables of an empty file, in one transaction; says what a file is that another process made meanwhile. */

@@ -1,4 +1,4 @@
-import { Bell, CommitQueue, checkStore, type Store, type StoreOptions, type StoreStats } from '#journal'
+import { Bell, CommitQueue, type Store, type StoreOptions, type StoreStats } from '#journal'
 import { parseTenant, SkeinError } from '#kernel'
 import { commitGroup } from './commit-group.ts'
 import { Database } from './database.ts'
@@ -7,7 +7,12 @@ import { fileSize } from './header.ts'
 import type { Migration } from './migrate.ts'
 import { realFile } from './open-file.ts'
 import { formatVersion } from './schema.ts'
-import { scanning, type Search } from './search.ts'
+import { SearchFile } from './search-file.ts'
+import { BackgroundThread } from './background-thread.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { Indexer } from './indexer.ts'
+import { backupFile } from './backup-file.ts'
+import { checkFile } from './check-file.ts'
 import { type Handle, tenantStore } from './tenant-store.ts'
 
 export interface SqliteOptions extends StoreOptions {
@@ -23,11 +28,20 @@ export interface SqliteOptions extends StoreOptions {
   readonly maxPages?: number
 }
 
+export interface SqliteStore extends Store {
+  /** Settles when everything that stands in the journal now is in the search index; at once with `search: 'off'`. */
+  indexed(): Promise<void>
+  /** Ends the background thread as a crash would; the next order starts another one. For tests. */
+  killBackground(): Promise<void>
+}
+
 /** A file as this process has it open, however many handles share it. */
 interface Shared {
   readonly database: Database
   readonly queue: CommitQueue
-  readonly search: Search
+  readonly thread: BackgroundThread
+  readonly indexer: Indexer
+  readonly searchFile: SearchFile
   handles: number
   watchers: number
   poll: NodeJS.Timeout | undefined
@@ -42,7 +56,7 @@ const pollMs = 100
  * The store in one SQLite file, created if it isn't there. Opened again in the same process it is the same writer, with the
  * options of whoever came first. Rejects `store.foreign`, `store.version`, `store.corrupt`, `store.read_only`.
  */
-export async function sqliteStore(file: string, options: SqliteOptions = {}): Promise<Store> {
+export async function sqliteStore(file: string, options: SqliteOptions = {}): Promise<SqliteStore> {
   const real = realFile(file)
   const name = options.readOnly === true ? `${real} (read only)` : real
   const known = open.get(name)
@@ -61,17 +75,26 @@ export async function sqliteStore(file: string, options: SqliteOptions = {}): Pr
 async function openShared(file: string, options: SqliteOptions): Promise<Shared> {
   const { busyMs = 10_000, search = 'worker', ...rest } = options
   const database = await Database.open(file, { ...rest, busyMs, search })
+  const thread = new BackgroundThread(file)
+  const indexer = new Indexer(database, thread)
+  const checkpoints = new Checkpoints(database.connection, thread)
+  database.onCommit = () => {
+    checkpoints.committed()
+    indexer.ring()
+  }
   return {
     database,
+    thread,
+    indexer,
+    searchFile: new SearchFile(file, false),
     queue: new CommitQueue(group => database.exclusive(() => commitGroup(database, group))),
-    search: scanning,
     handles: 0,
     watchers: 0,
     poll: undefined,
   }
 }
 
-function handle(shared: Shared, name: string): Store {
+function handle(shared: Shared, name: string): SqliteStore {
   const { database, queue } = shared
   const bell = new Bell()
   const underWay = new Set<Promise<unknown>>()
@@ -85,7 +108,7 @@ function handle(shared: Shared, name: string): Store {
     database,
     queue,
     bell,
-    search: shared.search,
+    searchFile: shared.searchFile,
     requireOpen,
     async track(work) {
       underWay.add(work)
@@ -105,10 +128,13 @@ function handle(shared: Shared, name: string): Store {
     if (shared.handles > 0) return
     open.delete(name)
     await queue.close()
+    await shared.indexer.close()
+    await shared.thread.close()
+    shared.searchFile.close()
     await database.exclusive(async () => database.connection.close())
   }
 
-  const store: Store = {
+  const store: SqliteStore = {
     adapter: 'sqlite',
     in: tenant => tenantStore(face, parseTenant(tenant)),
     tenants: async () => {
@@ -125,11 +151,17 @@ function handle(shared: Shared, name: string): Store {
     },
     check: async checkOptions => {
       requireOpen()
-      return checkStore(store, checkOptions)
+      return checkFile(database, store, checkOptions?.deep === true)
     },
-    backup: async () => {
+    backup: async target => {
       requireOpen()
+      await face.track(backupFile(database.file, target))
     },
+    indexed: async () => {
+      requireOpen()
+      await shared.indexer.catchUp()
+    },
+    killBackground: () => shared.thread.kill(),
     ping: async () => {
       requireOpen()
       await database.read(connection => connection.pragma('user_version'))

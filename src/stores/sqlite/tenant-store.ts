@@ -1,6 +1,5 @@
 import {
   Bell,
-  type BlobRow,
   checkLimit,
   type Committed,
   type CommitQueue,
@@ -14,14 +13,16 @@ import {
   unknownSession,
   watchEntries,
 } from '#journal'
-import type { BlobId, SessionId } from '#kernel'
+import type { SessionId } from '#kernel'
 import { replayedAnswer } from './commit-group.ts'
 import { archiveFrom, entryFromRow, entryColumns, jobColumns, jobFrom, longId, memoryFrom, shortId, textIn } from './columns.ts'
 import type { Connection, Row, Value } from './connection.ts'
 import type { Database } from './database.ts'
 import { listRecords } from './list-records.ts'
 import { listSessions } from './list-sessions.ts'
-import type { Search } from './search.ts'
+import { findEntries } from './search.ts'
+import type { SearchFile } from './search-file.ts'
+import { readBlobs } from './index-entries.ts'
 import type { SqliteRows } from './sqlite-rows.ts'
 
 /** What a tenant's face needs of the handle that it belongs to. */
@@ -29,7 +30,7 @@ export interface Handle {
   readonly database: Database
   readonly queue: CommitQueue
   readonly bell: Bell
-  readonly search: Search
+  readonly searchFile: SearchFile
   /** Throws `store.closed`. */
   requireOpen(): void
   /** Keeps the handle from closing under the work. */
@@ -105,7 +106,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
         const row = db().get('entry', sessionKey(session), shortId('ent', id))
         return row === undefined ? undefined : entryFromRow(session, row)
       }),
-    blobs: async ids => read(() => ids.flatMap(id => readBlob(database, key(), id))),
+    blobs: async ids => read(() => readBlobs(db(), key(), ids)),
     hasBlob: async (session, id) => read(() => db().get('hasBlobRef', sessionKey(session), id) !== undefined),
     view: async (session, name) => read(() => rows().view(session, name)),
     archives: async session =>
@@ -170,7 +171,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
     },
     search: async query => {
       handle.requireOpen()
-      return handle.search.find(store, query)
+      return handle.track(findEntries(database, handle.searchFile, store, query))
     },
     async acquire(session, owner, leaseMs) {
       const { results } = await store.commit([{ type: 'acquire', session, owner, leaseMs }], { durability: 'relaxed' })
@@ -203,11 +204,6 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
     },
   }
   return store
-}
-
-function readBlob(database: Database, tenant: number, id: BlobId): BlobRow[] {
-  const row = database.connection.get('blob', tenant, id)
-  return row === undefined ? [] : [{ id, hash: row[0] as string, bytes: row[1] as Uint8Array }]
 }
 
 function routeOf({ collection: _collection, expiresAt: _expires, ...route }: RecordRow): RouteRow {

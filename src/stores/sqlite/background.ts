@@ -1,0 +1,75 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { Connection } from './connection.ts'
+import { indexBatch } from './index-entries.ts'
+import { SearchFile } from './search-file.ts'
+import { isBusy } from './sqlite-errors.ts'
+
+/** What the writer's thread asks for, and what it is answered. */
+export type Order = 'index' | 'checkpoint' | 'close' | { readonly copyTo: string }
+export type Report =
+  | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error?: undefined }
+  | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error: string; readonly errcode: number }
+
+const { file } = workerData as { readonly file: string }
+const port = parentPort
+if (port === null) throw new Error('background.ts runs as a worker thread.')
+
+let main: Connection | undefined
+const search = new SearchFile(file, true)
+// Where a checkpoint waits for readers it holds back writers of every process, so it gives up soon and is asked again.
+const connect = (): Connection => (main ??= new Connection(file, { timeoutMs: 15 }))
+
+async function index(): Promise<void> {
+  while (await indexBatch(connect(), search)) await new Promise(resolve => setImmediate(resolve))
+}
+
+/**
+ * Most is copied and synced while writers go on; only the rest, and the way back to the log's beginning, needs their lock.
+ * PASSIVE alone lets the log grow without end under steady writing.
+ */
+function checkpoint(): void {
+  const connection = connect()
+  connection.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  connection.exec('PRAGMA wal_checkpoint(RESTART)')
+}
+
+/** A snapshot of the whole store in a new file, read back before it counts. */
+function copy(to: string): void {
+  connect().text('VACUUM INTO ?').run(to)
+  const made = new Connection(to, { readOnly: true })
+  try {
+    const verdict = made.pragma('integrity_check(1)')
+    if (verdict !== 'ok') throw new Error(`The copy is damaged: ${String(verdict)}.`)
+  } finally {
+    made.close()
+  }
+  const descriptor = openSync(to, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+async function obey(done: Report['done'], work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work()
+    port?.postMessage({ done } satisfies Report)
+  } catch (error) {
+    // Somebody else is at it; the next order finds what is left.
+    if (isBusy(error)) return void port?.postMessage({ done } satisfies Report)
+    const { errcode = 0 } = error as { errcode?: number }
+    port?.postMessage({ done, error: error instanceof Error ? error.message : String(error), errcode } satisfies Report)
+  }
+}
+
+port.on('message', (order: Order) => {
+  if (order === 'index') void obey('index', index)
+  else if (order === 'checkpoint') void obey('checkpoint', checkpoint)
+  else if (order === 'close') {
+    search.close()
+    main?.close()
+    port.close()
+  } else void obey('copy', () => copy(order.copyTo))
+})
