@@ -1,0 +1,54 @@
+import { checkLimit, cutPage, decodeCursor, type Page, type RecordRow, type RecordsQuery } from '#journal'
+import type { Link } from './link.ts'
+import { nowSql } from './hot-append.ts'
+import { recordOf } from './rows-from.ts'
+import { toText } from './text-column.ts'
+
+const live = `(r.expires_at IS NULL OR r.expires_at > ${nowSql})`
+
+export async function readRecord(
+  link: Link,
+  tenant: string,
+  now: number | null,
+  collection: string,
+  key: string,
+): Promise<RecordRow | undefined> {
+  const [row] = await link.read({
+    name: 'record',
+    text: `SELECT r.* FROM skein.records r WHERE r.tenant = $1 AND r.collection = $3 AND r.key = $4 AND ${live}`,
+    values: [tenant, now, toText(collection), toText(key)],
+  })
+  return row === undefined ? undefined : recordOf(row)
+}
+
+/** In order of `sort`, then key. */
+export async function listRecords(
+  link: Link,
+  tenant: string,
+  now: number | null,
+  collection: string,
+  query: RecordsQuery,
+): Promise<Page<RecordRow>> {
+  const limit = checkLimit(query.limit, 100, 1_000)
+  const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor, 'number')
+  const values: unknown[] = [tenant, now, toText(collection)]
+  const where = ['r.tenant = $1', 'r.collection = $3', live]
+  const add = (value: unknown, condition: (parameter: string) => string): void => {
+    where.push(condition(`$${values.push(value)}`))
+  }
+  if (query.tag !== undefined) add(toText(query.tag), tag => `${tag} = ANY(r.tags)`)
+  if (query.keyPrefix !== undefined) add(toText(query.keyPrefix), prefix => `starts_with(r.key, ${prefix})`)
+  if (query.sortFrom !== undefined) add(query.sortFrom, from => `r.sort >= ${from}`)
+  if (query.sortTo !== undefined) add(query.sortTo, to => `r.sort <= ${to}`)
+  const direction = query.order === 'desc' ? 'DESC' : 'ASC'
+  if (cursor !== undefined) {
+    const sort = `$${values.push(cursor[0])}::double precision`
+    add(toText(cursor[1]), key => `(r.sort, r.key) ${query.order === 'desc' ? '<' : '>'} (${sort}, ${key})`)
+  }
+  values.push(limit + 1)
+  const rows = await link.read({
+    text: `SELECT r.* FROM skein.records r WHERE ${where.join(' AND ')} ORDER BY r.sort ${direction}, r.key ${direction} LIMIT $${values.length}`,
+    values,
+  })
+  return cutPage(rows.map(recordOf), limit, row => [row.sort, row.key])
+}
