@@ -1,0 +1,1 @@
+export { type ContractRunner, type ContractStore, type OpenContractStore, storeContract } from './journal/store.contract.ts'
