@@ -4,11 +4,11 @@ import { entryBody } from './entry.ts'
 import type { CommitOptions } from './store.ts'
 
 export const maxChanges = 10_000
-export const maxCommitBytes = 128 * 2 ** 20
-export const maxEntryBytes = 2 ** 20
-export const maxBlobBytes = 64 * 2 ** 20
+export const maxCommitBytes: number = 128 * 2 ** 20
+export const maxEntryBytes: number = 2 ** 20
+export const maxBlobBytes: number = 64 * 2 ** 20
 /** How long an idempotency key is remembered. */
-export const keyLifeMs = 7 * 86_400_000
+export const keyLifeMs: number = 7 * 86_400_000
 
 /** Checks a commit before any effect and says how many bytes it weighs. Throws `input.invalid` or `input.too_large`. */
 export function checkCommit(changes: readonly Change[], options: CommitOptions): number {

@@ -4,7 +4,7 @@ import { checkCommit } from './check-changes.ts'
 import type { CommitOptions, Committed } from './store.ts'
 
 export const maxGroup = 256
-export const maxGroupBytes = 4 * 2 ** 20
+export const maxGroupBytes: number = 4 * 2 ** 20
 
 /** One commit that waits for its group. */
 export interface Waiting {

@@ -73,10 +73,11 @@ export const entryTypes = {
   commitment_resolved: { place: 'side', v: 1 },
 
   custom: { place: 'either', v: 1 },
-} as const satisfies Record<string, { place: Place; v: number }>
+} as const
 
 export type Place = 'path' | 'side' | 'either'
-export type KnownEntryType = keyof typeof entryTypes
+type Known<T extends Readonly<Record<string, { place: Place; v: number }>>> = keyof T
+export type KnownEntryType = Known<typeof entryTypes>
 
 /** Settings that a session is created with; later changes are entries of their own. */
 export interface SessionCreated {

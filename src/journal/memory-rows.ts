@@ -11,18 +11,18 @@ import type { ArchiveRow, BlobRow, JobRow, MemoryRow, RecordRow, ViewRow } from 
  * What goes in is frozen plain data or made so by the caller; what comes out is never written to.
  */
 export class MemoryRows implements Rows {
-  readonly sessions = new Map<SessionId, SessionRow>()
-  readonly aliases = new Map<string, SessionId>()
-  readonly journals = new Map<SessionId, Entry[]>()
-  readonly places = new Map<SessionId, Map<EntryId, number>>()
-  readonly blobs = new Map<BlobId, BlobRow>()
-  readonly blobRefs = new Map<SessionId, Map<BlobId, number>>()
-  readonly views = new Map<string, ViewRow>()
-  readonly watermarks = new Map<string, number>()
-  readonly archives = new Map<string, ArchiveRow>()
-  readonly records = new Map<string, Map<string, RecordRow>>()
-  readonly memories = new Map<string, MemoryRow[]>()
-  readonly jobs = new Map<JobId, JobRow>()
+  readonly sessions: Map<SessionId, SessionRow> = new Map()
+  readonly aliases: Map<string, SessionId> = new Map()
+  readonly journals: Map<SessionId, Entry[]> = new Map()
+  readonly places: Map<SessionId, Map<EntryId, number>> = new Map()
+  readonly blobs: Map<BlobId, BlobRow> = new Map()
+  readonly blobRefs: Map<SessionId, Map<BlobId, number>> = new Map()
+  readonly views: Map<string, ViewRow> = new Map()
+  readonly watermarks: Map<string, number> = new Map()
+  readonly archives: Map<string, ArchiveRow> = new Map()
+  readonly records: Map<string, Map<string, RecordRow>> = new Map()
+  readonly memories: Map<string, MemoryRow[]> = new Map()
+  readonly jobs: Map<JobId, JobRow> = new Map()
   #undo: (() => void)[] = []
 
   /** Runs `work`; if it throws, everything it put is taken back. */

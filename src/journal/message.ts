@@ -96,7 +96,7 @@ export const usageFields = [
   'cacheWrite1hTokens',
   'outputTokens',
   'reasoningTokens',
-] as const satisfies readonly (keyof Usage)[]
+] as const
 
 /** What a model is told of a tool. */
 export interface ToolDescription {

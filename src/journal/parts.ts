@@ -18,7 +18,7 @@ import type { TenantStore } from './store.ts'
 
 /** A part whose payload is larger than this is kept as a blob, out of the scanned row. Bytes. */
 export const inlineBytes = 4_096
-export const maxPartBytes = 32 * 2 ** 20
+export const maxPartBytes: number = 32 * 2 ** 20
 const previewLength = 256
 
 /** How a large part stands in its entry: its own fields but the payload, which is the blob's content. */
