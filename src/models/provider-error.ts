@@ -6,7 +6,8 @@ export const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 50
 const overflowText =
   /context.?(length|window)|(exceed|maximum).{0,20}context|prompt is too long|input is too long|too many input tokens|token count.{0,40}exceed|reduce the length/i
 const transientTypes = /overloaded|rate.?limit|server_error|api_error|internal|unavailable|timeout/i
-const brokenFrame = /JSONParseError|TypeValidationError/
+/** What SDKs throw for an answer that they cannot make sense of: like a cut one, it may come whole the next time. */
+const brokenAnswer = /JSONParseError|TypeValidationError|InvalidResponseDataError|EmptyResponseBodyError/
 
 export interface ErrorPlace {
   readonly provider: string
@@ -74,19 +75,28 @@ function codeOf(
   if (mayOverflow && (type === 'context_length_exceeded' || overflowText.test(text))) return 'provider.overflow'
   if (status !== undefined) return retryableStatuses.has(status) ? 'provider.unavailable' : 'provider.rejected'
   if (isConnectionError(thrown)) return begun ? 'provider.truncated' : 'provider.unavailable'
-  if (thrown instanceof Error && brokenFrame.test(thrown.name)) return 'provider.truncated'
+  if (thrown instanceof Error && brokenAnswer.test(thrown.name)) return 'provider.truncated'
   return type !== undefined && transientTypes.test(type) ? 'provider.unavailable' : 'provider.rejected'
 }
 
 /** What a provider said inside its body, e.g. `{ error: { type, message } }`, or a stream's error frame. */
 function bodyOf(thrown: unknown): Record<string, unknown> {
   if (!isObject(thrown)) return {}
-  for (const data of [thrown['data'], thrown]) {
+  for (const data of [thrown['data'], parsed(thrown['responseBody']), thrown]) {
     if (!isObject(data)) continue
     const error = isObject(data['error']) ? data['error'] : isObject(data['response']) ? data['response']['error'] : undefined
     if (isObject(error)) return error
   }
   return thrown
+}
+
+/** A body that the SDK could not make sense of, as proxies send them. */
+function parsed(body: unknown): unknown {
+  try {
+    return typeof body === 'string' ? (JSON.parse(body) as unknown) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function statusOf(thrown: unknown): number | undefined {

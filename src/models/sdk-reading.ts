@@ -82,9 +82,11 @@ export function sdkReading(options: ReadingOptions): Reading {
 
   const read = (part: Part): ModelEvent[] => {
     switch (part['type']) {
-      case 'raw':
+      case 'raw': {
         raw = addRawUsage(raw, part['rawValue'])
-        return raw === undefined ? [] : usageEvent(usageOfRaw(raw, ttl))
+        const told = raw === undefined ? [] : usageEvent(usageOfRaw(raw, ttl))
+        return told.length === 0 ? [] : [...begin(rawId(part['rawValue'])), ...told]
+      }
       case 'response-metadata':
         return begin(part['id'])
       case 'text-start':
@@ -165,6 +167,13 @@ interface Segment {
   metadata: ProviderOptions
 }
 type Part = { readonly [member: string]: unknown }
+
+/** The answer's id in a provider's own first chunk, which comes before the SDK's metadata. */
+function rawId(chunk: unknown): unknown {
+  if (!isObject(chunk)) return undefined
+  const inside = [chunk['message'], chunk['response']].find(isObject)
+  return inside?.['id'] ?? chunk['id'] ?? chunk['responseId']
+}
 
 /** `other` counts only with the provider's own reason beside it; `interrupted`, `unknown` and `error` are no end. */
 const otherReason = (finish: { unified: string; raw?: string }): EndReason | undefined =>
