@@ -9,13 +9,14 @@ const entry = new URL(`./background${fromSource ? '.ts' : '.js'}`, import.meta.u
 export class BackgroundThread {
   readonly #file: string
   #worker: Worker | undefined
+  #awaited = 0
   #waiting = new Map<Report['done'], { resolve: () => void; reject: (error: Error) => void }[]>()
 
   constructor(file: string) {
     this.#file = file
   }
 
-  /** Settles when the order is carried out; rejects with what went wrong, or when the thread dies. */
+  /** Settles when the order is carried out; rejects with what went wrong, or when the thread dies. The process may end before. */
   order(order: Exclude<Order, 'close'>): Promise<void> {
     const worker = this.#start()
     const done = typeof order === 'string' ? order : 'copy'
@@ -25,10 +26,22 @@ export class BackgroundThread {
     })
   }
 
+  /** While somebody waits for `work`, which orders something, the process stays. */
+  async await<T>(work: () => Promise<T>): Promise<T> {
+    this.#start().ref()
+    this.#awaited++
+    try {
+      return await work()
+    } finally {
+      if (--this.#awaited === 0) this.#worker?.unref()
+    }
+  }
+
   /** Lets the thread finish the batch it is at. */
   async close(): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return
+    worker.ref()
     const gone = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     worker.postMessage('close' satisfies Order)
     await gone

@@ -17,7 +17,7 @@ export async function backupFile(file: string, target: string): Promise<void> {
   const partial = join(dirname(to), `.${basename(to)}.${newId('own').slice(4)}.partial`)
   const thread = new BackgroundThread(file)
   try {
-    await thread.order({ copyTo: partial })
+    await thread.await(() => thread.order({ copyTo: partial }))
     chmodSync(partial, 0o600)
     moveIntoPlace(partial, to)
   } catch (error) {

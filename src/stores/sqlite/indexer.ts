@@ -43,6 +43,12 @@ export class Indexer {
     return this.#running
   }
 
+  /** Like `catchUp`, and keeps the process alive for it. */
+  async caughtUp(): Promise<void> {
+    if (this.#closed || this.#database.options.search !== 'worker') return this.catchUp()
+    await this.#thread.await(() => this.catchUp())
+  }
+
   async #run(): Promise<void> {
     do {
       this.#again = false

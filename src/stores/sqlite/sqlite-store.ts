@@ -159,7 +159,7 @@ function handle(shared: Shared, name: string): SqliteStore {
     },
     indexed: async () => {
       requireOpen()
-      await shared.indexer.catchUp()
+      await face.track(shared.indexer.caughtUp())
     },
     killBackground: () => shared.thread.kill(),
     ping: async () => {

@@ -22,6 +22,7 @@ import { listRecords } from './list-records.ts'
 import { listSessions } from './list-sessions.ts'
 import { findEntries } from './search.ts'
 import type { SearchFile } from './search-file.ts'
+import { ownCopy } from './own-copy.ts'
 import { readBlobs } from './index-entries.ts'
 import type { SqliteRows } from './sqlite-rows.ts'
 
@@ -60,7 +61,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
       if (changes.length === 0) {
         return { at: database.clock.now(), durability: options.durability ?? 'full', replayed: false, results: [] }
       }
-      return handle.track(queue.commit(tenant, changes, options))
+      return handle.track(queue.commit(tenant, ownCopy(changes), options))
     },
     replay: async (idempotencyKey, digest): Promise<Committed | undefined> =>
       read(() => replayedAnswer(database, tenant, idempotencyKey, digest, database.clock.now())),
