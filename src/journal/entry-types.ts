@@ -1,5 +1,5 @@
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
-import type { Entry, KnownEntry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import type { FinishReason, Message, ToolDescription, Usage } from './message.ts'
 
 /**
@@ -148,6 +148,9 @@ interface Defined {
 
 /** The data of each type. A room that widens a type adds its shape here. */
 export type EntryDataOf = { [T in KnownEntryType]: T extends keyof Defined ? Defined[T] : JsonObject }
+
+export type KnownEntry = { [T in KnownEntryType]: Entry<T, EntryDataOf[T]> }[KnownEntryType]
+export type EntryOf<T extends KnownEntryType> = Entry<T, EntryDataOf[T]>
 
 /** True for a type and version that this release reads; narrows `data`. */
 export function isKnown(entry: Entry): entry is KnownEntry {

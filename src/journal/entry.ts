@@ -1,5 +1,4 @@
 import type { EntryId, JsonObject, RunId, SessionId, TurnId } from '#kernel'
-import type { EntryDataOf, KnownEntryType } from './entry-types.ts'
 
 /** Running counts along the branch, up to and with this entry. */
 export interface Totals {
@@ -37,9 +36,6 @@ export interface Entry<T extends string = string, D = unknown> {
 
 /** An entry before the store has given it its place. */
 export type NewEntry = Omit<Entry, 'seq' | 'session'>
-
-export type KnownEntry = { [T in KnownEntryType]: Entry<T, EntryDataOf[T]> }[KnownEntryType]
-export type EntryOf<T extends KnownEntryType> = Entry<T, EntryDataOf[T]>
 
 type Columns = Pick<Entry, 'id' | 'session' | 'seq' | 'parentId' | 'type' | 'at'>
 

@@ -1,10 +1,12 @@
-export { type Entry, entryBody, entryFrom, type EntryOf, type KnownEntry, type NewEntry, noTotals, type Totals } from './entry.ts'
+export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, type Totals } from './entry.ts'
 export {
   type EntryDataOf,
+  type EntryOf,
   entryTypes,
   isKnown,
   isPath,
   isType,
+  type KnownEntry,
   type KnownEntryType,
   type Place,
   type SessionCreated,
