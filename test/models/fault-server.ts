@@ -243,6 +243,29 @@ export function responsesFrames({ text, thinking, call, usage }: Said): string[]
   ]
 }
 
+/** The same in Google's format: usage in every chunk, signatures on thoughts and calls. */
+export function googleFrames({ text, thinking, call, usage, stop }: Said): string[] {
+  const told = usage ?? { promptTokenCount: 10, candidatesTokenCount: 5, totalTokenCount: 15 }
+  const chunk = (part: object, finish?: string): string =>
+    line({
+      responseId: 'g_1',
+      candidates: [
+        { index: 0, content: { role: 'model', parts: [part] }, ...(finish === undefined ? {} : { finishReason: finish }) },
+      ],
+      usageMetadata: told,
+    })
+  const signed = thinking === undefined ? {} : { thoughtSignature: thinking.signature }
+  return [
+    ...(thinking === undefined ? [] : [chunk({ text: thinking.text, thought: true })]),
+    ...halves(text ?? '').map(half => chunk({ text: half })),
+    ...(call === undefined ? [] : [chunk({ functionCall: { id: call.id, name: call.name, args: call.input }, ...signed })]),
+    chunk({ text: '' }, stop ?? 'STOP'),
+  ]
+}
+
+/** An error in the middle of OpenAI's chat stream. */
+export const chatError = (code: string, message: string): string => line({ error: { message, type: code, code } })
+
 /** An error in the middle of Anthropic's stream. */
 export const anthropicError = (type: string, message: string): string => event({ type: 'error', ...{ error: { type, message } } })
 

@@ -6,7 +6,9 @@ import { verifies } from '#verifies'
 import {
   anthropicError,
   anthropicFrames,
+  chatError,
   chatFrames,
+  googleFrames,
   type FaultAnswer,
   faultServer,
   type FaultServer,
@@ -28,6 +30,8 @@ function at(server: FaultServer, reference: string): Promise<ConnectedModel> {
     ANTHROPIC_BASE_URL: `${server.url}/v1`,
     OPENAI_API_KEY: 'sk-oai',
     OPENAI_BASE_URL: `${server.url}/v1`,
+    GOOGLE_API_KEY: 'sk-goo',
+    GOOGLE_BASE_URL: `${server.url}/v1beta`,
     DEEPSEEK_API_KEY: 'sk-ds',
     DEEPSEEK_BASE_URL: `${server.url}/v1`,
     OPENAI_COMPATIBLE_BASE_URL: `${server.url}/v1`,
@@ -60,6 +64,12 @@ const formats = [
   { name: "Anthropic's messages", reference: 'sonnet', frames: anthropicFrames, path: '/v1/messages' },
   { name: "OpenAI's responses", reference: 'gpt5', frames: responsesFrames, path: '/v1/responses' },
   { name: "OpenAI's chat format", reference: 'deepseek', frames: chatFrames, path: '/v1/chat/completions' },
+  {
+    name: "Google's format",
+    reference: 'gemini-flash',
+    frames: googleFrames,
+    path: '/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse',
+  },
 ] as const
 
 describe.each(formats)('$name over a socket', ({ reference, frames, path }) => {
@@ -216,25 +226,25 @@ function kept(events: readonly ModelEvent[]): RequestMessage {
   return JSON.parse(JSON.stringify({ role: 'assistant', parts })) as RequestMessage
 }
 
+const call = { id: 'call_1', name: 'read', input: { path: 'a' } }
+const thinking = { text: 'Let me see.', signature: 'EqQBCkYIBRgCIkA+/==' }
+const result: RequestMessage = {
+  role: 'tool',
+  parts: [{ type: 'tool_result', callId: 'call_1', tool: 'read', status: 'ok', output: 'content' }],
+}
+
+async function again(reference: string, frames: string[]): Promise<{ first: unknown; second: unknown }> {
+  await using server = await faultServer([{ frames }])
+  const model = await at(server, reference)
+  const asked: ModelRequest = { ...request, thinking: 'medium' }
+  const events: ModelEvent[] = []
+  for await (const event of model.stream(asked, live)) events.push(event)
+  for await (const _event of model.stream({ ...asked, messages: [...asked.messages, kept(events), result] }, live));
+  const [first, second] = server.requests.map(made => made.body)
+  return { first, second }
+}
+
 describe('what a provider wants back', () => {
-  const call = { id: 'call_1', name: 'read', input: { path: 'a' } }
-  const thinking = { text: 'Let me see.', signature: 'EqQBCkYIBRgCIkA+/==' }
-  const result: RequestMessage = {
-    role: 'tool',
-    parts: [{ type: 'tool_result', callId: 'call_1', tool: 'read', status: 'ok', output: 'content' }],
-  }
-
-  async function again(reference: string, frames: string[]): Promise<{ first: unknown; second: unknown }> {
-    await using server = await faultServer([{ frames }])
-    const model = await at(server, reference)
-    const asked: ModelRequest = { ...request, thinking: 'medium' }
-    const events: ModelEvent[] = []
-    for await (const event of model.stream(asked, live)) events.push(event)
-    for await (const _event of model.stream({ ...asked, messages: [...asked.messages, kept(events), result] }, live));
-    const [first, second] = server.requests.map(made => made.body)
-    return { first, second }
-  }
-
   verifies('P30', "Anthropic's signed and redacted thinking go back byte for byte, after the same beginning", async () => {
     const { first, second } = await again('sonnet', anthropicFrames({ thinking, redacted: 'EmwK/redacted+==', call }))
     const { messages, system, tools: offered } = second as { messages: { content: unknown[] }[]; system: unknown; tools: unknown }
@@ -257,6 +267,32 @@ describe('what a provider wants back', () => {
     expect(input.find(item => item.type === 'function_call')).toMatchObject({ call_id: 'call_1', name: 'read' })
     expect(input.slice(0, 2)).toEqual((first as { input: unknown[] }).input)
   })
+})
+
+verifies('P30', "Google's thought signatures go back with their calls", async () => {
+  const thinking = { text: 'Let me see.', signature: 'CpcBAcu98P+/=' }
+  const frames = googleFrames({ thinking, call: { id: 'call_1', name: 'read', input: { path: 'a' } } })
+  const { second } = await again('gemini-pro', frames)
+  const { contents } = second as { contents: { role: string; parts: object[] }[] }
+  expect(contents[1]?.parts).toContainEqual(
+    expect.objectContaining({ functionCall: expect.objectContaining({ name: 'read' }), thoughtSignature: thinking.signature }),
+  )
+})
+
+it('an error in the middle of a chat stream is judged by what it says', async () => {
+  const half = upTo(chatFrames({ text: 'Hello there' }), 'Hello')
+  const limited = await ask('deepseek', { frames: [...half, chatError('rate_limit_exceeded', 'Slow down')] })
+  expect(closings(limited.events)).toMatchObject([{ type: 'failed', error: { code: 'provider.unavailable' } }])
+  const tooLong = await ask('deepseek', { frames: [chatError('context_length_exceeded', 'Too long')] })
+  expect(errorOf(tooLong.events)?.code).toBe('provider.overflow')
+})
+
+it.each([
+  ['sonnet', anthropicFrames({ text: 'Hi', stop: 'max_tokens' }), 'max_tokens'],
+  ['deepseek', chatFrames({ text: 'Hi', stop: 'length' }), 'length'],
+  ['gemini-flash', googleFrames({ text: 'Hi', stop: 'MAX_TOKENS' }), 'MAX_TOKENS'],
+])("an answer of %s that ran into its limit ends with length, the provider's word beside it", async (reference, frames, raw) => {
+  expect((await ask(reference, { frames })).events.at(-1)).toEqual({ type: 'ended', reason: 'length', rawFinishReason: raw })
 })
 
 it('an OpenAI-compatible server without a key is sent none', async () => {
