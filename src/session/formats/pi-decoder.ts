@@ -1,8 +1,8 @@
 import { type EntryId, isAlias, isObject, type Json, type JsonObject, type SessionId, sha256, toJson, type TurnId } from '#kernel'
 import { entryTypes, type KnownEntryType, type Message, type NewBlob, type NewEntry, type TurnEnded } from '#journal'
 import { badLine, type Line, textOfLine } from './lines.ts'
-import { isPiType, type PiLine, readPiLine, timeOfLine, timestampOf } from './pi-line.ts'
-import { piFormat, readPiUsage, restOf } from './pi-message.ts'
+import { isPiType, keepPiHeader, type PiLine, readPiLine, timeOfLine } from './pi-line.ts'
+import { piFormat, readPiUsage } from './pi-message.ts'
 import { seededId } from './seeded-ids.ts'
 
 /** What a file says of its session. `alias` is pi's own id, where it can be one. */
@@ -134,7 +134,6 @@ export class PiDecoder {
       version: typeof version === 'number' ? version : 1,
     }
     this.#out.push({ type: 'session', session })
-    const own = value['type'] === 'session' ? { providerData: { [piFormat]: headerRest(value, session) } } : {}
     const created = {
       title: null,
       user: null,
@@ -147,9 +146,9 @@ export class PiDecoder {
       model: session.model,
       thinking: session.thinking,
       system: null,
-      ...own,
     }
-    this.#root = this.#path('session_created', 'created', this.#at, created)
+    const data = value['type'] === 'session' ? keepPiHeader(value, created, this.#at) : created
+    this.#root = this.#path('session_created', 'created', this.#at, data)
     this.#position = this.#root
     for (const line of this.#held) {
       const bad = textOfLine(line)
@@ -321,17 +320,6 @@ function outcomeOf(message: Message, line: JsonObject): OpenTurn['outcome'] {
   const finish = finishReason === undefined ? {} : { finishReason }
   if (finishReason === 'error') return { status: 'failed', ...said, ...finish }
   return finishReason === 'aborted' ? { status: 'cancelled', ...said, ...finish } : { status: 'done', ...finish }
-}
-
-/** What of a header `session_created` does not say. */
-function headerRest(header: JsonObject, session: PiSession): JsonObject {
-  const known = [
-    'type',
-    ...(session.cwd === null ? [] : ['cwd']),
-    ...(session.model === null ? [] : ['provider', 'modelId']),
-    ...(session.thinking === null ? [] : ['thinkingLevel']),
-  ]
-  return { entry: restOf(header, header['timestamp'] === timestampOf(session.createdAt) ? [...known, 'timestamp'] : known) }
 }
 
 function parseLine(text: string): JsonObject | undefined {

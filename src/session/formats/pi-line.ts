@@ -208,3 +208,29 @@ export function writePiLine({ type, at, data }: Pick<Entry, 'type' | 'at' | 'dat
 }
 
 export const timestampOf = (at: number): string => new Date(at).toISOString()
+
+/** What `session_created` keeps of a header, so that it comes back equal. */
+export function keepPiHeader(header: JsonObject, created: JsonObject, at: number): JsonObject {
+  const known = ['type', 'timestamp', 'cwd', 'provider', 'modelId', 'thinkingLevel']
+  const data = { ...created, providerData: { [piFormat]: { entry: restOf(header, known) } } }
+  const back = writePiHeader({ type: 'session_created', at, data })
+  return back !== undefined && canonical(back) === canonical(header)
+    ? data
+    : { ...created, providerData: { [piFormat]: { line: header } } }
+}
+
+/** The header that a `session_created` came from; `undefined` for one that came from none. */
+export function writePiHeader({ at, data }: Pick<NewEntry, 'type' | 'at' | 'data'>): JsonObject | undefined {
+  const fields = data as JsonObject
+  const own = ownOf(fields)
+  if (own === undefined || isObject(own['line'])) return own?.['line'] as JsonObject | undefined
+  const [, provider, modelId] = /^([^/]*)\/(.*)$/s.exec(typeof fields['model'] === 'string' ? fields['model'] : '') ?? []
+  return {
+    type: 'session',
+    ...(own['entry'] as JsonObject | undefined),
+    timestamp: timestampOf(at),
+    ...(fields['cwd'] == null ? {} : { cwd: fields['cwd'] }),
+    ...(provider === undefined || modelId === undefined ? {} : { provider, modelId }),
+    ...(fields['thinking'] == null ? {} : { thinkingLevel: fields['thinking'] }),
+  }
+}

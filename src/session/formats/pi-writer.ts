@@ -1,8 +1,8 @@
 import { type BlobId, isBlobId, isObject, type Json, type JsonObject, sha256, blobId } from '#kernel'
 import { type BlobRow, blobsOf, type Entry, isPath, isType, type SessionRow } from '#journal'
 import type { ContentOf } from './message-shape.ts'
-import { isPiLine, timestampOf, writePiLine } from './pi-line.ts'
-import { ownOf, piUsage, type PiMessage, writePiMessage } from './pi-message.ts'
+import { isPiLine, timestampOf, writePiHeader, writePiLine } from './pi-line.ts'
+import { piUsage, type PiMessage, writePiMessage } from './pi-message.ts'
 
 /**
  * Writes a session as a pi file. Of an imported session every line comes back equal in content and in its place; what
@@ -33,7 +33,6 @@ class PiWriter {
   #ids = new Map<string, string | null>()
   #leaf: string | null = null
   #linear = false
-  #count = 0
   /** Lines that wait for the usage of the answer that they begin with. */
   #waiting: { readonly entry: string; readonly message: Record<string, Json>; readonly lines: JsonObject[] } | undefined
   #moved: Entry | undefined
@@ -70,30 +69,18 @@ class PiWriter {
   }
 
   #header(entry: Entry): string[] {
-    const data = entry.data as JsonObject
-    const own = ownOf(data)
-    if (own === undefined && entry.by === 'import') {
+    const imported = writePiHeader(entry)
+    if (imported === undefined && entry.by === 'import') {
       this.#linear = true
       return []
     }
-    const rest = isObject(own?.['entry']) ? (own['entry'] as JsonObject) : undefined
-    this.#linear = rest !== undefined && !(Number(rest['version'] ?? 1) >= 2)
-    const [, provider, modelId] = /^([^/]*)\/(.*)$/s.exec(typeof data['model'] === 'string' ? data['model'] : '') ?? []
-    const cwd = typeof data['cwd'] === 'string' ? { cwd: data['cwd'] } : {}
-    if (rest === undefined) {
-      return [
-        JSON.stringify({
-          type: 'session',
-          version: 3,
-          id: this.#session.alias ?? this.#session.id,
-          timestamp: timestampOf(entry.at),
-          cwd: this.#session.cwd ?? '',
-        }),
-      ]
-    }
-    const model = provider === undefined || modelId === undefined ? {} : { provider, modelId }
-    const thinking = typeof data['thinking'] === 'string' ? { thinkingLevel: data['thinking'] } : {}
-    return [JSON.stringify({ type: 'session', timestamp: timestampOf(entry.at), ...rest, ...cwd, ...model, ...thinking })]
+    this.#linear = imported !== undefined && !(Number(imported['version'] ?? 1) >= 2)
+    const { id, alias, cwd } = this.#session
+    return [
+      JSON.stringify(
+        imported ?? { type: 'session', version: 3, id: alias ?? id, timestamp: timestampOf(entry.at), cwd: cwd ?? '' },
+      ),
+    ]
   }
 
   #imported(entry: Entry, contentOf: ContentOf): string[] {
@@ -163,7 +150,6 @@ class PiWriter {
 
   /** A line, at once or behind one that waits. */
   #say(line: JsonObject): string[] {
-    this.#count++
     if (this.#waiting === undefined) return [JSON.stringify(line)]
     this.#waiting.lines.push(line)
     return []
