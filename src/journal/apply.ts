@@ -170,8 +170,10 @@ function append(rows: Rows, change: Append, turn: Turn): Results['append'] {
   const token = checkFence(rows, row, change, turn)
   if (change.expectLeaf !== undefined && row.leafId !== change.expectLeaf)
     throw conflict(turn, { leaf: change.expectLeaf }, { leaf: row.leafId })
-  for (const entry of change.entries) {
-    if (rows.entryExists(row.id, entry.id)) throw conflict(turn, { entry: null }, { entry: entry.id })
+  const named = new Set<string>()
+  for (const { id } of change.entries) {
+    if (named.has(id) || rows.entryExists(row.id, id)) throw conflict(turn, { entry: null }, { entry: id })
+    named.add(id)
   }
   const entries: Entry[] = change.entries.map((entry, index) => ({ ...entry, session: row.id, seq: row.seq + 1 + index }))
   const leaf = change.head?.setsLeaf
@@ -310,7 +312,8 @@ function putMemory(rows: Rows, change: PutMemory, turn: Turn): Results['put_memo
 
 function enqueue(rows: Rows, change: Enqueue, turn: Turn): Results['enqueue'] {
   const { job } = change
-  const existing = change.uniqueKey === undefined ? rows.job(job.id) : rows.uniqueJob(job.kind, change.uniqueKey)
+  const queued = change.uniqueKey === undefined ? undefined : rows.uniqueJob(job.kind, change.uniqueKey)
+  const existing = queued ?? rows.job(job.id)
   if (existing !== undefined) return { job: existing.id, existing: true }
   rows.putJob({
     id: job.id,

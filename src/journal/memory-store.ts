@@ -21,6 +21,8 @@ interface Keyed {
 interface Tenant {
   readonly rows: MemoryRows
   readonly keys: Map<string, Keyed>
+  /** Which claim served it last; the least recently served tenant comes first. */
+  served: number
 }
 
 /** Options that every adapter takes. */
@@ -35,10 +37,11 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
   const tenants = new Map<string, Tenant>()
   const bell = new Bell()
   const counts = { transactions: 0, commits: 0 }
+  let served = 0
   let closed = false
 
   const tenantOf = (name: string): Tenant => {
-    const known = tenants.get(name) ?? { rows: new MemoryRows(), keys: new Map<string, Keyed>() }
+    const known = tenants.get(name) ?? { rows: new MemoryRows(), keys: new Map<string, Keyed>(), served: 0 }
     tenants.set(name, known)
     return known
   }
@@ -230,30 +233,12 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
     tenants: async () => [...tenants.keys()].filter(name => (tenants.get(name)?.rows.sessions.size ?? 0) > 0).sort(),
     claim: async (kinds, owner, leaseMs) => {
       if (closed) throw new SkeinError('store.closed', 'The store is closed.')
-      for (const { rows } of tenants.values()) {
-        const job = claimable(rows, kinds, clock.now())
+      const inTurn = [...tenants.values()].sort((a, b) => a.served - b.served)
+      for (const tenant of inTurn) {
+        const job = claimIn(tenant.rows, kinds, owner, leaseMs, clock.now())
         if (job === undefined) continue
-        const claimed: JobRow =
-          job.state === 'running' && job.attempts >= job.maxAttempts
-            ? {
-                ...job,
-                state: 'parked',
-                owner: null,
-                leaseUntil: 0,
-                endedAt: clock.now(),
-                lastError: job.lastError ?? { code: 'job.lost' },
-              }
-            : {
-                ...job,
-                state: 'running',
-                owner,
-                attempts: job.attempts + 1,
-                fence: job.fence + 1,
-                leaseUntil: clock.now() + leaseMs,
-                startedAt: clock.now(),
-              }
-        rows.transaction(() => rows.putJob(claimed))
-        if (claimed.state === 'running') return claimed
+        tenant.served = ++served
+        return job
       }
       return undefined
     },
@@ -295,6 +280,27 @@ function replayed(known: Keyed | undefined, digest: string | undefined, now: num
 
 function routeOf({ collection: _collection, expiresAt: _expires, ...route }: RecordRow): RouteRow {
   return route
+}
+
+/** Claims a tenant's next job. Lost ones whose attempts are used up are parked on the way. */
+function claimIn(rows: MemoryRows, kinds: ClaimKinds, owner: string, leaseMs: number, now: number): JobRow | undefined {
+  for (let job = claimable(rows, kinds, now); job !== undefined; job = claimable(rows, kinds, now)) {
+    const lost = job.state === 'running' && job.attempts >= job.maxAttempts
+    const next: JobRow = lost
+      ? { ...job, state: 'parked', owner: null, leaseUntil: 0, endedAt: now, lastError: job.lastError ?? { code: 'job.lost' } }
+      : {
+          ...job,
+          state: 'running',
+          owner,
+          attempts: job.attempts + 1,
+          fence: job.fence + 1,
+          leaseUntil: now + leaseMs,
+          startedAt: now,
+        }
+    rows.transaction(() => rows.putJob(next))
+    if (!lost) return next
+  }
+  return undefined
 }
 
 /** The next job that may run: earliest `runAfter`, then enqueue order, none behind an unfinished one of its key. */

@@ -1,11 +1,21 @@
 import { SkeinError } from '#kernel'
 import { commits } from './contract/commits.ts'
+import { entries } from './contract/entries.ts'
+import { jobs } from './contract/jobs.ts'
+import { leases } from './contract/leases.ts'
+import { rows } from './contract/rows.ts'
+import { sessions } from './contract/sessions.ts'
 import { type ContractRunner, type Law, type OpenContractStore, stage } from './contract/setting.ts'
 
 export type { ContractRunner, ContractStore, OpenContractStore } from './contract/setting.ts'
 
 const chapters: Readonly<Record<string, (law: Law) => void>> = {
   committing: commits,
+  sessions,
+  'entries and blobs': entries,
+  leases,
+  'views, watermarks, archives, routes, records, memories': rows,
+  jobs,
 }
 
 /**

@@ -56,11 +56,15 @@ function copyObject(value: object, path: string, depth: number, above: unknown[]
     const item = (value as Record<string, unknown>)[key]
     if (item === undefined) continue
     const json = copy(item, `${path}${step(key)}`, depth + 1, above)
-    if (key === '__proto__')
-      Object.defineProperty(out, key, { value: json, enumerable: true, configurable: true, writable: true })
-    else out[key] = json
+    setOwn(out, key, json)
   }
   return out
+}
+
+/** Sets a member as plain data, also one called `__proto__`, which an assignment would take for the prototype. */
+function setOwn(target: Record<string, Json>, key: string, value: Json): void {
+  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  else target[key] = value
 }
 
 const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`)
@@ -94,7 +98,7 @@ export function mergePatch(target: Json, patch: Json): Json {
   const out: Record<string, Json> = isObject(target) ? { ...(target as JsonObject) } : {}
   for (const [key, value] of Object.entries(patch as JsonObject)) {
     if (value === null) delete out[key]
-    else out[key] = mergePatch(out[key] ?? null, value)
+    else setOwn(out, key, mergePatch((Object.hasOwn(out, key) ? out[key] : undefined) ?? null, value))
   }
   return out
 }
