@@ -3,6 +3,12 @@ import { clientOf, type DatabaseConfig } from './server.ts'
 import './global-setup.ts'
 
 const shared = inject('postgres')
+const made: string[] = []
+
+afterAll(async () => {
+  if (shared === null) return
+  for (const database of made.splice(0)) await clientOf(shared).query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
+})
 
 /** A describe block that needs the run's server; skipped, and the run says so, where there is none. */
 export const describePostgres: typeof describe.skip = describe.skipIf(shared === null)
@@ -10,9 +16,8 @@ export const describePostgres: typeof describe.skip = describe.skipIf(shared ===
 /** An empty database on the run's server, dropped when the test file is done. */
 export async function freshDatabase(): Promise<DatabaseConfig> {
   if (shared === null) throw new Error('There is no Postgres in this run.')
-  const { query, freshDatabase: make } = clientOf(shared)
-  const database = await make()
-  afterAll(() => query(`DROP DATABASE IF EXISTS ${database.database} WITH (FORCE)`))
+  const database = await clientOf(shared).freshDatabase()
+  made.push(database.database)
   return database
 }
 

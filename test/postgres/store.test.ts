@@ -1,8 +1,8 @@
 import { describe, it } from 'vitest'
 import { manualClock } from '#kernel'
-import { storeContract } from '../../journal/store.contract.ts'
-import { describePostgres, freshDatabase } from '../../../test/postgres/fresh-database.ts'
-import { postgresStore } from './index.ts'
+import { postgresStore } from '#stores/postgres'
+import { storeContract } from '#testing'
+import { describePostgres, freshDatabase } from './fresh-database.ts'
 
 describePostgres('Postgres', async () => {
   const database = await freshDatabase()
