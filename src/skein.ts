@@ -4,7 +4,18 @@ import { type JobWork, Jobs, startWorker, type Worker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import { type Clock, createIds, parseTenant, type Random, SkeinError, systemClock, systemRandom } from '#kernel'
 import { createModels, type Models, type ModelsOptions } from '#models'
-import { eraseDue, eraseKind, liveDefaults, type LiveLimits, LiveSessions, type ModelFacts, type Notice, type Runtime, systemTimers, type Timers } from '#session'
+import {
+  eraseDue,
+  eraseKind,
+  liveDefaults,
+  type LiveLimits,
+  LiveSessions,
+  type ModelFacts,
+  type Notice,
+  type Runtime,
+  systemTimers,
+  type Timers,
+} from '#session'
 
 export interface SkeinOptions {
   /** `memory:`, `sqlite:FILE`, `postgres://…`, or a store object, which `close` leaves open. Default `sqlite:skein.db`. */
@@ -24,6 +35,8 @@ export interface SkeinOptions {
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
 }
+
+export type { AgentSession as Session } from '#agent'
 
 const defaultTenant = 'default'
 
@@ -71,7 +84,17 @@ export async function openSkein(options: SkeinOptions = {}): Promise<Skein> {
   const ids = createIds({ clock, random })
   const owner = opened.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
   const runtime: Runtime = {
-    store: opened, clock, ids, random, timers, counter: weightsCounter, owner, leaseMs: 15_000, lingerMs: 2_000, notice, modelFacts: ref => factsOf(models, ref),
+    store: opened,
+    clock,
+    ids,
+    random,
+    timers,
+    counter: weightsCounter,
+    owner,
+    leaseMs: 15_000,
+    lingerMs: 2_000,
+    notice,
+    modelFacts: ref => factsOf(models, ref),
   }
   return new Skein(new House(runtime, models, options, typeof store === 'string'), defaultTenant)
 }
@@ -113,12 +136,17 @@ class House {
     this.#volatile = memoryStore({ clock: runtime.clock })
     this.#live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
     this.#ports = {
-      connect: async model => (typeof model === 'object' && model !== null ? models.override(model) : await models.connect(model ?? (await this.#defaultModel()))),
+      connect: async model =>
+        typeof model === 'object' && model !== null
+          ? models.override(model)
+          : await models.connect(model ?? (await this.#defaultModel())),
       tools: options.tools ?? [],
     }
     this.#model = options.model
     const { store, clock, random, owner, timers, ids, notice } = runtime
-    const works: Record<string, JobWork> = { [eraseKind]: { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) } }
+    const works: Record<string, JobWork> = {
+      [eraseKind]: { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) },
+    }
     this.#worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
   }
 
@@ -159,4 +187,3 @@ class House {
     if (this.#ownsStore) await this.runtime.store.close()
   }
 }
-

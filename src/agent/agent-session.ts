@@ -38,9 +38,12 @@ export class AgentSession extends CoreSession {
       ...options,
     })
     // A refused input leaves the run that is going on in its place.
-    void run.receipt.then(({ disposition }) => {
-      if (disposition === 'started') this.#run = run
-    }, () => undefined)
+    void run.receipt.then(
+      ({ disposition }) => {
+        if (disposition === 'started') this.#run = run
+      },
+      () => undefined,
+    )
     return run
   }
 
@@ -68,7 +71,13 @@ export class AgentSession extends CoreSession {
     if (run === undefined || this.#core.activeRun !== run.id) return
     let cancelTimer = (): void => undefined
     const late = new Promise<'late'>(resolve => (cancelTimer = this.#core.runtime.timers.after(graceMs, () => resolve('late'))))
-    const ended = await Promise.race([run.result().then(() => 'ended' as const, () => 'ended' as const), late])
+    const ended = await Promise.race([
+      run.result().then(
+        () => 'ended' as const,
+        () => 'ended' as const,
+      ),
+      late,
+    ])
     cancelTimer()
     if (ended === 'late') await run.cancel()
   }

@@ -21,7 +21,9 @@ export class AgentSessions extends Sessions<AgentSession> {
     const { orCreate, ...gear } = options
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
     const { modelOverride, tools, maxSteps, ...rest } = orCreate
-    const session = await super.open(id, { orCreate: { ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) } })
+    const session = await super.open(id, {
+      orCreate: { ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) },
+    })
     return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps, ...gear }))
   }
 }

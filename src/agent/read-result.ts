@@ -34,7 +34,9 @@ export function foldResult(entries: readonly Entry[]): TurnResult {
       finishReason = entry.data.finishReason ?? finishReason
     } else if (isType(entry, 'usage_recorded')) {
       const given = entry.data.usage
-      usage = Object.fromEntries(usageFields.map(field => [field, usage[field] === null ? given[field] : (usage[field] ?? 0) + (given[field] ?? 0)])) as unknown as Usage
+      usage = Object.fromEntries(
+        usageFields.map(field => [field, usage[field] === null ? given[field] : (usage[field] ?? 0) + (given[field] ?? 0)]),
+      ) as unknown as Usage
       cost = cost === null || entry.data.cost === null ? null : cost + entry.data.cost
       demo ||= entry.data.demo === true
     } else if (entry.type === 'run_ended' && isObject(entry.data)) ended = entry.data
@@ -42,9 +44,13 @@ export function foldResult(entries: readonly Entry[]): TurnResult {
   return {
     status: (ended['status'] as RunStatus | undefined) ?? 'failed',
     reason: typeof ended['reason'] === 'string' ? ended['reason'] : 'abandoned',
-    text, turn, entries: messages, finishReason,
+    text,
+    turn,
+    entries: messages,
+    finishReason,
     steps: typeof ended['steps'] === 'number' ? ended['steps'] : 0,
-    usage, cost,
+    usage,
+    cost,
     ...(demo ? { demo: true as const } : {}),
     ...(isObject(ended['error']) ? { error: ended['error'] as { code: string; message: string } } : {}),
   }

@@ -1,5 +1,14 @@
 import { asSkeinError, type EntryId, type RunId, type SessionId, type SkeinError, type TurnId } from '#kernel'
-import { type Entry, type FinishReason, isType, type Message, type ToolCallPart, type ToolResultPart, type TurnEnded, type Usage } from '#journal'
+import {
+  type Entry,
+  type FinishReason,
+  isType,
+  type Message,
+  type ToolCallPart,
+  type ToolResultPart,
+  type TurnEnded,
+  type Usage,
+} from '#journal'
 import { type ConnectedModel, decideRetry, noUsage, type RequestMessage, type ThinkingLevel } from '#models'
 import { type Draft, draft, messageDrafts, type MessageInput, readContext, type SessionCore, settingsOf } from '#session'
 import { type StepOutcome, streamStep } from './stream-step.ts'
@@ -62,10 +71,28 @@ interface Progress {
  * durable before the next step begins. Always resolves; how it ended is in the status.
  */
 export async function executeRun(core: SessionCore, options: RunOptions): Promise<TurnResult> {
-  const progress: Progress = { steps: 0, usage: noUsage, cost: 0, text: '', finishReason: null, entries: [], retriesAfterOutput: 0, pending: [] }
+  const progress: Progress = {
+    steps: 0,
+    usage: noUsage,
+    cost: 0,
+    text: '',
+    finishReason: null,
+    entries: [],
+    retriesAfterOutput: 0,
+    pending: [],
+  }
   const result = (status: RunStatus, reason: string, error?: SkeinError): TurnResult => ({
-    status, reason, text: progress.text, turn: options.turn, entries: progress.entries, finishReason: progress.finishReason, steps: progress.steps, usage: progress.usage,
-    cost: progress.cost, ...(options.model.info.demo === true ? { demo: true as const } : {}), ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    status,
+    reason,
+    text: progress.text,
+    turn: options.turn,
+    entries: progress.entries,
+    finishReason: progress.finishReason,
+    steps: progress.steps,
+    usage: progress.usage,
+    cost: progress.cost,
+    ...(options.model.info.demo === true ? { demo: true as const } : {}),
+    ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
   })
   const stopRenewing = keepLease(core)
   let ending: TurnResult
@@ -73,7 +100,13 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
     ending = await steps(core, options, progress, result)
   } catch (error) {
     const known = asSkeinError(error)
-    if (known.code === 'skein.bug') core.runtime.notice({ level: 'error', code: known.code, message: `Run ${options.run} broke off: ${known.message}`, session: core.id })
+    if (known.code === 'skein.bug')
+      core.runtime.notice({
+        level: 'error',
+        code: known.code,
+        message: `Run ${options.run} broke off: ${known.message}`,
+        session: core.id,
+      })
     ending = result('failed', reasonOf(known), known)
   } finally {
     stopRenewing()
@@ -106,12 +139,23 @@ async function steps(core: SessionCore, options: RunOptions, progress: Progress,
     const calls = outcome.parts.flatMap(part => (part.type === 'tool_call' ? [part] : []))
     if (outcome.error !== undefined) return result('failed', reasonOf(outcome.error), outcome.error)
     if (outcome.finishReason === 'aborted') {
-      if (calls.length > 0) await writeResults(core, options, progress, step, calls.map(call => skipped(call)))
+      if (calls.length > 0)
+        await writeResults(
+          core,
+          options,
+          progress,
+          step,
+          calls.map(call => skipped(call)),
+        )
       return result('cancelled', 'user_cancelled')
     }
     if (calls.length === 0) {
       progress.pending.push(draft('step_ended', { step, finishReason: outcome.finishReason }, marks(options)))
-      return outcome.finishReason === 'length' ? result('done_with_concerns', 'output_limit') : outcome.finishReason === 'content_filter' ? result('blocked', 'refused') : result('done', 'answered')
+      return outcome.finishReason === 'length'
+        ? result('done_with_concerns', 'output_limit')
+        : outcome.finishReason === 'content_filter'
+          ? result('blocked', 'refused')
+          : result('done', 'answered')
     }
     await writeResults(core, options, progress, step, await runCalls(core, options, calls))
   }
@@ -129,11 +173,22 @@ async function ask(core: SessionCore, options: RunOptions, progress: Progress, s
     const requestId = core.runtime.ids('req')
     core.live.emit({ type: 'step_requested', run, step, attempt, model: refOf(model) })
     const messages = await withFiles(core, context.messages)
-    const request = { system: context.system, messages, tools: context.tools, maxTokens, ...(thinking === null ? {} : { thinking: thinking as ThinkingLevel }) }
+    const request = {
+      system: context.system,
+      messages,
+      tools: context.tools,
+      maxTokens,
+      ...(thinking === null ? {} : { thinking: thinking as ThinkingLevel }),
+    }
     const outcome = await streamStep(model, request, signal, event => core.live.emit({ ...event, run, step }))
     const hadOutput = outcome.parts.length > 0
     const decision =
-      outcome.error === undefined ? undefined : decideRetry({ error: outcome.error, retries: attempt - 1, hadOutput, retriesAfterOutput: progress.retriesAfterOutput }, core.runtime.random)
+      outcome.error === undefined
+        ? undefined
+        : decideRetry(
+            { error: outcome.error, retries: attempt - 1, hadOutput, retriesAfterOutput: progress.retriesAfterOutput },
+            core.runtime.random,
+          )
     const drafts = answerDrafts(core, options, progress, outcome, { step, attempt, requestId, asked })
     if (decision?.retry !== true) {
       if (outcome.parts.some(part => part.type === 'tool_call')) await write(core, options, drafts.drafts, drafts)
@@ -142,7 +197,15 @@ async function ask(core: SessionCore, options: RunOptions, progress: Progress, s
     }
     const { waitMs } = decision
     if (hadOutput) progress.retriesAfterOutput++
-    await write(core, options, [...drafts.drafts, draft('step_retried', { step, attempt, code: outcome.error?.code ?? 'provider.unavailable', waitMs }, marks(options))], drafts)
+    await write(
+      core,
+      options,
+      [
+        ...drafts.drafts,
+        draft('step_retried', { step, attempt, code: outcome.error?.code ?? 'provider.unavailable', waitMs }, marks(options)),
+      ],
+      drafts,
+    )
     await waited(core, waitMs, signal)
     if (signal.aborted) return { parts: [], finishReason: 'aborted', usage: null }
   }
@@ -156,13 +219,23 @@ async function settle(core: SessionCore, options: RunOptions, progress: Progress
   else progress.pending.push(...stowed.drafts)
 }
 
-function answerDrafts(core: SessionCore, options: RunOptions, progress: Progress, outcome: StepOutcome, at: { step: number; attempt: number; requestId: `req_${string}`; asked: number }): Stowed {
+function answerDrafts(
+  core: SessionCore,
+  options: RunOptions,
+  progress: Progress,
+  outcome: StepOutcome,
+  at: { step: number; attempt: number; requestId: `req_${string}`; asked: number },
+): Stowed {
   const { model } = options
   const message: MessageInput = {
-    role: 'assistant', parts: outcome.parts, model: refOf(model), finishReason: outcome.finishReason,
+    role: 'assistant',
+    parts: outcome.parts,
+    model: refOf(model),
+    finishReason: outcome.finishReason,
     ...(outcome.rawFinishReason === undefined ? {} : { rawFinishReason: outcome.rawFinishReason }),
   }
-  const stowed = outcome.parts.length === 0 ? { drafts: [], blobs: [], blobRefs: [] } : messageDrafts(core, [message], marks(options))
+  const stowed =
+    outcome.parts.length === 0 ? { drafts: [], blobs: [], blobRefs: [] } : messageDrafts(core, [message], marks(options))
   const id = core.runtime.ids('ent')
   const answer = stowed.drafts.map(item => ({ ...item, id }))
   const usage = outcome.usage ?? noUsage
@@ -176,18 +249,37 @@ function answerDrafts(core: SessionCore, options: RunOptions, progress: Progress
   const used = draft(
     'usage_recorded',
     {
-      requestId: at.requestId, purpose: 'turn', model: refOf(model), entry: answer.length > 0 ? id : null, usage, cost, step: at.step, attempt: at.attempt,
-      outcome: outcome.error?.code ?? outcome.finishReason, ...(model.info.demo === true ? { demo: true } : {}),
+      requestId: at.requestId,
+      purpose: 'turn',
+      model: refOf(model),
+      entry: answer.length > 0 ? id : null,
+      usage,
+      cost,
+      step: at.step,
+      attempt: at.attempt,
+      outcome: outcome.error?.code ?? outcome.finishReason,
+      ...(model.info.demo === true ? { demo: true } : {}),
     },
     { ...marks(options), by: 'model' },
   )
   return { ...stowed, drafts: [...answer, used] }
 }
 
-async function writeResults(core: SessionCore, options: RunOptions, progress: Progress, step: number, results: readonly ToolResultPart[]): Promise<void> {
+async function writeResults(
+  core: SessionCore,
+  options: RunOptions,
+  progress: Progress,
+  step: number,
+  results: readonly ToolResultPart[],
+): Promise<void> {
   const message: MessageInput = { role: 'tool', parts: results }
   const stowed = messageDrafts(core, [message], marks(options))
-  const entries = await write(core, options, [...stowed.drafts, draft('step_ended', { step, finishReason: 'tool_calls' }, marks(options))], stowed)
+  const entries = await write(
+    core,
+    options,
+    [...stowed.drafts, draft('step_ended', { step, finishReason: 'tool_calls' }, marks(options))],
+    stowed,
+  )
   progress.entries.push(...entries.filter(entry => isType(entry, 'message_added')).map(entry => entry.id))
 }
 
@@ -199,7 +291,10 @@ async function runCalls(core: SessionCore, options: RunOptions, calls: readonly 
     if (options.signal.aborted) return void results.set(call.callId, skipped(call))
     const about = { run: options.run, callId: call.callId, tool: call.tool }
     core.live.emit({ type: 'tool_started', ...about, input: call.input })
-    const result = await runCall(tools.get(call.tool), call, { signal: options.signal, progress: text => void core.live.emit({ type: 'tool_delta', ...about, text }) })
+    const result = await runCall(tools.get(call.tool), call, {
+      signal: options.signal,
+      progress: text => void core.live.emit({ type: 'tool_delta', ...about, text }),
+    })
     core.live.emit({ type: 'tool_ended', ...about, status: result.status })
     results.set(call.callId, result)
   }
@@ -209,13 +304,27 @@ async function runCalls(core: SessionCore, options: RunOptions, calls: readonly 
   return calls.map(call => results.get(call.callId) ?? skipped(call))
 }
 
-const skipped = (call: ToolCallPart): ToolResultPart => ({ type: 'tool_result', callId: call.callId, tool: call.tool, status: 'skipped', output: 'Cancelled before this call began.' })
+const skipped = (call: ToolCallPart): ToolResultPart => ({
+  type: 'tool_result',
+  callId: call.callId,
+  tool: call.tool,
+  status: 'skipped',
+  output: 'Cancelled before this call began.',
+})
 
 function endingDrafts(options: RunOptions, ending: TurnResult): Draft[] {
   const { status, reason, finishReason } = ending
   return [
-    draft('turn_ended', { index: options.index, status, reason, ...(finishReason === null ? {} : { finishReason }) }, marks(options)),
-    draft('run_ended', { status, reason, steps: ending.steps, ...(ending.error === undefined ? {} : { error: ending.error }) }, marks(options)),
+    draft(
+      'turn_ended',
+      { index: options.index, status, reason, ...(finishReason === null ? {} : { finishReason }) },
+      marks(options),
+    ),
+    draft(
+      'run_ended',
+      { status, reason, steps: ending.steps, ...(ending.error === undefined ? {} : { error: ending.error }) },
+      marks(options),
+    ),
   ]
 }
 
@@ -224,9 +333,17 @@ export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info
 
 const marks = ({ run, turn }: RunOptions): { run: RunId; turn: TurnId } => ({ run, turn })
 
-async function write(core: SessionCore, options: RunOptions, drafts: readonly Draft[], stowed?: Stowed): Promise<readonly Entry[]> {
+async function write(
+  core: SessionCore,
+  options: RunOptions,
+  drafts: readonly Draft[],
+  stowed?: Stowed,
+): Promise<readonly Entry[]> {
   const blobs = stowed === undefined ? {} : { blobs: stowed.blobs, blobRefs: stowed.blobRefs }
-  const { entries } = await core.path(() => ({ drafts, ...blobs }), { run: options.run, ...(options.traceId === undefined ? {} : { traceId: options.traceId }) })
+  const { entries } = await core.path(() => ({ drafts, ...blobs }), {
+    run: options.run,
+    ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+  })
   return entries
 }
 
@@ -263,7 +380,9 @@ function waited(core: SessionCore, ms: number, signal: AbortSignal): Promise<voi
 
 /** Files with their content, as a model gets them. */
 async function withFiles(core: SessionCore, messages: readonly Message[]): Promise<RequestMessage[]> {
-  const wanted = messages.flatMap(message => message.parts.flatMap(part => (part.type === 'file' && part.blob !== undefined ? [part.blob] : [])))
+  const wanted = messages.flatMap(message =>
+    message.parts.flatMap(part => (part.type === 'file' && part.blob !== undefined ? [part.blob] : [])),
+  )
   if (wanted.length === 0) return [...messages]
   const contents = new Map((await core.store.blobs(wanted)).map(row => [row.id, row.bytes]))
   return messages.map(message => ({
@@ -277,6 +396,7 @@ async function withFiles(core: SessionCore, messages: readonly Message[]): Promi
 
 function addUsage(a: Usage, b: Usage): Usage {
   const sum = (x: number | null, y: number | null): number | null => (x === null && y === null ? null : (x ?? 0) + (y ?? 0))
-  return Object.fromEntries(Object.keys(a).map(field => [field, sum(a[field as keyof Usage], b[field as keyof Usage])])) as unknown as Usage
+  return Object.fromEntries(
+    Object.keys(a).map(field => [field, sum(a[field as keyof Usage], b[field as keyof Usage])]),
+  ) as unknown as Usage
 }
-

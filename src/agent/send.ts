@@ -1,6 +1,19 @@
 import { canonical, type Id, invalidInput, isObject, type RunId, sha256, SkeinError, toJson, type TurnId } from '#kernel'
 import { checkKey } from '#journal'
-import { digestable, type Draft, draft, holdsOf, isEntryEvent, messageDrafts, type MessageInput, readMessage, readParts, type SessionCore, sessionEvents, type SessionEvent } from '#session'
+import {
+  digestable,
+  type Draft,
+  draft,
+  holdsOf,
+  isEntryEvent,
+  messageDrafts,
+  type MessageInput,
+  readMessage,
+  readParts,
+  type SessionCore,
+  sessionEvents,
+  type SessionEvent,
+} from '#session'
 import { executeRun, type InputReceipt, maxStepsDefault, refOf, type TurnResult } from './run.ts'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
@@ -42,12 +55,27 @@ const inputCollection = 'input'
 
 /** Reads what a person says: text, parts, or a user message. Blank without a file is `input.invalid`. */
 export function readUserInput(input: unknown): MessageInput {
-  const message = isObject(input) && !Array.isArray(input) ? readMessage({ role: 'user', ...input }, 'input') : readMessage({ role: 'user', parts: readParts(input, 'input') }, 'input')
+  const message =
+    isObject(input) && !Array.isArray(input)
+      ? readMessage({ role: 'user', ...input }, 'input')
+      : readMessage({ role: 'user', parts: readParts(input, 'input') }, 'input')
   if (message.role !== 'user') throw invalidInput('input.role', 'Expected a user message.')
   const hasText = message.parts.some(part => part.type === 'text' && part.text.trim() !== '')
   if (!hasText && !message.parts.some(part => part.type === 'file')) throw invalidInput('input', 'Say something, or send a file.')
-  const bytes = message.parts.reduce((sum, part) => sum + (part.type === 'text' ? Buffer.byteLength(part.text) : 'data' in part && part.data instanceof Uint8Array ? part.data.length : 0), 0)
-  if (bytes > maxInputBytes) throw new SkeinError('input.too_large', `An input takes at most ${maxInputBytes} bytes.`, { details: { bytes, max: maxInputBytes } })
+  const bytes = message.parts.reduce(
+    (sum, part) =>
+      sum +
+      (part.type === 'text'
+        ? Buffer.byteLength(part.text)
+        : 'data' in part && part.data instanceof Uint8Array
+          ? part.data.length
+          : 0),
+    0,
+  )
+  if (bytes > maxInputBytes)
+    throw new SkeinError('input.too_large', `An input takes at most ${maxInputBytes} bytes.`, {
+      details: { bytes, max: maxInputBytes },
+    })
   return message
 }
 
@@ -60,7 +88,9 @@ export function startRun(core: SessionCore, ports: AgentPorts, input: unknown, o
   const over = new Promise<void>(resolve => (done = resolve))
   const admitted = admit(core, ports, input, options, id)
   const outcome = admitted
-    .then(async ({ receipt, begin }) => (begin === undefined ? await readResult(core, receipt.runId, receipt.seq) : await begin(signal)))
+    .then(async ({ receipt, begin }) =>
+      begin === undefined ? await readResult(core, receipt.runId, receipt.seq) : await begin(signal),
+    )
     .finally(done)
   const receipt = admitted.then(({ receipt: given }) => given)
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
@@ -124,22 +154,51 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
         const stowed = messageDrafts(core, [message], mark)
         const drafts: Draft[] = [
           ...abandoned(now.data['running'], core),
-          draft('run_started', { model: refOf(model), input: inputId, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) }, mark),
+          draft(
+            'run_started',
+            { model: refOf(model), input: inputId, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) },
+            mark,
+          ),
           draft('input_admitted', { input: inputId, delivery: 'start' }, mark),
           draft('turn_started', { index }, mark),
           ...stowed.drafts,
         ]
-        const receiptRow = key === undefined ? [] : [{ type: 'put_record', collection: inputCollection, key, value: { digest, run, turn, input: inputId }, tags: [core.id], expectVersion: 0 } as const]
+        const receiptRow =
+          key === undefined
+            ? []
+            : [
+                {
+                  type: 'put_record',
+                  collection: inputCollection,
+                  key,
+                  value: { digest, run, turn, input: inputId },
+                  tags: [core.id],
+                  expectVersion: 0,
+                } as const,
+              ]
         return { ...stowed, drafts, ...(receiptRow.length === 0 ? {} : { alongside: receiptRow }) }
       },
-      { run, ...(options.traceId === undefined ? {} : { traceId: options.traceId }), ...(options.signal === undefined ? {} : { signal: options.signal }) },
+      {
+        run,
+        ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
     )
     const seq = entries.find(entry => entry.type === 'run_started')?.seq ?? entries[0]?.seq ?? 0
     const receipt: InputReceipt = { inputId, runId: run, turnId: turn, session: core.id, disposition: 'started', seq }
     const unpin = core.pin()
     const begin = async (signal: AbortSignal): Promise<TurnResult> => {
       try {
-        return await executeRun(core, { run, turn, index, model, tools, maxSteps, signal, ...(options.traceId === undefined ? {} : { traceId: options.traceId }) })
+        return await executeRun(core, {
+          run,
+          turn,
+          index,
+          model,
+          tools,
+          maxSteps,
+          signal,
+          ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+        })
       } finally {
         core.activeRun = undefined
         unpin()
@@ -148,7 +207,10 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
     return { receipt, begin }
   } catch (error) {
     if (core.activeRun === run) core.activeRun = undefined
-    const raced = key !== undefined && error instanceof SkeinError && error.code === 'store.conflict' ? await duplicateOf(core, key, digest) : undefined
+    const raced =
+      key !== undefined && error instanceof SkeinError && error.code === 'store.conflict'
+        ? await duplicateOf(core, key, digest)
+        : undefined
     if (raced !== undefined) return { receipt: raced }
     throw error
   }
@@ -159,14 +221,19 @@ async function duplicateOf(core: SessionCore, key: string, digest: string): Prom
   if (record === undefined || !isObject(record.value)) return undefined
   const { digest: before, run, turn, input } = record.value as { digest: string; run: RunId; turn: TurnId; input: Id<'inp'> }
   if (before !== digest) throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for another input.')
-  const [started] = (await core.store.entries(core.id, { types: ['run_started'], order: 'desc', limit: 100_000 })).filter(entry => entry.run === run)
+  const [started] = (await core.store.entries(core.id, { types: ['run_started'], order: 'desc', limit: 100_000 })).filter(
+    entry => entry.run === run,
+  )
   return { inputId: input, runId: run, turnId: turn, session: core.id, disposition: 'duplicate', seq: started?.seq ?? 1 }
 }
 
 /** A run that died with its process: it ended, and its turn with it, before the next one begins. */
 function abandoned(running: unknown, core: SessionCore): Draft[] {
   if (!isObject(running) || typeof running['run'] !== 'string' || running['run'] === core.activeRun) return []
-  const mark = { run: running['run'] as RunId, ...(typeof running['turn'] === 'string' ? { turn: running['turn'] as TurnId } : {}) }
+  const mark = {
+    run: running['run'] as RunId,
+    ...(typeof running['turn'] === 'string' ? { turn: running['turn'] as TurnId } : {}),
+  }
   const ended = { status: 'failed', reason: 'abandoned' } as const
   const index = typeof running['index'] === 'number' ? running['index'] : 0
   return [draft('turn_ended', { index, ...ended }, mark), draft('run_ended', { ...ended, steps: 0 }, mark)]
@@ -176,9 +243,8 @@ export function checkTools(tools: readonly Tool<never>[]): void {
   const names = new Set<string>()
   for (const tool of tools) {
     describeTool(tool)
-    if (names.has(tool.name)) throw new SkeinError('tool.duplicate', `Two tools are named ${tool.name}.`, { details: { tool: tool.name } })
+    if (names.has(tool.name))
+      throw new SkeinError('tool.duplicate', `Two tools are named ${tool.name}.`, { details: { tool: tool.name } })
     names.add(tool.name)
   }
 }
-
-

@@ -19,7 +19,8 @@ export async function streamStep(port: ModelPort, request: ModelRequest, signal:
   const answer = new Answer(emit)
   try {
     for await (const event of port.stream(request, signal)) answer.take(event)
-    if (!answer.closed) answer.take({ type: 'failed', error: new SkeinError('provider.truncated', 'The answer just stopped. Ask again.') })
+    if (!answer.closed)
+      answer.take({ type: 'failed', error: new SkeinError('provider.truncated', 'The answer just stopped. Ask again.') })
   } catch (error) {
     if (!signal.aborted) throw error
     answer.abort()
@@ -50,14 +51,24 @@ class Answer {
 
   take(event: ModelEvent): void {
     switch (event.type) {
-      case 'request_started': return
+      case 'request_started':
+        return
       case 'text_delta':
-      case 'reasoning_delta': return this.#delta(event.type === 'text_delta' ? 'text' : 'reasoning', event.id, event.text)
+      case 'reasoning_delta':
+        return this.#delta(event.type === 'text_delta' ? 'text' : 'reasoning', event.id, event.text)
       case 'text_ended':
-      case 'reasoning_ended': return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, event.providerData)
-      case 'call_delta': return this.#emit({ type: 'call_delta', callId: event.callId, tool: event.name, text: event.text })
+      case 'reasoning_ended':
+        return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, event.providerData)
+      case 'call_delta':
+        return this.#emit({ type: 'call_delta', callId: event.callId, tool: event.name, text: event.text })
       case 'call_ended': {
-        const part: Part = { type: 'tool_call', callId: event.callId, tool: event.name, input: readInput(event.input), ...given(event.providerData) }
+        const part: Part = {
+          type: 'tool_call',
+          callId: event.callId,
+          tool: event.name,
+          input: readInput(event.input),
+          ...given(event.providerData),
+        }
         this.#parts.push(part)
         return this.#emit({ type: 'call_ended', callId: event.callId, tool: event.name, input: part.input })
       }
@@ -77,7 +88,8 @@ class Answer {
         this.#finish = 'error'
         this.#error = event.error
         return
-      default: event satisfies never
+      default:
+        event satisfies never
     }
   }
 
@@ -88,7 +100,9 @@ class Answer {
 
   outcome(): StepOutcome {
     for (const [key] of this.#open) this.#close(key)
-    const parts = this.#parts.filter(part => !((part.type === 'text' || part.type === 'reasoning') && part.text === '' && !('providerData' in part)))
+    const parts = this.#parts.filter(
+      part => !((part.type === 'text' || part.type === 'reasoning') && part.text === '' && !('providerData' in part)),
+    )
     return {
       parts,
       finishReason: this.#finish,

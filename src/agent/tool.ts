@@ -1,4 +1,14 @@
-import { invalidInput, isObject, isSkeinError, isStandardSchema, type Json, type JsonObject, type StandardSchema, toJson, validate } from '#kernel'
+import {
+  invalidInput,
+  isObject,
+  isSkeinError,
+  isStandardSchema,
+  type Json,
+  type JsonObject,
+  type StandardSchema,
+  toJson,
+  validate,
+} from '#kernel'
 import type { ToolCallPart, ToolDescription, ToolResultPart } from '#journal'
 
 /** One call, as its tool sees it. */
@@ -33,24 +43,42 @@ export const toolTimeoutMs = 120_000
 const nameShape = /^[A-Za-z0-9_-]{1,64}$/
 
 export function describeTool(tool: Tool<never>): ToolDescription {
-  if (!nameShape.test(tool.name)) throw invalidInput('tools', `A tool's name has 1–64 letters, digits, underscores or hyphens: ${tool.name}`)
+  if (!nameShape.test(tool.name))
+    throw invalidInput('tools', `A tool's name has 1–64 letters, digits, underscores or hyphens: ${tool.name}`)
   const schema = isStandardSchema(tool.input) ? (tool.inputSchema ?? { type: 'object' }) : tool.input
   return { name: tool.name, description: tool.description, inputSchema: schema }
 }
 
 /** Carries out one call. Never throws but for an abort: whatever goes wrong is a result that the model can correct. */
-export async function runCall(tool: Tool<never> | undefined, call: ToolCallPart, context: Omit<ToolCall, 'id' | 'idempotencyKey'>): Promise<ToolResultPart> {
-  const result = (status: ToolResultPart['status'], output: Json): ToolResultPart => ({ type: 'tool_result', callId: call.callId, tool: call.tool, status, output })
+export async function runCall(
+  tool: Tool<never> | undefined,
+  call: ToolCallPart,
+  context: Omit<ToolCall, 'id' | 'idempotencyKey'>,
+): Promise<ToolResultPart> {
+  const result = (status: ToolResultPart['status'], output: Json): ToolResultPart => ({
+    type: 'tool_result',
+    callId: call.callId,
+    tool: call.tool,
+    status,
+    output,
+  })
   if (tool === undefined) return result('error', `There is no tool named ${call.tool}.`)
   if (isBroken(call.input)) return result('error', `The arguments are not JSON: ${call.input.broken.slice(0, 200)}`)
   const timeout = AbortSignal.timeout(tool.timeoutMs ?? toolTimeoutMs)
   const signal = AbortSignal.any([context.signal, timeout])
   try {
     const input = isStandardSchema(tool.input) ? await validate(tool.input, call.input) : call.input
-    const output = await unlessAborted(Promise.resolve(tool.run(input as never, { ...context, signal, id: call.callId, idempotencyKey: call.callId })), signal)
+    const output = await unlessAborted(
+      Promise.resolve(tool.run(input as never, { ...context, signal, id: call.callId, idempotencyKey: call.callId })),
+      signal,
+    )
     return readOutput(output, result)
   } catch (error) {
-    if (context.signal.aborted) return result('interrupted', 'Outcome unknown: the run was cancelled while this call was going on. Check before repeating it.')
+    if (context.signal.aborted)
+      return result(
+        'interrupted',
+        'Outcome unknown: the run was cancelled while this call was going on. Check before repeating it.',
+      )
     if (timeout.aborted) return result('error', `The tool took longer than ${tool.timeoutMs ?? toolTimeoutMs} ms.`)
     const message = error instanceof Error ? error.message : String(error)
     return result('error', isSkeinError(error) && error.code === 'input.invalid' ? `Invalid arguments: ${message}` : message)
@@ -60,7 +88,10 @@ export async function runCall(tool: Tool<never> | undefined, call: ToolCallPart,
 function readOutput(output: unknown, result: (status: ToolResultPart['status'], output: Json) => ToolResultPart): ToolResultPart {
   if (isObject(output) && 'content' in output) {
     const { content, isError, details } = output
-    return { ...result(isError === true ? 'error' : 'ok', plain(content)), ...(details === undefined ? {} : { details: toJson(details, 'details') }) }
+    return {
+      ...result(isError === true ? 'error' : 'ok', plain(content)),
+      ...(details === undefined ? {} : { details: toJson(details, 'details') }),
+    }
   }
   return result('ok', plain(output))
 }
@@ -85,4 +116,3 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
 }
-

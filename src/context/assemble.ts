@@ -16,11 +16,20 @@ export interface ContextBudget {
 
 export const assumedWindow = 128_000
 
-export function contextBudget(model: { readonly contextWindow?: number; readonly maxOutput?: number }, maxTokens?: number): ContextBudget {
+export function contextBudget(
+  model: { readonly contextWindow?: number; readonly maxOutput?: number },
+  maxTokens?: number,
+): ContextBudget {
   const window = model.contextWindow ?? assumedWindow
   const reservedOutput = maxTokens ?? Math.min(model.maxOutput ?? 4_096, 20_000, Math.floor(window / 4))
   const buffer = Math.min(20_000, Math.floor(window / 10))
-  return { window, reservedOutput, buffer, usable: Math.max(0, window - reservedOutput - buffer), assumed: model.contextWindow === undefined }
+  return {
+    window,
+    reservedOutput,
+    buffer,
+    usable: Math.max(0, window - reservedOutput - buffer),
+    assumed: model.contextWindow === undefined,
+  }
 }
 
 /** A message of the branch with its stored estimate, in branch order. */
@@ -56,7 +65,13 @@ export interface Repair {
  * The newest user message with all that follows it (`fits` says whether the budget holds that), and before it as many older
  * messages as fit; oldest first, never a tool call without its result nor a result without its call. Pure.
  */
-export function assemble(items: readonly ContextItem[], system: string | null, toolTokens: number, usable: number, counter: TokenCounter = weightsCounter): AssembledContext {
+export function assemble(
+  items: readonly ContextItem[],
+  system: string | null,
+  toolTokens: number,
+  usable: number,
+  counter: TokenCounter = weightsCounter,
+): AssembledContext {
   const systemTokens = system === null ? 0 : counter.count(system)
   let room = usable - systemTokens - toolTokens
   const groups = groupsOf(items)
@@ -73,8 +88,11 @@ export function assemble(items: readonly ContextItem[], system: string | null, t
   }
   const shown = groups.slice(first).flatMap(group => group.items)
   const { messages, repairs } = pairCalls(shown.map(item => item.message))
-  const messageSum = messages.reduce((sum, message) => sum + messageTokens(message, counter), 0)
-  const toolResults = messages.filter(message => message.role === 'tool').reduce((sum, message) => sum + messageTokens(message, counter), 0)
+  // Stored estimates count for what is shown as it is; only what pairing made is counted here.
+  const known = new Map(shown.map(item => [item.message, item.tokens]))
+  const sizes = messages.map(message => known.get(message) ?? messageTokens(message, counter))
+  const messageSum = sizes.reduce((sum, size) => sum + size, 0)
+  const toolResults = sizes.reduce((sum, size, index) => sum + (messages[index]?.role === 'tool' ? size : 0), 0)
   const total = systemTokens + toolTokens + messageSum
   return {
     messages,
@@ -115,19 +133,27 @@ export function pairCalls(messages: readonly Message[]): { messages: Message[]; 
   }
   const called = new Set<string>()
   const out: Message[] = []
-  for (const message of messages) {
-    const parts = message.parts.filter(part => part.type !== 'tool_result')
-    if (parts.length > 0) out.push({ ...message, parts })
-    const calls = parts.flatMap(part => (part.type === 'tool_call' ? [part] : []))
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== 'tool') out.push(message)
+    const calls = message.parts.flatMap(part => (part.type === 'tool_call' ? [part] : []))
     if (calls.length === 0) continue
     const given = calls.map(call => {
       called.add(call.callId)
       const result = results.get(call.callId)?.shift()
       if (result !== undefined) return result
       repairs.push({ rule: 'result_missing', ref: call.callId })
-      return { type: 'tool_result', callId: call.callId, tool: call.tool, status: 'interrupted', output: '[no result: the call was interrupted]' } as const
+      return {
+        type: 'tool_result',
+        callId: call.callId,
+        tool: call.tool,
+        status: 'interrupted',
+        output: '[no result: the call was interrupted]',
+      } as const
     })
-    out.push({ role: 'tool', parts: given })
+    const next = messages[index + 1]
+    const asTheyAre =
+      next?.role === 'tool' && next.parts.length === given.length && next.parts.every((part, at) => part === given[at])
+    out.push(asTheyAre ? next : { role: 'tool', parts: given })
   }
   for (const [callId, rest] of results) {
     for (const _ of rest) repairs.push({ rule: called.has(callId) ? 'result_duplicate' : 'result_orphan', ref: callId })

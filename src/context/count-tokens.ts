@@ -34,8 +34,14 @@ const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdf
 
 function isCjk(code: number): boolean {
   return (
-    (code >= 0x1100 && code <= 0x11ff) || (code >= 0x2e80 && code <= 0x30ff) || (code >= 0x3130 && code <= 0x318f) || (code >= 0x3400 && code <= 0x4dbf) ||
-    (code >= 0x4e00 && code <= 0x9fff) || (code >= 0xac00 && code <= 0xd7af) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xff00 && code <= 0xffef)
+    (code >= 0x1100 && code <= 0x11ff) ||
+    (code >= 0x2e80 && code <= 0x30ff) ||
+    (code >= 0x3130 && code <= 0x318f) ||
+    (code >= 0x3400 && code <= 0x4dbf) ||
+    (code >= 0x4e00 && code <= 0x9fff) ||
+    (code >= 0xac00 && code <= 0xd7af) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xff00 && code <= 0xffef)
   )
 }
 
@@ -52,15 +58,24 @@ export function messageTokens(message: Pick<Message, 'parts'>, counter: TokenCou
 
 export function partTokens(part: Part, counter: TokenCounter = weightsCounter): number {
   switch (part.type) {
-    case 'text': return counter.count(part.text)
-    case 'reasoning': return counter.count(part.text)
-    case 'tool_call': return counter.count(part.tool) + counter.count(canonical(part.input)) + callOverhead
-    case 'tool_result': return counter.count(outputText(part.output)) + callOverhead
-    case 'file': return part.mediaType.startsWith('image/') ? unknownImage : binary
-    case 'source': return counter.count(part.url) + counter.count(part.title ?? '')
-    case 'custom': return 0
-    case 'lost': return callOverhead
-    default: return (part satisfies never, 0)
+    case 'text':
+      return counter.count(part.text)
+    case 'reasoning':
+      return counter.count(part.text)
+    case 'tool_call':
+      return counter.count(part.tool) + counter.count(canonical(part.input)) + callOverhead
+    case 'tool_result':
+      return counter.count(outputText(part.output)) + callOverhead
+    case 'file':
+      return part.mediaType.startsWith('image/') ? unknownImage : binary
+    case 'source':
+      return counter.count(part.url) + counter.count(part.title ?? '')
+    case 'custom':
+      return 0
+    case 'lost':
+      return callOverhead
+    default:
+      return (part satisfies never, 0)
   }
 }
 

@@ -1,4 +1,20 @@
-export { imageTokens, messageOverhead, messageTokens, outputText, partTokens, type TokenCounter, weightsCounter } from './count-tokens.ts'
 export {
-  assemble, type AssembledContext, assumedWindow, type ContextBudget, contextBudget, type ContextItem, type ContextTokens, pairCalls, type Repair,
+  imageTokens,
+  messageOverhead,
+  messageTokens,
+  outputText,
+  partTokens,
+  type TokenCounter,
+  weightsCounter,
+} from './count-tokens.ts'
+export {
+  assemble,
+  type AssembledContext,
+  assumedWindow,
+  type ContextBudget,
+  contextBudget,
+  type ContextItem,
+  type ContextTokens,
+  pairCalls,
+  type Repair,
 } from './assemble.ts'

@@ -12,8 +12,15 @@ export function errorInfo(error: unknown): { readonly code: string; readonly mes
  * Decides what becomes of a failed attempt. Pure: again after the backoff while attempts are left and trying again can
  * help, else parked, where a person sees it. Law Q8.
  */
-export function afterFailure(job: Pick<JobRow, 'id' | 'fence' | 'attempts' | 'maxAttempts'>, error: unknown, now: number, random: Pick<Random, 'number'>): Change {
+export function afterFailure(
+  job: Pick<JobRow, 'id' | 'fence' | 'attempts' | 'maxAttempts'>,
+  error: unknown,
+  now: number,
+  random: Pick<Random, 'number'>,
+): Change {
   const claim = { job: job.id, fence: job.fence, error: errorInfo(error) as unknown as Json }
   const retryable = !isSkeinError(error) || error.retryable || error.code === 'skein.bug'
-  return retryable && job.attempts < job.maxAttempts ? { type: 'fail', ...claim, runAfter: now + backoffMs(job.attempts, random) } : { type: 'park', ...claim }
+  return retryable && job.attempts < job.maxAttempts
+    ? { type: 'fail', ...claim, runAfter: now + backoffMs(job.attempts, random) }
+    : { type: 'park', ...claim }
 }

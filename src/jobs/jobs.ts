@@ -32,7 +32,11 @@ export class Jobs {
   /** Newest first. */
   async list(filter: JobsFilter = {}): Promise<readonly JobRow[]> {
     const { state, ...rest } = filter
-    const query: JobFilter = { ...rest, limit: checkLimit(filter.limit, 50, 200), ...(state === undefined ? {} : { states: [state] }) }
+    const query: JobFilter = {
+      ...rest,
+      limit: checkLimit(filter.limit, 50, 200),
+      ...(state === undefined ? {} : { states: [state] }),
+    }
     return await this.#store.jobs(query)
   }
 
@@ -44,18 +48,25 @@ export class Jobs {
 
   /** Gives a parked job up. */
   async skip(id: string, reason?: string): Promise<void> {
-    await this.#store.commit([{ type: 'redrive', job: parseId('job', id), action: 'skip', ...(reason === undefined ? {} : { reason }) }])
+    await this.#store.commit([
+      { type: 'redrive', job: parseId('job', id), action: 'skip', ...(reason === undefined ? {} : { reason }) },
+    ])
   }
 
   /** Resolves when nothing that fits is queued or running; after `waitMs` it is `job.not_idle`, with counts. Law Q14. */
-  async idle(filter: { readonly session?: SessionId; readonly kind?: string } = {}, { waitMs = 30_000 }: { readonly waitMs?: number } = {}): Promise<void> {
+  async idle(
+    filter: { readonly session?: SessionId; readonly kind?: string } = {},
+    { waitMs = 30_000 }: { readonly waitMs?: number } = {},
+  ): Promise<void> {
     const until = this.#clock.now() + waitMs
     for (;;) {
       const open = await this.#store.jobs({ ...filter, states: ['queued', 'running'], limit: 200 })
       if (open.length === 0) return
       if (this.#clock.now() >= until) {
         const running = open.filter(job => job.state === 'running').length
-        throw new SkeinError('job.not_idle', `${open.length} jobs are not done.`, { details: { queued: open.length - running, running } })
+        throw new SkeinError('job.not_idle', `${open.length} jobs are not done.`, {
+          details: { queued: open.length - running, running },
+        })
       }
       this.#wake()
       await new Promise<void>(resolve => void this.#timers.after(50, resolve))

@@ -30,7 +30,13 @@ export interface WorkerParts {
   readonly works: Readonly<Record<string, JobWork>>
   /** How many jobs at once; default 4. */
   readonly concurrency?: number
-  notice?(notice: { readonly level: 'warn' | 'error'; readonly code: string; readonly message: string; readonly job: JobRow['id']; readonly traceId?: string }): void
+  notice?(notice: {
+    readonly level: 'warn' | 'error'
+    readonly code: string
+    readonly message: string
+    readonly job: JobRow['id']
+    readonly traceId?: string
+  }): void
 }
 
 /** Claims and runs jobs until it is stopped. Polling is the truth; `wake` only makes it look sooner. */
@@ -98,7 +104,8 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
   const store = parts.store.in(job.tenant)
   const claim = { job: job.id, fence: job.fence }
   const stopBeating = heartbeat(parts, job, stop)
-  const commit = (change: Change, effects: readonly Change[] = []): Promise<unknown> => store.commit([{ type: 'require', that: { claim } }, ...effects, change])
+  const commit = (change: Change, effects: readonly Change[] = []): Promise<unknown> =>
+    store.commit([{ type: 'require', that: { claim } }, ...effects, change])
   try {
     if (work === undefined) throw new Error(`No work for ${job.kind}.`)
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(work.timeoutMs)])
@@ -107,10 +114,19 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
   } catch (error) {
     const lost = isSkeinError(error) && error.code === 'store.conflict' && stop.signal.aborted
     if (lost) return
-    const change: Change = stop.signal.aborted && stop.signal.reason === released ? { type: 'release_job', ...claim } : afterFailure(job, error, parts.clock.now(), parts.random)
+    const change: Change =
+      stop.signal.aborted && stop.signal.reason === released
+        ? { type: 'release_job', ...claim }
+        : afterFailure(job, error, parts.clock.now(), parts.random)
     await commit(change).catch(() => undefined)
     if (change.type === 'park') {
-      parts.notice?.({ level: 'error', code: errorInfo(error).code, message: `Job ${job.id} (${job.kind}) is parked after ${job.attempts} attempts.`, job: job.id, ...(job.traceId === null ? {} : { traceId: job.traceId }) })
+      parts.notice?.({
+        level: 'error',
+        code: errorInfo(error).code,
+        message: `Job ${job.id} (${job.kind}) is parked after ${job.attempts} attempts.`,
+        job: job.id,
+        ...(job.traceId === null ? {} : { traceId: job.traceId }),
+      })
     }
   } finally {
     stopBeating()

@@ -35,7 +35,11 @@ export function writeOptions(verb: string, options: VerbOptions, asked: unknown)
 }
 
 /** `message_added` drafts with their tokens counted once and large payloads set aside as blobs. */
-export function messageDrafts(core: SessionCore, messages: readonly MessageInput[], extra: { by?: string; turn?: TurnId; run?: RunId } = {}): StowedMessages {
+export function messageDrafts(
+  core: SessionCore,
+  messages: readonly MessageInput[],
+  extra: { by?: string; turn?: TurnId; run?: RunId } = {},
+): StowedMessages {
   const blobs: NewBlob[] = []
   const refs = new Set<BlobId>()
   const drafts = messages.map((input, index): Draft => {
@@ -72,13 +76,18 @@ export async function checkNamedBlobs(core: SessionCore, messages: readonly Mess
   for (const message of messages) {
     for (const part of message.parts) {
       if (part.type !== 'file' || 'data' in part || part.blob === undefined) continue
-      if (!(await core.store.hasBlob(core.id, part.blob))) throw new SkeinError('blob.not_found', `Session ${core.id} has no blob ${part.blob}.`, { details: { blob: part.blob } })
+      if (!(await core.store.hasBlob(core.id, part.blob)))
+        throw new SkeinError('blob.not_found', `Session ${core.id} has no blob ${part.blob}.`, { details: { blob: part.blob } })
     }
   }
 }
 
 /** One `message_added` each, in one commit. A plain append that finds the leaf moved reads again and retries once. */
-export async function appendMessages(core: SessionCore, messages: readonly MessageInput[], options: VerbOptions = {}): Promise<Appended> {
+export async function appendMessages(
+  core: SessionCore,
+  messages: readonly MessageInput[],
+  options: VerbOptions = {},
+): Promise<Appended> {
   if (messages.length === 0) throw invalidInput('messages', 'Nothing to append.')
   await checkNamedBlobs(core, messages)
   const stowed = messageDrafts(core, messages)
@@ -99,5 +108,10 @@ export async function appendMessages(core: SessionCore, messages: readonly Messa
 
 /** Content as it counts for an idempotency digest: bytes by their base64. */
 export function digestable(message: MessageInput): unknown {
-  return { ...message, parts: message.parts.map(part => (part.type === 'file' && 'data' in part ? { ...part, data: Buffer.from(part.data).toString('base64') } : part)) }
+  return {
+    ...message,
+    parts: message.parts.map(part =>
+      part.type === 'file' && 'data' in part ? { ...part, data: Buffer.from(part.data).toString('base64') } : part,
+    ),
+  }
 }

@@ -1,7 +1,18 @@
 import { isSkeinError, type RunId, type SessionId, sha256, canonical, SkeinError, toJson } from '#kernel'
 import {
-  type Append, type Change, type Committed, type Entry, type Fence, headEffect, type HeadPatch, type NewBlob, type NewEntry, type Results, type SessionRow,
-  type TenantStore, unknownSession,
+  type Append,
+  type Change,
+  type Committed,
+  type Entry,
+  type Fence,
+  headEffect,
+  type HeadPatch,
+  type NewBlob,
+  type NewEntry,
+  type Results,
+  type SessionRow,
+  type TenantStore,
+  unknownSession,
 } from '#journal'
 import type { BlobId } from '#kernel'
 import { type Draft, placeDrafts } from './draft.ts'
@@ -148,11 +159,15 @@ export class SessionCore {
     this.#cancelRelease?.()
     const fence = this.#fence
     this.#fence = undefined
-    if (fence !== undefined) await this.store.commit([{ type: 'release', fence }], { durability: 'relaxed' }).catch(() => undefined)
+    if (fence !== undefined)
+      await this.store.commit([{ type: 'release', fence }], { durability: 'relaxed' }).catch(() => undefined)
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new SkeinError('session.closed', `Session ${this.id} was closed here. Open it again.`, { details: { session: this.id } })
+    if (this.#closed)
+      throw new SkeinError('session.closed', `Session ${this.id} was closed here. Open it again.`, {
+        details: { session: this.id },
+      })
   }
 
   async #counted<T>(work: () => Promise<T>): Promise<T> {
@@ -176,7 +191,8 @@ export class SessionCore {
     const row = await this.row()
     if (replayed !== undefined) return { ...replayed, row }
     if (this.activeRun !== undefined && this.activeRun !== options.run) throw busyWithRun(this.activeRun)
-    if (row.state === 'ended') throw new SkeinError('session.ended', `Session ${this.id} has ended. Reopen it first.`, { details: { session: this.id } })
+    if (row.state === 'ended')
+      throw new SkeinError('session.ended', `Session ${this.id} has ended. Reopen it first.`, { details: { session: this.id } })
     return await this.#commit(row, await decide(row), row.lease, options)
   }
 
@@ -188,9 +204,11 @@ export class SessionCore {
   }
 
   async #commit(row: SessionRow, plan: Plan, lease: SessionRow['lease'] | undefined, options: WriteOptions): Promise<Written> {
-    if (plan.drafts.length === 0 && plan.alongside === undefined) return { committed: await this.store.commit([]), entries: [], row }
+    if (plan.drafts.length === 0 && plan.alongside === undefined)
+      return { committed: await this.store.commit([]), entries: [], row }
     const now = this.runtime.clock.now()
-    const traced = options.traceId === undefined ? plan.drafts : plan.drafts.map(item => ({ traceId: options.traceId as string, ...item }))
+    const traced =
+      options.traceId === undefined ? plan.drafts : plan.drafts.map(item => ({ traceId: options.traceId as string, ...item }))
     const entries = placeDrafts(traced, row, now, this.runtime.ids)
     const effect = headEffect(entries, row)
     const head: HeadPatch = { ...effect, ...plan.head, set: { ...effect.set, ...plan.head?.set } }
@@ -199,7 +217,8 @@ export class SessionCore {
     if (lease === undefined) changes.push(append)
     else {
       const fence = this.#heldFence(now)
-      if (fence === undefined) changes.push({ type: 'acquire', session: this.id, owner: this.runtime.owner, leaseMs: this.runtime.leaseMs })
+      if (fence === undefined)
+        changes.push({ type: 'acquire', session: this.id, owner: this.runtime.owner, leaseMs: this.runtime.leaseMs })
       changes.push({ ...append, fence: fence ?? { of: 0 }, ...(row.leafId === null ? {} : { expectLeaf: row.leafId }) })
     }
     changes.push(...(plan.alongside ?? []))
@@ -229,9 +248,17 @@ export class SessionCore {
   }
 
   async #entriesOf(committed: Committed): Promise<Entry[]> {
-    const appended = committed.results.find((result): result is Results['append'] => typeof result === 'object' && 'ids' in result && 'first' in result)
+    const appended = committed.results.find(
+      (result): result is Results['append'] => typeof result === 'object' && 'ids' in result && 'first' in result,
+    )
     if (appended === undefined) return []
-    return [...(await this.store.entries(this.id, { after: appended.first - 1, before: appended.last + 1, limit: appended.ids.length + 1 }))]
+    return [
+      ...(await this.store.entries(this.id, {
+        after: appended.first - 1,
+        before: appended.last + 1,
+        limit: appended.ids.length + 1,
+      })),
+    ]
   }
 
   #scheduleRelease(): void {
@@ -253,6 +280,8 @@ export function digestOf(...asked: readonly unknown[]): string {
 }
 
 function blobsOf(plan: Plan): Pick<Append, 'blobs' | 'blobRefs'> {
-  return { ...(plan.blobs === undefined ? {} : { blobs: plan.blobs }), ...(plan.blobRefs === undefined ? {} : { blobRefs: plan.blobRefs }) }
+  return {
+    ...(plan.blobs === undefined ? {} : { blobs: plan.blobs }),
+    ...(plan.blobRefs === undefined ? {} : { blobRefs: plan.blobRefs }),
+  }
 }
-

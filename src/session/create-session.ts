@@ -1,5 +1,13 @@
 import { invalidInput, isAlias, isId, isObject, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
-import { type Change, headEffect, type SessionCreated, type SessionFields, type SessionRow, type TenantStore, type ToolDescription } from '#journal'
+import {
+  type Change,
+  headEffect,
+  type SessionCreated,
+  type SessionFields,
+  type SessionRow,
+  type TenantStore,
+  type ToolDescription,
+} from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import { digestOf } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
@@ -29,7 +37,12 @@ export interface CreateOptions extends VerbOptions {
 const maxDepth = 3
 
 /** Checks options and writes `session_created`. Throws `input.invalid`, `session.exists`, or `session.not_found` for the parent. */
-export async function createSession(runtime: Runtime, store: TenantStore, options: CreateOptions, more: JsonObject = {}): Promise<SessionId> {
+export async function createSession(
+  runtime: Runtime,
+  store: TenantStore,
+  options: CreateOptions,
+  more: JsonObject = {},
+): Promise<SessionId> {
   const created = readCreated(options, more)
   const alias = options.id === undefined ? null : readAlias(options.id)
   if (created.parent !== null) await checkParent(store, created.parent)
@@ -38,8 +51,14 @@ export async function createSession(runtime: Runtime, store: TenantStore, option
   const { idempotencyKey: _key, signal: _signal, traceId: _trace, ...asked } = options
   const write = writeOptions('create', options, asked)
   const traced = options.traceId === undefined ? {} : { traceId: options.traceId }
-  const tools = options.tools === undefined || options.tools.length === 0 ? [] : [draft('tools_changed', { tools: options.tools }, traced)]
-  const entries = placeDrafts([draft('session_created', created, traced), ...tools], { leafId: null, totals: { messages: 0, turns: 0, tokens: 0 } }, now, runtime.ids)
+  const tools =
+    options.tools === undefined || options.tools.length === 0 ? [] : [draft('tools_changed', { tools: options.tools }, traced)]
+  const entries = placeDrafts(
+    [draft('session_created', created, traced), ...tools],
+    { leafId: null, totals: { messages: 0, turns: 0, tokens: 0 } },
+    now,
+    runtime.ids,
+  )
   const effect = headEffect(entries, { preview: null, data: {}, state: 'active' })
   const settings: Record<string, Json> = {
     ...(created.thinking === null ? {} : { thinking: created.thinking }),
@@ -47,8 +66,21 @@ export async function createSession(runtime: Runtime, store: TenantStore, option
     ...(entries[1] === undefined ? {} : { tools: entries[1].id }),
   }
   const fields: SessionFields = {
-    state: 'active', hidden: false, title: created.title, preview: null, user: created.user, agent: created.agent, platform: created.platform, cwd: created.cwd,
-    parent: created.parent, model: created.model, tags: created.tags, createdAt: now, updatedAt: now, lastMessageAt: null, lastAccessedAt: now,
+    state: 'active',
+    hidden: false,
+    title: created.title,
+    preview: null,
+    user: created.user,
+    agent: created.agent,
+    platform: created.platform,
+    cwd: created.cwd,
+    parent: created.parent,
+    model: created.model,
+    tags: created.tags,
+    createdAt: now,
+    updatedAt: now,
+    lastMessageAt: null,
+    lastAccessedAt: now,
   }
   const changes: Change[] = [
     { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata } },
@@ -63,7 +95,8 @@ export async function createSession(runtime: Runtime, store: TenantStore, option
 }
 
 function readCreated(options: CreateOptions, more: JsonObject): SessionCreated {
-  const name = (value: string | null | undefined, path: string): string | null => (value === undefined || value === null ? null : readName(value, path))
+  const name = (value: string | null | undefined, path: string): string | null =>
+    value === undefined || value === null ? null : readName(value, path)
   return {
     ...more,
     title: readTitle(options.title),
@@ -82,7 +115,10 @@ function readCreated(options: CreateOptions, more: JsonObject): SessionCreated {
 
 export function readAlias(value: unknown): string {
   if (isAlias(value)) return value
-  throw invalidInput('id', 'An alias has 1–128 letters, digits, dots, underscores or hyphens, begins with a letter or digit, and has no prefix of an id.')
+  throw invalidInput(
+    'id',
+    'An alias has 1–128 letters, digits, dots, underscores or hyphens, begins with a letter or digit, and has no prefix of an id.',
+  )
 }
 
 function readParent(value: unknown): SessionId {
@@ -92,7 +128,14 @@ function readParent(value: unknown): SessionId {
 
 /** A directory, as data: never resolved, never opened. */
 function readPath(value: unknown): string {
-  if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 4_096 && value.isWellFormed() && !/[\u0000-\u001f]/.test(value)) return value
+  if (
+    typeof value === 'string' &&
+    value !== '' &&
+    Buffer.byteLength(value) <= 4_096 &&
+    value.isWellFormed() &&
+    !/[\u0000-\u001f]/.test(value)
+  )
+    return value
   throw invalidInput('cwd', 'Expected a path without control characters.')
 }
 
@@ -107,7 +150,8 @@ async function checkParent(store: TenantStore, parent: SessionId): Promise<void>
   let depth = 0
   for (let id: SessionId | null = parent; id !== null; depth++) {
     const row: SessionRow | undefined = await store.session(id)
-    if (depth === 0 && (row === undefined || row.hidden || row.state === 'deleted')) throw new SkeinError('session.not_found', `There is no session ${parent}.`, { details: { session: parent } })
+    if (depth === 0 && (row === undefined || row.hidden || row.state === 'deleted'))
+      throw new SkeinError('session.not_found', `There is no session ${parent}.`, { details: { session: parent } })
     id = row?.parent ?? null
   }
   if (depth > maxDepth) throw invalidInput('parent', `Sub-sessions are at most ${maxDepth} deep.`)

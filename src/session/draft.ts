@@ -1,5 +1,13 @@
 import type { EntryId, NewId, RunId, TurnId } from '#kernel'
-import { type EntryDataOf, entryTypes, type KnownEntryType, type NewEntry, type SessionRow, type Totals, totalsAfter } from '#journal'
+import {
+  type EntryDataOf,
+  entryTypes,
+  type KnownEntryType,
+  type NewEntry,
+  type SessionRow,
+  type Totals,
+  totalsAfter,
+} from '#journal'
 
 /** An entry as a verb decides it, before it has an id, a parent and counts. */
 export interface Draft {
@@ -26,16 +34,29 @@ export function draft<T extends Exclude<KnownEntryType, 'custom'>>(type: T, data
 }
 
 /** Gives drafts their ids, parents and running counts on the branch that ends at the row's leaf. Pure but for the ids. */
-export function placeDrafts(drafts: readonly Draft[], row: Pick<SessionRow, 'leafId' | 'totals'>, now: number, ids: NewId): NewEntry[] {
+export function placeDrafts(
+  drafts: readonly Draft[],
+  row: Pick<SessionRow, 'leafId' | 'totals'>,
+  now: number,
+  ids: NewId,
+): NewEntry[] {
   let leaf = row.leafId
   let totals = row.totals
   return drafts.map(({ path, type, data, v, id = ids('ent'), at = now, ...rest }) => {
     if (path) totals = totalsAfter({ type, ...(rest.tokens === undefined ? {} : { tokens: rest.tokens }) }, totals)
-    const entry: NewEntry = { id, parentId: path ? leaf : null, type, v: v ?? versionOf(type), at, ...rest, ...(path ? { totals } : {}), data }
+    const entry: NewEntry = {
+      id,
+      parentId: path ? leaf : null,
+      type,
+      v: v ?? versionOf(type),
+      at,
+      ...rest,
+      ...(path ? { totals } : {}),
+      data,
+    }
     if (path) leaf = id
     return entry
   })
 }
 
 const versionOf = (type: string): number => (Object.hasOwn(entryTypes, type) ? entryTypes[type as KnownEntryType].v : 1)
-

@@ -11,7 +11,10 @@ export type ExportFormat = 'skein' | 'pi' | 'markdown' | 'messages'
 export const exportFormats: readonly ExportFormat[] = ['skein', 'pi', 'markdown', 'messages']
 
 /** The whole session, in pieces of text. What is written after the call began is left out. */
-export async function* exportLines(core: SessionCore, format: Exclude<ExportFormat, 'messages'>): AsyncGenerator<string, void, undefined> {
+export async function* exportLines(
+  core: SessionCore,
+  format: Exclude<ExportFormat, 'messages'>,
+): AsyncGenerator<string, void, undefined> {
   const row = await core.row()
   switch (format) {
     case 'skein':
@@ -34,7 +37,7 @@ export async function exportMessages(core: SessionCore): Promise<readonly unknow
 }
 
 async function* journalOf(core: SessionCore, row: SessionRow): AsyncGenerator<Entry> {
-  for (let after = 0; after < row.seq; ) {
+  for (let after = 0; after < row.seq;) {
     const page = await core.store.entries(core.id, { after, before: row.seq + 1, limit: 500 })
     if (page.length === 0) return
     yield* page

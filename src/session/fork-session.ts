@@ -1,5 +1,14 @@
 import { type EntryId, isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
-import { type Entry, headEffect, isPath, isType, type NewEntry, type SessionFields, type SessionRow, type TenantStore } from '#journal'
+import {
+  type Entry,
+  headEffect,
+  isPath,
+  isType,
+  type NewEntry,
+  type SessionFields,
+  type SessionRow,
+  type TenantStore,
+} from '#journal'
 import { digestOf, type SessionCore } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
 import { abandonedMs, eraseLater } from './erase-job.ts'
@@ -36,7 +45,13 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
   const { store } = core
 
   for (let from = 1; from <= at.seq; from += chunk) {
-    const copy = { type: 'copy_session', from: core.id, to: id, fromSeq: from, toSeq: Math.min(at.seq, from + chunk - 1) } as const
+    const copy = {
+      type: 'copy_session',
+      from: core.id,
+      to: id,
+      fromSeq: from,
+      toSeq: Math.min(at.seq, from + chunk - 1),
+    } as const
     const begin = { type: 'create_session', session: id, alias: null, fields: fieldsOf(source, core), data: {} } as const
     await store.commit(from === 1 ? [begin, copy, eraseLater(core.runtime, id, core.runtime.clock.now() + abandonedMs)] : [copy])
   }
@@ -57,8 +72,18 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
         entries,
         fence: { of: 0 },
         head: {
-          set: { ...settings.set, ...effect.set, ...(await marksAt(core, at.seq)), ...(title === undefined ? {} : { title }), hidden: false },
-          merge: { ...effect.merge, ...settings.merge, ...(isObject(source.data['metadata']) ? { metadata: source.data['metadata'] as JsonObject } : {}) },
+          set: {
+            ...settings.set,
+            ...effect.set,
+            ...(await marksAt(core, at.seq)),
+            ...(title === undefined ? {} : { title }),
+            hidden: false,
+          },
+          merge: {
+            ...effect.merge,
+            ...settings.merge,
+            ...(isObject(source.data['metadata']) ? { metadata: source.data['metadata'] as JsonObject } : {}),
+          },
           add: { turnCount: await turnsUpTo(store, core.id, at.seq) },
           setsLeaf: end.id,
           totals: place.totals,
@@ -75,19 +100,36 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
 function fieldsOf(source: SessionRow, core: SessionCore): SessionFields {
   const { title, preview, user, agent, platform, cwd, parent, model, tags, lastMessageAt } = source
   const now = core.runtime.clock.now()
-  return { state: 'active', hidden: true, title, preview, user, agent, platform, cwd, parent, model, tags, createdAt: now, updatedAt: now, lastMessageAt, lastAccessedAt: now }
+  return {
+    state: 'active',
+    hidden: true,
+    title,
+    preview,
+    user,
+    agent,
+    platform,
+    cwd,
+    parent,
+    model,
+    tags,
+    createdAt: now,
+    updatedAt: now,
+    lastMessageAt,
+    lastAccessedAt: now,
+  }
 }
 
 async function newest(store: TenantStore, row: SessionRow): Promise<Entry> {
   const [entry] = await store.entries(row.id, { order: 'desc', limit: 1 })
-  if (entry === undefined) throw new SkeinError('store.corrupt', `Session ${row.id} has no entries. Run skein doctor.`, { details: { session: row.id } })
+  if (entry === undefined)
+    throw new SkeinError('store.corrupt', `Session ${row.id} has no entries. Run skein doctor.`, { details: { session: row.id } })
   return entry
 }
 
 /** Where the journal stood once entry `at` had been written: a fold, so the newest path entry or leaf move up to it. */
 async function leafAt(core: SessionCore, at: Entry): Promise<Entry> {
   if (isPath(at)) return at
-  for (let before = at.seq + 1; before > 1; ) {
+  for (let before = at.seq + 1; before > 1;) {
     const page = await core.store.entries(core.id, { before, order: 'desc', limit: 200 })
     for (const entry of page) {
       if (isType(entry, 'leaf_moved')) return await entryOf(core, entry.data.to)

@@ -20,7 +20,11 @@ export async function importPi(runtime: Runtime, store: TenantStore, input: Form
         if (session === undefined) throw badLine(1, 'Not a pi session.')
         target ??= await beginTarget(runtime, store, session, item.entry, asNew)
         const parts = isObject(item.entry.data) ? item.entry.data['parts'] : undefined
-        await target.take(Array.isArray(parts) ? stowed(runtime, item.entry as NewEntry & { data: Message }, item.blobs) : { entry: item.entry, blobs: item.blobs })
+        await target.take(
+          Array.isArray(parts)
+            ? stowed(runtime, item.entry as NewEntry & { data: Message }, item.blobs)
+            : { entry: item.entry, blobs: item.blobs },
+        )
       } else report = item.report
     }
     if (target === undefined || report === undefined) throw badLine(1, 'Not a pi session.')
@@ -52,7 +56,13 @@ interface Target {
   discard(): Promise<void>
 }
 
-async function beginTarget(runtime: Runtime, store: TenantStore, session: PiSession, first: NewEntry, asNew: boolean): Promise<Target> {
+async function beginTarget(
+  runtime: Runtime,
+  store: TenantStore,
+  session: PiSession,
+  first: NewEntry,
+  asNew: boolean,
+): Promise<Target> {
   const known = asNew ? undefined : await store.session(session.id)
   if (known !== undefined && !known.hidden) {
     let seq = 0
@@ -63,7 +73,10 @@ async function beginTarget(runtime: Runtime, store: TenantStore, session: PiSess
         const [here] = await store.entries(known.id, { after: seq++, limit: 1 })
         const sameId = here?.id === entry.id && here.type === entry.type
         const sameBlobs = sameId && canonical(blobsOf(here) as Json) === canonical(blobsOf(entry) as Json)
-        if (!sameBlobs) throw new SkeinError('session.exists', `Session ${known.id} went on differently here. Import it as new.`, { details: { session: known.id } })
+        if (!sameBlobs)
+          throw new SkeinError('session.exists', `Session ${known.id} went on differently here. Import it as new.`, {
+            details: { session: known.id },
+          })
       },
       finish: async () => undefined,
       discard: async () => undefined,

@@ -29,13 +29,24 @@ export interface ImportOptions extends VerbOptions {
   readonly as?: 'new'
 }
 
-export async function importSession(runtime: Runtime, store: TenantStore, format: ImportFormat, input: ImportInput, options: ImportOptions): Promise<Imported> {
-  if (options.as !== undefined && options.as !== 'new') throw new SkeinError('input.invalid', "as: expected 'new'.", { details: { path: 'as' } })
+export async function importSession(
+  runtime: Runtime,
+  store: TenantStore,
+  format: ImportFormat,
+  input: ImportInput,
+  options: ImportOptions,
+): Promise<Imported> {
+  if (options.as !== undefined && options.as !== 'new')
+    throw new SkeinError('input.invalid', "as: expected 'new'.", { details: { path: 'as' } })
   switch (format) {
-    case 'skein': return await importBundle(runtime, store, input, options.as === 'new')
-    case 'pi': return await importPi(runtime, store, input, options.as === 'new')
+    case 'skein':
+      return await importBundle(runtime, store, input, options.as === 'new')
+    case 'pi':
+      return await importPi(runtime, store, input, options.as === 'new')
     default:
-      throw new SkeinError('input.unsupported', `Cannot import ${String(format satisfies never)}; formats are skein and pi.`, { details: { path: 'format' } })
+      throw new SkeinError('input.unsupported', `Cannot import ${String(format satisfies never)}; formats are skein and pi.`, {
+        details: { path: 'format' },
+      })
   }
 }
 
@@ -85,7 +96,13 @@ interface Target {
   discard(): Promise<void>
 }
 
-async function beginTarget(runtime: Runtime, store: TenantStore, header: BundleSession, first: BundleEntry, asNew: boolean): Promise<Target> {
+async function beginTarget(
+  runtime: Runtime,
+  store: TenantStore,
+  header: BundleSession,
+  first: BundleEntry,
+  asNew: boolean,
+): Promise<Target> {
   const known = asNew ? undefined : await store.session(header.id)
   if (known !== undefined && !known.hidden) return compareTarget(store, known)
   const writer = new ImportWriter(runtime, store, asNew ? runtime.ids('ses') : header.id)
@@ -98,7 +115,8 @@ async function beginTarget(runtime: Runtime, store: TenantStore, header: BundleS
     take: async ({ seq, ...entry }, blobs) => {
       if (isPath(entry) && entry.totals !== undefined) {
         const counted = totalsAfter(entry, writer.totalsAt(entry.parentId ?? ''))
-        if (canonical({ ...counted }) !== canonical({ ...entry.totals })) throw badLine(seq + 1, `Its totals are ${JSON.stringify(entry.totals)}; ${JSON.stringify(counted)} was counted.`)
+        if (canonical({ ...counted }) !== canonical({ ...entry.totals }))
+          throw badLine(seq + 1, `Its totals are ${JSON.stringify(entry.totals)}; ${JSON.stringify(counted)} was counted.`)
       }
       await writer.add(entry, blobs)
     },
@@ -115,7 +133,8 @@ function compareTarget(store: TenantStore, known: SessionRow): Target {
     id: known.id,
     created: false,
     take: async ({ seq, ...entry }) => {
-      if (page.at(-1) === undefined || (page.at(-1)?.seq ?? 0) < seq) page = await store.entries(known.id, { after: seq - 1, limit: 500 })
+      if (page.at(-1) === undefined || (page.at(-1)?.seq ?? 0) < seq)
+        page = await store.entries(known.id, { after: seq - 1, limit: 500 })
       const here = page.find(candidate => candidate.seq === seq)
       if (here === undefined || !sameEntry(here, entry)) throw taken(known.id)
     },

@@ -1,7 +1,22 @@
 import { isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
-  blobsOf, type Counter, type Counters, type Entry, type Fence, headEffect, isPath, isType, type NewBlob, type NewEntry, noCounters, noTotals, type Results,
-  type SessionFields, type TenantStore, type Totals, totalsAfter,
+  blobsOf,
+  type Counter,
+  type Counters,
+  type Entry,
+  type Fence,
+  headEffect,
+  isPath,
+  isType,
+  type NewBlob,
+  type NewEntry,
+  noCounters,
+  noTotals,
+  type Results,
+  type SessionFields,
+  type TenantStore,
+  type Totals,
+  totalsAfter,
 } from '#journal'
 import { abandonedMs, eraseLater } from './erase-job.ts'
 import { settingsAt } from './move-leaf.ts'
@@ -78,7 +93,13 @@ export class ImportWriter {
     const leaf = row?.leafId == null ? undefined : await this.#store.entry(this.id, row.leafId)
     const settings = leaf === undefined ? {} : await settingsAt({ store: this.#store, id: this.id }, leaf)
     await this.#store.commit([
-      { type: 'append', session: this.id, entries: [], ...this.#fenced(), head: { ...settings, set: { ...settings.set, ...more, hidden: false } } },
+      {
+        type: 'append',
+        session: this.id,
+        entries: [],
+        ...this.#fenced(),
+        head: { ...settings, set: { ...settings.set, ...more, hidden: false } },
+      },
       { type: 'release', fence: this.#fence as Fence },
     ])
   }
@@ -130,16 +151,30 @@ export class ImportWriter {
 }
 
 function plus(base: Counters, add: Partial<Counters>, sign: 1 | -1): Counters {
-  return Object.fromEntries(Object.entries(base).map(([name, value]) => [name, (value as number) + sign * (add[name as Counter] ?? 0)])) as unknown as Counters
+  return Object.fromEntries(
+    Object.entries(base).map(([name, value]) => [name, (value as number) + sign * (add[name as Counter] ?? 0)]),
+  ) as unknown as Counters
 }
 
 function fieldsOf(first: NewEntry, createdAt: number): SessionFields {
   const data = isObject(first.data) ? first.data : {}
   const text = (name: string): string | null => (typeof data[name] === 'string' ? data[name] : null)
   return {
-    state: 'active', hidden: true, title: text('title'), preview: null, user: text('user'), agent: text('agent') ?? 'main', platform: text('platform'), cwd: text('cwd'),
-    parent: text('parent') as SessionId | null, model: text('model'), tags: Array.isArray(data['tags']) ? data['tags'].filter(tag => typeof tag === 'string') : [],
-    createdAt, updatedAt: first.at, lastMessageAt: null, lastAccessedAt: first.at,
+    state: 'active',
+    hidden: true,
+    title: text('title'),
+    preview: null,
+    user: text('user'),
+    agent: text('agent') ?? 'main',
+    platform: text('platform'),
+    cwd: text('cwd'),
+    parent: text('parent') as SessionId | null,
+    model: text('model'),
+    tags: Array.isArray(data['tags']) ? data['tags'].filter(tag => typeof tag === 'string') : [],
+    createdAt,
+    updatedAt: first.at,
+    lastMessageAt: null,
+    lastAccessedAt: first.at,
   }
 }
 

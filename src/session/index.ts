@@ -14,7 +14,15 @@ export { type ContextOptions, readContext, type SessionContext, type Settings, s
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
 export { type ModelFacts, type Notice, type Runtime, systemTimers, type Timers } from './runtime.ts'
-export { type EntryEvent, type EventsOptions, eventId, isEntryEvent, parseEventId, sessionEvents, type SessionEvent } from './session-events.ts'
+export {
+  type EntryEvent,
+  type EventsOptions,
+  eventId,
+  isEntryEvent,
+  parseEventId,
+  sessionEvents,
+  type SessionEvent,
+} from './session-events.ts'
 export { sessionInfo, type SessionInfo, type UsageTotals } from './session-info.ts'
 export { type TreeNode } from './session-tree.ts'
 export { type ToolUsage, type UsageGroup, usageGroups, type UsageOptions, type UsageReport } from './session-usage.ts'

@@ -48,7 +48,8 @@ export class LiveEvents {
 
   /** Events from `position` on; what had been dropped by then comes first, joined. */
   from(position: number): { readonly events: readonly LiveEvent[]; readonly end: number } {
-    const events = position < this.#dropped ? [...this.#joined.values(), ...this.#ring] : this.#ring.slice(position - this.#dropped)
+    const events =
+      position < this.#dropped ? [...this.#joined.values(), ...this.#ring] : this.#ring.slice(position - this.#dropped)
     return { events, end: this.end }
   }
 

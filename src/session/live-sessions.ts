@@ -55,7 +55,9 @@ export class LiveSessions<S> {
   #load(key: string, load: () => Promise<Live<S>>): Promise<Live<S>> {
     let cancel = (): void => undefined
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#runtime.timers.after(loadMs, () => reject(new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)))
+      cancel = this.#runtime.timers.after(loadMs, () =>
+        reject(new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)),
+      )
     })
     const loading = Promise.race([load(), late])
       .then(live => {
@@ -101,7 +103,9 @@ export class LiveSessions<S> {
 
   #evictOverflow(): void {
     if (this.#live.size <= this.#limits.liveMax) return
-    const byAge = [...this.#live].filter(([, { core }]) => !core.busy).sort(([, a], [, b]) => a.core.lastUsedAt - b.core.lastUsedAt)
+    const byAge = [...this.#live]
+      .filter(([, { core }]) => !core.busy)
+      .sort(([, a], [, b]) => a.core.lastUsedAt - b.core.lastUsedAt)
     for (const [key, { core }] of byAge.slice(0, this.#live.size - this.#limits.liveMax)) {
       this.#live.delete(key)
       void core.releaseLease()

@@ -18,7 +18,14 @@ export function readTitle(value: unknown, path = 'title'): string | null {
 
 /** Names that a person or host gives: 1–255 bytes without control characters, data and never paths. */
 export function readName(value: unknown, path: string): string {
-  if (typeof value === 'string' && value.length > 0 && Buffer.byteLength(value) <= nameLength && !/\p{Cc}/u.test(value) && value.isWellFormed()) return value
+  if (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    Buffer.byteLength(value) <= nameLength &&
+    !/\p{Cc}/u.test(value) &&
+    value.isWellFormed()
+  )
+    return value
   throw invalidInput(path, 'Expected 1–255 bytes of text without control characters.')
 }
 
@@ -42,26 +49,44 @@ export async function rename(core: SessionCore, title: unknown, options: VerbOpt
 }
 
 /** Replaces the tags; merges the metadata (a `null` member removes it). */
-export async function annotate(core: SessionCore, input: { tags?: unknown; metadata?: unknown }, options: VerbOptions = {}): Promise<void> {
+export async function annotate(
+  core: SessionCore,
+  input: { tags?: unknown; metadata?: unknown },
+  options: VerbOptions = {},
+): Promise<void> {
   const tags = input.tags === undefined ? {} : { tags: readTags(input.tags) }
   const metadata = input.metadata === undefined ? {} : { metadata: readMetadata(input.metadata) }
   if (input.tags === undefined && input.metadata === undefined) throw invalidInput('', 'Give tags or metadata.')
-  await core.side(() => ({ drafts: [draft('session_annotated', { ...tags, ...metadata })] }), writeOptions('annotate', options, input))
+  await core.side(
+    () => ({ drafts: [draft('session_annotated', { ...tags, ...metadata })] }),
+    writeOptions('annotate', options, input),
+  )
 }
 
 /** Labels an entry; `null` takes the label off. The last one wins. */
-export async function label(core: SessionCore, entryId: unknown, text: unknown, options: VerbOptions = {}): Promise<{ label: string | null }> {
+export async function label(
+  core: SessionCore,
+  entryId: unknown,
+  text: unknown,
+  options: VerbOptions = {},
+): Promise<{ label: string | null }> {
   const entry = await entryOf(core, entryId)
   if (text !== null && typeof text !== 'string') throw invalidInput('text', 'Expected a text or null.')
   const kept = text === null ? null : cleanLine(text, labelLength)
-  await core.side(() => ({ drafts: [draft('entry_labelled', { entry: entry.id, label: kept })] }), writeOptions('label', options, { entryId, text }))
+  await core.side(
+    () => ({ drafts: [draft('entry_labelled', { entry: entry.id, label: kept })] }),
+    writeOptions('label', options, { entryId, text }),
+  )
   return { label: kept }
 }
 
 /** Keeps runs from starting until the same reason is released. */
 export async function hold(core: SessionCore, reason: unknown, options: VerbOptions = {}): Promise<{ holds: string[] }> {
   const named = readName(reason, 'reason')
-  const { row } = await core.side(() => ({ drafts: [draft('hold_added', { reason: named })] }), writeOptions('hold', options, { reason }))
+  const { row } = await core.side(
+    () => ({ drafts: [draft('hold_added', { reason: named })] }),
+    writeOptions('hold', options, { reason }),
+  )
   return { holds: [...new Set([...holdsOf(row.data), named])].sort() }
 }
 
@@ -81,11 +106,17 @@ export function holdsOf(data: JsonObject): string[] {
 /** From now on the session refuses path entries, until `reopen`. Ending twice changes nothing. */
 export async function end(core: SessionCore, reason: unknown = 'ended', options: VerbOptions = {}): Promise<void> {
   const named = readName(reason, 'reason')
-  await core.side(row => ({ drafts: row.state === 'ended' ? [] : [draft('session_ended', { reason: named })] }), writeOptions('end', options, { reason: named }))
+  await core.side(
+    row => ({ drafts: row.state === 'ended' ? [] : [draft('session_ended', { reason: named })] }),
+    writeOptions('end', options, { reason: named }),
+  )
 }
 
 export async function reopen(core: SessionCore, options: VerbOptions = {}): Promise<void> {
-  await core.side(row => ({ drafts: row.state === 'ended' ? [draft('session_reopened', {})] : [] }), writeOptions('reopen', options, {}))
+  await core.side(
+    row => ({ drafts: row.state === 'ended' ? [draft('session_reopened', {})] : [] }),
+    writeOptions('reopen', options, {}),
+  )
 }
 
 export interface CustomInput {
@@ -96,10 +127,15 @@ export interface CustomInput {
 }
 
 /** An entry of your own: beside the branch, or on it when it has a text for the model. */
-export async function addCustom(core: SessionCore, input: CustomInput, options: VerbOptions = {}): Promise<{ entry: string; seq: number }> {
+export async function addCustom(
+  core: SessionCore,
+  input: CustomInput,
+  options: VerbOptions = {},
+): Promise<{ entry: string; seq: number }> {
   const name = readName(input.name, 'name')
   const data: Json = toJson(input.data ?? null, 'data')
-  if (input.text !== undefined && (typeof input.text !== 'string' || input.text === '')) throw invalidInput('text', 'Expected a text.')
+  if (input.text !== undefined && (typeof input.text !== 'string' || input.text === ''))
+    throw invalidInput('text', 'Expected a text.')
   const asked = writeOptions('addCustom', options, { name, data, text: input.text })
   const custom: Draft = {
     type: 'custom',
@@ -108,8 +144,8 @@ export async function addCustom(core: SessionCore, input: CustomInput, options: 
     ...(input.text === undefined ? {} : { tokens: messageOverhead + core.runtime.counter.count(input.text) }),
   }
   const plan = (): Plan => ({ drafts: [custom] })
-  const { entries } = input.text === undefined ? await core.side(plan, asked) : await core.path(plan, { ...asked, retryOnConflict: true })
+  const { entries } =
+    input.text === undefined ? await core.side(plan, asked) : await core.path(plan, { ...asked, retryOnConflict: true })
   const entry = entries[0]
   return { entry: entry?.id ?? '', seq: entry?.seq ?? 0 }
 }
-

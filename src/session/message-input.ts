@@ -21,7 +21,8 @@ export function readMessages(value: unknown, path: string = 'messages'): Message
 export function readMessage(value: unknown, path: string): MessageInput {
   if (!isObject(value)) throw invalidInput(path, 'Expected a message: { role, parts } or { role, content }.')
   const { role, parts, content, at, from, source, model, finishReason, rawFinishReason, providerData, ...unknown } = value
-  if (typeof role !== 'string' || !roles.includes(role)) throw invalidInput(`${path}.role`, `Expected one of ${roles.join(', ')}.`)
+  if (typeof role !== 'string' || !roles.includes(role))
+    throw invalidInput(`${path}.role`, `Expected one of ${roles.join(', ')}.`)
   for (const key of Object.keys(unknown)) if (unknown[key] !== undefined) throw invalidInput(`${path}.${key}`, 'Unknown field.')
   if (parts !== undefined && content !== undefined) throw invalidInput(`${path}.content`, 'Give parts or content, not both.')
   const given = parts === undefined ? `${path}.content` : `${path}.parts`
@@ -62,7 +63,8 @@ function readPart(value: unknown, path: string): PartInput {
   }
   const fields = (...names: readonly string[]): void => {
     for (const key of Object.keys(value)) {
-      if (value[key] !== undefined && !['type', 'origin', 'providerData', ...names].includes(key)) throw invalidInput(`${path}.${key}`, 'Unknown field.')
+      if (value[key] !== undefined && !['type', 'origin', 'providerData', ...names].includes(key))
+        throw invalidInput(`${path}.${key}`, 'Unknown field.')
     }
   }
   const type = (value['type'] ?? (typeof value['text'] === 'string' ? 'text' : undefined)) as PartInput['type']
@@ -72,10 +74,21 @@ function readPart(value: unknown, path: string): PartInput {
       return { type, text: required(value, 'text', path), ...common }
     case 'reasoning':
       fields('text', 'signature', 'redacted')
-      return { type, text: required(value, 'text', path), ...text({ signature: value['signature'], redacted: value['redacted'] }, path), ...common }
+      return {
+        type,
+        text: required(value, 'text', path),
+        ...text({ signature: value['signature'], redacted: value['redacted'] }, path),
+        ...common,
+      }
     case 'tool_call':
       fields('callId', 'tool', 'input')
-      return { type, callId: required(value, 'callId', path, true), tool: required(value, 'tool', path, true), input: toJson(value['input'] ?? {}, `${path}.input`), ...common }
+      return {
+        type,
+        callId: required(value, 'callId', path, true),
+        tool: required(value, 'tool', path, true),
+        input: toJson(value['input'] ?? {}, `${path}.input`),
+        ...common,
+      }
     case 'tool_result':
       fields('callId', 'tool', 'status', 'output', 'details', 'trust')
       return {
@@ -102,16 +115,31 @@ function readPart(value: unknown, path: string): PartInput {
 }
 
 /** A file comes with `data` (bytes, or base64 text), with a `url`, or with the `blob` that an earlier entry of the tenant stored. */
-function readFile(value: Record<string, unknown>, path: string, fields: (...names: string[]) => void, common: { providerData?: Json; origin?: 'recall' }): PartInput {
+function readFile(
+  value: Record<string, unknown>,
+  path: string,
+  fields: (...names: string[]) => void,
+  common: { providerData?: Json; origin?: 'recall' },
+): PartInput {
   fields('mediaType', 'name', 'bytes', 'blob', 'url', 'data')
   const { data, url, blob } = value
-  const file = { type: 'file', mediaType: required(value, 'mediaType', path, true), ...text({ name: value['name'] }, path), ...common } as const
-  if ([data, url, blob].filter(item => item !== undefined).length !== 1) throw invalidInput(path, 'A file has exactly one of data, url and blob.')
+  const file = {
+    type: 'file',
+    mediaType: required(value, 'mediaType', path, true),
+    ...text({ name: value['name'] }, path),
+    ...common,
+  } as const
+  if ([data, url, blob].filter(item => item !== undefined).length !== 1)
+    throw invalidInput(path, 'A file has exactly one of data, url and blob.')
   if (typeof url === 'string') return { ...file, bytes: readSize(value['bytes'] ?? 0, `${path}.bytes`), url }
   if (data instanceof Uint8Array) return { ...file, data }
-  if (typeof data === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(data) && data.length % 4 === 0) return { ...file, data: new Uint8Array(Buffer.from(data, 'base64')) }
+  if (typeof data === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(data) && data.length % 4 === 0)
+    return { ...file, data: new Uint8Array(Buffer.from(data, 'base64')) }
   if (isBlobId(blob)) return { ...file, bytes: readSize(value['bytes'], `${path}.bytes`), blob }
-  throw invalidInput(`${path}.${data === undefined ? (url === undefined ? 'blob' : 'url') : 'data'}`, 'Expected bytes or base64 as data, a text as url, or a blob id.')
+  throw invalidInput(
+    `${path}.${data === undefined ? (url === undefined ? 'blob' : 'url') : 'data'}`,
+    'Expected bytes or base64 as data, a text as url, or a blob id.',
+  )
 }
 
 function readSize(value: unknown, path: string): number {
@@ -120,7 +148,12 @@ function readSize(value: unknown, path: string): number {
 }
 
 function checkPlace(type: PartInput['type'], role: Role, path: string): void {
-  const fits = type === 'tool_result' ? role === 'tool' : type === 'tool_call' || type === 'reasoning' ? role === 'assistant' : role !== 'tool' || type === 'custom'
+  const fits =
+    type === 'tool_result'
+      ? role === 'tool'
+      : type === 'tool_call' || type === 'reasoning'
+        ? role === 'assistant'
+        : role !== 'tool' || type === 'custom'
   if (!fits) throw invalidInput(`${path}.type`, `A ${type} does not belong in a message of role ${role}.`)
 }
 

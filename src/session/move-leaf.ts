@@ -8,11 +8,19 @@ import { entryOf } from './read-messages.ts'
 const settingTypes = ['session_created', 'model_changed', 'thinking_changed', 'system_changed', 'tools_changed']
 
 /** Ends the session at an earlier or other entry from now on. Nothing is removed: the branch that was left stays whole. Laws J11, J12. */
-export async function moveLeaf(core: SessionCore, entryId: unknown, reason: string, options: VerbOptions = {}): Promise<{ leafId: string }> {
+export async function moveLeaf(
+  core: SessionCore,
+  entryId: unknown,
+  reason: string,
+  options: VerbOptions = {},
+): Promise<{ leafId: string }> {
   const target = await entryOf(core, entryId)
   if (!isPath(target)) throw invalidInput('entryId', `Entry ${target.id} is a ${target.type}, which stands beside the branch.`)
   const head = await settingsAt(core, target)
-  await core.path(() => ({ drafts: [draft('leaf_moved', { to: target.id, reason }, { totals: target.totals ?? noTotals })], head }), writeOptions('moveTo', options, { entryId }))
+  await core.path(
+    () => ({ drafts: [draft('leaf_moved', { to: target.id, reason }, { totals: target.totals ?? noTotals })], head }),
+    writeOptions('moveTo', options, { entryId }),
+  )
   return { leafId: target.id }
 }
 
@@ -34,6 +42,8 @@ export async function settingsAt(core: Pick<SessionCore, 'store' | 'id'>, target
     system: latest.get('system_changed')?.id ?? (created?.system == null ? null : (root?.id ?? null)),
     tools: latest.get('tools_changed')?.id ?? null,
   }
-  return { set: { model: model !== undefined && isType(model, 'model_changed') ? model.data.model : (created?.model ?? null) }, merge: { settings } }
+  return {
+    set: { model: model !== undefined && isType(model, 'model_changed') ? model.data.model : (created?.model ?? null) },
+    merge: { settings },
+  }
 }
-

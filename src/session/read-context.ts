@@ -1,5 +1,13 @@
 import { invalidInput, isId, isObject } from '#kernel'
-import { assemble, type ContextBudget, contextBudget, type ContextItem, type ContextTokens, messageTokens, type Repair } from '#context'
+import {
+  assemble,
+  type ContextBudget,
+  contextBudget,
+  type ContextItem,
+  type ContextTokens,
+  messageTokens,
+  type Repair,
+} from '#context'
 import { isType, type Message, type SessionRow, type ToolDescription } from '#journal'
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
@@ -43,16 +51,38 @@ export interface Settings {
   readonly tools: readonly ToolDescription[]
 }
 
+type OwnContext = Omit<SessionContext, 'messages'> & { readonly messages: readonly Message[] }
+
+/** The newest context of each session, and what it was made of; asked again unchanged, nothing is read. */
+const latest = new WeakMap<SessionCore, { readonly key: string; readonly context: OwnContext }>()
+
 /** What the model is shown for the next request, in Skein's own message shape. Reads what it shows, not the history. */
-export async function readContext(core: SessionCore, row: SessionRow, options: ContextOptions): Promise<Omit<SessionContext, 'messages'> & { messages: readonly Message[] }> {
+export async function readContext(core: SessionCore, row: SessionRow, options: ContextOptions): Promise<OwnContext> {
+  const facts = options.facts ?? core.runtime.modelFacts(options.model ?? row.model)
+  const { input, system: asked, tools: given, maxTokens } = options
+  const key = JSON.stringify([
+    row.leafId,
+    row.model,
+    row.data['settings'] ?? null,
+    facts.contextWindow,
+    facts.maxOutput,
+    maxTokens,
+    asked,
+    given,
+  ])
+  const known = input === undefined ? latest.get(core) : undefined
+  if (known?.key === key) return known.context
   const settings = await settingsOf(core, row)
-  const system = options.system === undefined ? settings.system : options.system
-  const tools = options.tools ?? settings.tools
-  const budget = contextBudget(options.facts ?? core.runtime.modelFacts(options.model ?? row.model), options.maxTokens)
-  const items = [...(await newestItems(core, row, budget.usable)), ...(options.input === undefined ? [] : [inputItem(core, options.input)])]
+  const system = asked === undefined ? settings.system : asked
+  const tools = given ?? settings.tools
+  const budget = contextBudget(facts, maxTokens)
+  const items = [...(await newestItems(core, row, budget.usable)), ...(input === undefined ? [] : [inputItem(core, input)])]
   const toolTokens = tools.reduce((sum, tool) => sum + core.runtime.counter.count(JSON.stringify(tool)), 0)
-  const { messages, tokens, fits, repairs, left } = assemble(items, system, toolTokens, budget.usable, core.runtime.counter)
-  return { system, messages, tools, fits, tokens: { ...tokens, tools: toolTokens }, budget, repairs, left: left + row.totals.messages - items.length + (options.input === undefined ? 0 : 1) }
+  const assembled = assemble(items, system, toolTokens, budget.usable, core.runtime.counter)
+  const shown = items.length - assembled.left - (input === undefined ? 0 : 1)
+  const context = { ...assembled, system, tools, budget, left: row.totals.messages - shown }
+  if (input === undefined) latest.set(core, { key, context })
+  return context
 }
 
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
@@ -104,7 +134,12 @@ function inputItem(core: SessionCore, input: MessageInput): ContextItem {
 export async function settingsOf(core: SessionCore, row: SessionRow): Promise<Settings> {
   const settings = isObject(row.data['settings']) ? row.data['settings'] : {}
   const thinking = typeof settings['thinking'] === 'string' ? settings['thinking'] : null
-  return { model: row.model, thinking, system: await systemAt(core, settings['system']), tools: await toolsAt(core, settings['tools']) }
+  return {
+    model: row.model,
+    thinking,
+    system: await systemAt(core, settings['system']),
+    tools: await toolsAt(core, settings['tools']),
+  }
 }
 
 async function systemAt(core: SessionCore, ref: unknown): Promise<string | null> {

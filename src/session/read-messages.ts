@@ -54,18 +54,31 @@ export async function readAll(core: SessionCore, options: MessagesOptions = {}):
 /** An entry of the session. Throws `input.invalid` for a malformed id, `entry.not_found` for an unknown one. */
 export async function entryOf(core: SessionCore, id: unknown, path = 'entryId'): Promise<Entry> {
   const entry = await core.store.entry(core.id, parseId('ent', id, path))
-  if (entry === undefined) throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${String(id)}.`, { details: { session: core.id, entry: id } })
+  if (entry === undefined)
+    throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${String(id)}.`, {
+      details: { session: core.id, entry: id },
+    })
   return entry
 }
 
-const isShown = (entry: Entry): boolean => isType(entry, 'message_added') || (isType(entry, 'custom') && typeof entry.data.text === 'string')
+const isShown = (entry: Entry): boolean =>
+  isType(entry, 'message_added') || (isType(entry, 'custom') && typeof entry.data.text === 'string')
 
-export async function toMessages(core: SessionCore, entries: readonly Entry[], parts: 'full' | 'stub' = 'full'): Promise<SessionMessage[]> {
+export async function toMessages(
+  core: SessionCore,
+  entries: readonly Entry[],
+  parts: 'full' | 'stub' = 'full',
+): Promise<SessionMessage[]> {
   if (parts !== 'full' && parts !== 'stub') throw invalidInput('parts', 'Expected full or stub.')
   if (parts === 'stub') return entries.map(messageOf)
   const { entries: full, lost } = await fetchParts(core.store, entries)
   if (lost.length > 0) {
-    core.runtime.notice({ level: 'error', code: 'store.corrupt', message: `Blobs are missing or altered: ${lost.join(', ')}. Run skein doctor --deep.`, session: core.id })
+    core.runtime.notice({
+      level: 'error',
+      code: 'store.corrupt',
+      message: `Blobs are missing or altered: ${lost.join(', ')}. Run skein doctor --deep.`,
+      session: core.id,
+    })
   }
   return full.map(messageOf)
 }

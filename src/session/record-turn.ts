@@ -30,13 +30,20 @@ export interface Recorded {
 }
 
 export const noUsage: Usage = {
-  inputTokens: null, cacheReadTokens: null, cacheWrite5mTokens: null, cacheWrite1hTokens: null, outputTokens: null, reasoningTokens: null,
+  inputTokens: null,
+  cacheReadTokens: null,
+  cacheWrite5mTokens: null,
+  cacheWrite1hTokens: null,
+  outputTokens: null,
+  reasoningTokens: null,
 }
 
 /** Reads a caller's usage: whole numbers or null. Throws `input.invalid`. */
 export function readUsage(value: unknown, path: string = 'usage'): Usage {
   if (!isObject(value)) throw invalidInput(path, 'Expected an object of token counts.')
-  for (const key of Object.keys(value)) if (!(usageFields as readonly string[]).includes(key)) throw invalidInput(`${path}.${key}`, `Unknown field; expected ${usageFields.join(', ')}.`)
+  for (const key of Object.keys(value))
+    if (!(usageFields as readonly string[]).includes(key))
+      throw invalidInput(`${path}.${key}`, `Unknown field; expected ${usageFields.join(', ')}.`)
   const read = (field: keyof Usage): number | null => {
     const tokens = value[field] ?? null
     if (tokens === null || (typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens >= 0)) return tokens
@@ -53,14 +60,19 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
   const { messages } = input
   if (messages.length === 0) throw invalidInput('messages', 'A turn has at least one message.')
   const usage = input.usage === undefined ? undefined : readUsage(input.usage)
-  if (input.cost != null && (!Number.isSafeInteger(input.cost) || input.cost < 0)) throw invalidInput('cost', 'Expected whole nano-dollars, or null.')
+  if (input.cost != null && (!Number.isSafeInteger(input.cost) || input.cost < 0))
+    throw invalidInput('cost', 'Expected whole nano-dollars, or null.')
   await checkNamedBlobs(core, messages)
   const turn = core.runtime.ids('trn')
   const times = input.at === undefined ? {} : { at: input.at }
   const { committed, entries } = await core.path(
     row => {
       const index = row.counters.turnCount
-      const placed = messages.map(message => ({ ...times, ...(message.role === 'assistant' && input.model !== undefined ? { model: input.model } : {}), ...message }))
+      const placed = messages.map(message => ({
+        ...times,
+        ...(message.role === 'assistant' && input.model !== undefined ? { model: input.model } : {}),
+        ...message,
+      }))
       const stowed = messageDrafts(core, placed, { turn })
       const named = withEntryIds(core, stowed.drafts)
       const answer = named.findLast(item => item.type === 'message_added' && (item.data as { role?: Json }).role === 'assistant')
@@ -73,12 +85,29 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
       const used: Draft[] =
         usage === undefined
           ? []
-          : [draft('usage_recorded', {
-              requestId: core.runtime.ids('req'), purpose: 'turn', model: input.model ?? row.model, entry: answer?.id ?? null, usage, cost: input.cost ?? null, outcome: 'done',
-            }, { turn, by: 'model', ...times })]
+          : [
+              draft(
+                'usage_recorded',
+                {
+                  requestId: core.runtime.ids('req'),
+                  purpose: 'turn',
+                  model: input.model ?? row.model,
+                  entry: answer?.id ?? null,
+                  usage,
+                  cost: input.cost ?? null,
+                  outcome: 'done',
+                },
+                { turn, by: 'model', ...times },
+              ),
+            ]
       const plan: Plan = {
         ...stowed,
-        drafts: [draft('turn_started', { index }, { turn, ...times }), ...named, ...used, draft('turn_ended', ended, { turn, ...times })],
+        drafts: [
+          draft('turn_started', { index }, { turn, ...times }),
+          ...named,
+          ...used,
+          draft('turn_ended', ended, { turn, ...times }),
+        ],
       }
       return plan
     },
@@ -104,6 +133,20 @@ function withEntryIds(core: SessionCore, drafts: readonly Draft[]): Draft[] {
 /** What the turn's own messages weigh: everything but assistant messages went in, those came out. */
 function estimateUsage(core: SessionCore, messages: readonly MessageInput[]): Usage {
   const sum = (of: (role: string) => boolean): number =>
-    messages.filter(message => of(message.role)).reduce((total, message) => total + messageTokens({ parts: message.parts.map(part => ('data' in part && part.type === 'file' ? { ...part, bytes: part.data.length } : part)) as never }, core.runtime.counter), 0)
+    messages
+      .filter(message => of(message.role))
+      .reduce(
+        (total, message) =>
+          total +
+          messageTokens(
+            {
+              parts: message.parts.map(part =>
+                'data' in part && part.type === 'file' ? { ...part, bytes: part.data.length } : part,
+              ) as never,
+            },
+            core.runtime.counter,
+          ),
+        0,
+      )
   return { ...noUsage, inputTokens: sum(role => role !== 'assistant'), outputTokens: sum(role => role === 'assistant') }
 }

@@ -32,7 +32,10 @@ export function parseEventId(value: number | string, path: string = 'after'): { 
  * Replays what came after the cursor, then joins what happens, without gap or repeat of durable events. Live events stand
  * after the entry that they followed; those of other processes don't show. Ends when the session closes or is erased.
  */
-export async function* sessionEvents(core: SessionCore, options: EventsOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+export async function* sessionEvents(
+  core: SessionCore,
+  options: EventsOptions = {},
+): AsyncGenerator<SessionEvent, void, undefined> {
   const { seq, n } = parseEventId(options.after ?? 0)
   const row = await core.row()
   if (seq > row.seq) throw invalidInput('after', `Beyond the journal's end, ${row.seq}.`)
@@ -93,7 +96,8 @@ async function entryEvent(core: SessionCore, entry: Entry): Promise<EntryEvent> 
 
 /** Resolves when there is a live event after `position`, the session's stream ended, or the signal aborted. */
 function nextWake(core: SessionCore, position: number, signal: AbortSignal): { promise: Promise<undefined>; cancel: () => void } {
-  if (core.live.end > position || core.live.ended || signal.aborted) return { promise: Promise.resolve(undefined), cancel: () => undefined }
+  if (core.live.end > position || core.live.ended || signal.aborted)
+    return { promise: Promise.resolve(undefined), cancel: () => undefined }
   let cancel = (): void => undefined
   const promise = new Promise<undefined>(resolve => {
     const wake = (): void => resolve(undefined)

@@ -96,6 +96,10 @@ export function usageTotals(counters: Counters): UsageTotals {
       outputTokens: counters.outputTokens,
       reasoningTokens: counters.reasoningTokens,
     },
-    cost: { nano: requests > unknownRequests || requests === 0 ? costNano : null, complete: unknownRequests === 0, unknownRequests },
+    cost: {
+      nano: requests > unknownRequests || requests === 0 ? costNano : null,
+      complete: unknownRequests === 0,
+      unknownRequests,
+    },
   }
 }

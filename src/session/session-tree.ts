@@ -24,7 +24,7 @@ const pageSize = 1_000
 export async function sessionTree(core: SessionCore): Promise<TreeNode> {
   const row = await core.row()
   const entries: Entry[] = []
-  for (let after = 0; after < row.seq; ) {
+  for (let after = 0; after < row.seq;) {
     const page = await core.store.entries(core.id, { after, limit: pageSize })
     if (page.length === 0) break
     entries.push(...page)
@@ -48,9 +48,11 @@ export function foldTree(entries: readonly Entry[], leafId: EntryId | null): Tre
     if (entry.parentId !== null) children.set(entry.parentId, [...(children.get(entry.parentId) ?? []), entry])
   }
   const branch = new Set<EntryId>()
-  for (let entry = byId.get(leafId as EntryId); entry !== undefined; entry = byId.get(entry.parentId as EntryId)) branch.add(entry.id)
+  for (let entry = byId.get(leafId as EntryId); entry !== undefined; entry = byId.get(entry.parentId as EntryId))
+    branch.add(entry.id)
 
-  const alone = (entry: Entry): boolean => labels.has(entry.id) || entry.id === leafId || entry.type === 'message_added' || entry.type === 'session_created'
+  const alone = (entry: Entry): boolean =>
+    labels.has(entry.id) || entry.id === leafId || entry.type === 'message_added' || entry.type === 'session_created'
   const nodeFor = (start: Entry): { node: Omit<TreeNode, 'children'>; next: readonly Entry[] } => {
     let last = start
     let count = 1
@@ -62,8 +64,16 @@ export function foldTree(entries: readonly Entry[], leafId: EntryId | null): Tre
     }
     const role = isObject(start.data) && typeof start.data['role'] === 'string' ? { role: start.data['role'] } : {}
     const node = {
-      id: start.id, last: last.id, count, seq: start.seq, type: start.type, ...role, preview: previewOfEntry(start), label: labels.get(start.id) ?? null,
-      onBranch: branch.has(start.id), isLeaf: start.id === leafId,
+      id: start.id,
+      last: last.id,
+      count,
+      seq: start.seq,
+      type: start.type,
+      ...role,
+      preview: previewOfEntry(start),
+      label: labels.get(start.id) ?? null,
+      onBranch: branch.has(start.id),
+      isLeaf: start.id === leafId,
     }
     return { node, next }
   }

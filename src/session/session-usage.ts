@@ -27,7 +27,8 @@ export interface UsageReport extends UsageTotals {
 
 /** What the session's requests used and cost, each request once. Failed attempts count, too. Law S11. */
 export async function sessionUsage(core: SessionCore, options: UsageOptions = {}): Promise<UsageReport> {
-  if (options.by !== undefined && !usageGroups.includes(options.by)) throw invalidInput('by', `Expected one of ${usageGroups.join(', ')}.`)
+  if (options.by !== undefined && !usageGroups.includes(options.by))
+    throw invalidInput('by', `Expected one of ${usageGroups.join(', ')}.`)
   const row = await core.row()
   if (options.by === 'tool') return { ...usageTotals(row.counters), tools: await toolUsage(core) }
   if (options.by === undefined && options.tree !== true) return usageTotals(row.counters)
@@ -51,11 +52,16 @@ export async function sessionUsage(core: SessionCore, options: UsageOptions = {}
 function keyOf(entry: Entry, by: UsageGroup | undefined): string {
   if (!isType(entry, 'usage_recorded')) return ''
   switch (by) {
-    case 'model': return entry.data.model ?? 'unknown'
-    case 'purpose': return entry.data.purpose
-    case 'turn': return entry.turn ?? 'none'
-    case 'step': return entry.data.step === undefined ? 'none' : String(entry.data.step)
-    default: return ''
+    case 'model':
+      return entry.data.model ?? 'unknown'
+    case 'purpose':
+      return entry.data.purpose
+    case 'turn':
+      return entry.turn ?? 'none'
+    case 'step':
+      return entry.data.step === undefined ? 'none' : String(entry.data.step)
+    default:
+      return ''
   }
 }
 
@@ -63,7 +69,11 @@ function keyOf(entry: Entry, by: UsageGroup | undefined): string {
 async function* entriesOf(core: SessionCore, session: SessionCore['id'], types: readonly string[]): AsyncGenerator<Entry> {
   const [forked] = await core.store.entries(session, { types: ['session_forked'], order: 'desc', limit: 1 })
   let after = forked !== undefined && isType(forked, 'session_forked') ? forked.data.seq : 0
-  for (let page = await core.store.entries(session, { after, types, limit: 500 }); page.length > 0; page = await core.store.entries(session, { after, types, limit: 500 })) {
+  for (
+    let page = await core.store.entries(session, { after, types, limit: 500 });
+    page.length > 0;
+    page = await core.store.entries(session, { after, types, limit: 500 })
+  ) {
     yield* page
     after = page.at(-1)?.seq ?? after
   }
@@ -74,7 +84,12 @@ async function family(core: SessionCore): Promise<SessionCore['id'][]> {
   const found = [core.id]
   for (const parent of found) {
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-      const page = await core.store.sessions({ parent, states: ['active', 'ended', 'deleted'], limit: 200, ...(cursor === undefined ? {} : { cursor }) })
+      const page = await core.store.sessions({
+        parent,
+        states: ['active', 'ended', 'deleted'],
+        limit: 200,
+        ...(cursor === undefined ? {} : { cursor }),
+      })
       found.push(...page.items.map(row => row.id))
       cursor = page.next
     }
@@ -100,7 +115,8 @@ async function toolUsage(core: SessionCore): Promise<ToolUsage[]> {
   for await (const entry of entriesOf(core, core.id, ['message_added'])) {
     if (!isType(entry, 'message_added')) continue
     for (const part of entry.data.parts) {
-      if (part.type === 'tool_result' && !told.has(`${entry.turn ?? ''} ${part.tool}`)) add(part.tool, 1, part.status === 'ok' ? 0 : 1, 0)
+      if (part.type === 'tool_result' && !told.has(`${entry.turn ?? ''} ${part.tool}`))
+        add(part.tool, 1, part.status === 'ok' ? 0 : 1, 0)
     }
   }
   return [...sums.values()].sort((a, b) => (a.tool < b.tool ? -1 : 1))

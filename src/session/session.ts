@@ -76,7 +76,9 @@ export class CoreSession {
     await this.#core.row()
     const { store } = this.#core
     const range = { ...(before === undefined ? {} : { before }), ...(types === undefined ? {} : { types }) }
-    const found = branch ? await this.#branchEntries({ ...options, after, limit }) : await store.entries(this.id, { after, limit, ...range })
+    const found = branch
+      ? await this.#branchEntries({ ...options, after, limit })
+      : await store.entries(this.id, { after, limit, ...range })
     return parts === 'stub' ? found : (await fetchParts(store, found)).entries
   }
 
@@ -84,7 +86,11 @@ export class CoreSession {
     const found: Entry[] = []
     let from: EntryId | null = (await this.#core.row()).leafId
     while (from !== null) {
-      const page: readonly Entry[] = await this.#core.store.branch(this.id, { from, limit: 500, ...(types === undefined ? {} : { types }) })
+      const page: readonly Entry[] = await this.#core.store.branch(this.id, {
+        from,
+        limit: 500,
+        ...(types === undefined ? {} : { types }),
+      })
       found.push(...page.filter(entry => entry.seq > after && entry.seq < before))
       const last = page.at(-1)
       from = page.length < 500 || last === undefined || last.seq <= after ? null : last.parentId
@@ -103,7 +109,12 @@ export class CoreSession {
   }
 
   async moveTo(entryId: EntryId, options: VerbOptions & { readonly reason?: string } = {}): Promise<{ leafId: string }> {
-    return await moveLeaf(this.#core, entryId, options.reason === undefined ? 'moved' : readName(options.reason, 'reason'), options)
+    return await moveLeaf(
+      this.#core,
+      entryId,
+      options.reason === undefined ? 'moved' : readName(options.reason, 'reason'),
+      options,
+    )
   }
 
   async fork(options: ForkOptions = {}): Promise<this> {
@@ -118,7 +129,10 @@ export class CoreSession {
     return rename(this.#core, title, options)
   }
 
-  async annotate(input: { readonly tags?: readonly string[]; readonly metadata?: unknown }, options?: VerbOptions): Promise<SessionInfo> {
+  async annotate(
+    input: { readonly tags?: readonly string[]; readonly metadata?: unknown },
+    options?: VerbOptions,
+  ): Promise<SessionInfo> {
     await annotate(this.#core, input, options)
     return await this.info()
   }
@@ -147,17 +161,26 @@ export class CoreSession {
 
   async setModel(model: string, options: VerbOptions = {}): Promise<void> {
     const named = readName(model, 'model')
-    await this.#core.path(() => ({ drafts: [draft('model_changed', { model: named })] }), writeOptions('setModel', options, { model }))
+    await this.#core.path(
+      () => ({ drafts: [draft('model_changed', { model: named })] }),
+      writeOptions('setModel', options, { model }),
+    )
   }
 
   async setThinking(level: string, options: VerbOptions = {}): Promise<void> {
     const named = readName(level, 'level')
-    await this.#core.path(() => ({ drafts: [draft('thinking_changed', { level: named })] }), writeOptions('setThinking', options, { level }))
+    await this.#core.path(
+      () => ({ drafts: [draft('thinking_changed', { level: named })] }),
+      writeOptions('setThinking', options, { level }),
+    )
   }
 
   async setSystem(system: string | null, options: VerbOptions = {}): Promise<void> {
     if (system !== null && typeof system !== 'string') throw invalidInput('system', 'Expected a text or null.')
-    await this.#core.path(() => ({ drafts: [draft('system_changed', { system })] }), writeOptions('setSystem', options, { system }))
+    await this.#core.path(
+      () => ({ drafts: [draft('system_changed', { system })] }),
+      writeOptions('setSystem', options, { system }),
+    )
   }
 
   async setTools(tools: readonly ToolDescription[], options: VerbOptions = {}): Promise<void> {
@@ -184,7 +207,12 @@ export class CoreSession {
   on(type: string, handler: (event: SessionEvent) => unknown): () => void {
     const stop = new AbortController()
     const fail = (error: unknown): void =>
-      this.#core.runtime.notice({ level: 'warn', code: 'handler.failed', message: `A handler of ${type} failed: ${error instanceof Error ? error.name : typeof error}.`, session: this.id })
+      this.#core.runtime.notice({
+        level: 'warn',
+        code: 'handler.failed',
+        message: `A handler of ${type} failed: ${error instanceof Error ? error.name : typeof error}.`,
+        session: this.id,
+      })
     const follow = async (): Promise<void> => {
       const { seq } = await this.#core.row()
       for await (const event of sessionEvents(this.#core, { after: seq, types: [type], signal: stop.signal })) {
@@ -229,4 +257,3 @@ export class CoreSession {
     await this.close()
   }
 }
-

@@ -1,5 +1,17 @@
 import { invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
-import { headEffect, type memoryStore, type Page, type Results, type SearchQuery, type SearchResult, type SessionFilter, type SessionRow, type SessionSort, type SessionState, type TenantStore } from '#journal'
+import {
+  headEffect,
+  type memoryStore,
+  type Page,
+  type Results,
+  type SearchQuery,
+  type SearchResult,
+  type SessionFilter,
+  type SessionRow,
+  type SessionSort,
+  type SessionState,
+  type TenantStore,
+} from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import { digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, readAlias } from './create-session.ts'
@@ -119,7 +131,10 @@ export class Sessions<S extends CoreSession> {
   }
 
   /** Hides a session for 30 days (`restore` brings it back); with `erase` removes it for good and counts what went. Laws S12, J47. */
-  async delete(id: string, options: VerbOptions & { readonly erase?: boolean } = {}): Promise<Erased | { readonly until: number }> {
+  async delete(
+    id: string,
+    options: VerbOptions & { readonly erase?: boolean } = {},
+  ): Promise<Erased | { readonly until: number }> {
     const row = await this.#row(id, options.erase === true)
     if (options.erase === true) {
       const { results } = await this.#store.commit([{ type: 'erase_session', session: row.id }])
@@ -129,7 +144,10 @@ export class Sessions<S extends CoreSession> {
     }
     const until = this.#runtime.clock.now() + hiddenDays * dayMs
     const object = await this.#core(row.id)
-    await object.side(() => ({ drafts: [draft('session_deleted', { until })], alongside: [eraseLater(this.#runtime, row.id, until)] }), writeOptions('delete', options, {}))
+    await object.side(
+      () => ({ drafts: [draft('session_deleted', { until })], alongside: [eraseLater(this.#runtime, row.id, until)] }),
+      writeOptions('delete', options, {}),
+    )
     await this.#close(row.id)
     return { until }
   }
@@ -157,16 +175,22 @@ export class Sessions<S extends CoreSession> {
   }
 
   /** Reads a session from a format. The same bundle again is the same session; a fault stores nothing. Laws S13, S14. */
-  async import(format: ImportFormat, input: ImportInput, options: { readonly as?: 'new' } & VerbOptions = {}): Promise<Imported & { readonly session: S }> {
+  async import(
+    format: ImportFormat,
+    input: ImportInput,
+    options: { readonly as?: 'new' } & VerbOptions = {},
+  ): Promise<Imported & { readonly session: S }> {
     const imported = await importSession(this.#runtime, this.#store, format, input, options)
     return { ...imported, session: await this.open(imported.id) }
   }
 
   #filter(filter: ListFilter): SessionFilter {
     const { open, state, activeWithinMs, since, ...rest } = filter
-    if (state !== undefined && !['active', 'ended', 'deleted'].includes(state)) throw invalidInput('state', 'Expected active, ended or deleted.')
+    if (state !== undefined && !['active', 'ended', 'deleted'].includes(state))
+      throw invalidInput('state', 'Expected active, ended or deleted.')
     for (const [name, value] of Object.entries({ since, until: filter.until, activeWithinMs })) {
-      if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) throw invalidInput(name, 'Expected a whole number of milliseconds.')
+      if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
+        throw invalidInput(name, 'Expected a whole number of milliseconds.')
     }
     if (filter.parent !== undefined) parseId('ses', filter.parent, 'parent')
     const from = Math.max(since ?? 0, activeWithinMs === undefined ? 0 : this.#runtime.clock.now() - activeWithinMs)
@@ -189,7 +213,12 @@ export class Sessions<S extends CoreSession> {
   /** The row of a session that may be deleted already. */
   async #row(id: string, deletedToo: boolean): Promise<SessionRow> {
     const row = await this.#store.session(parseSessionRef(id))
-    if (row === undefined || row.hidden || (row.state === 'deleted' && !(deletedToo && stillHeld(row, this.#runtime.clock.now())))) throw this.#unknown(id)
+    if (
+      row === undefined ||
+      row.hidden ||
+      (row.state === 'deleted' && !(deletedToo && stillHeld(row, this.#runtime.clock.now())))
+    )
+      throw this.#unknown(id)
     return row
   }
 
@@ -221,4 +250,3 @@ function stillHeld(row: SessionRow, now: number): boolean {
   const deleted = row.data['deleted']
   return isObject(deleted) && typeof deleted['until'] === 'number' && now < deleted['until']
 }
-

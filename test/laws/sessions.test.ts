@@ -27,7 +27,11 @@ onEveryStore('sessions', place => {
     expect((await session.usage()).requests).toBe(0)
     const reported = await session.record({ ...turn(2), usage: { inputTokens: 7, outputTokens: 3 }, cost: 12 })
     expect(reported.usageSource).toBe('reported')
-    expect(await session.usage()).toMatchObject({ requests: 1, usage: { inputTokens: 7, outputTokens: 3 }, cost: { nano: 12, complete: true } })
+    expect(await session.usage()).toMatchObject({
+      requests: 1,
+      usage: { inputTokens: 7, outputTokens: 3 },
+      cost: { nano: 12, complete: true },
+    })
   })
 
   verifies('S3', 'numbers turns 0, 1, 2 in order, also over branches and reopening', async () => {
@@ -71,7 +75,9 @@ onEveryStore('sessions', place => {
     const { id } = await one.sessions.create()
     const opened = await Promise.all(Array.from({ length: 20 }, () => one.sessions.open(id)))
     expect(new Set(opened).size).toBe(1)
-    const made = await Promise.all([one, two].flatMap(skein => Array.from({ length: 10 }, () => skein.sessions.open('chat-7', { orCreate: {} }))))
+    const made = await Promise.all(
+      [one, two].flatMap(skein => Array.from({ length: 10 }, () => skein.sessions.open('chat-7', { orCreate: {} }))),
+    )
     expect(new Set(made.map(session => session.id)).size).toBe(1)
     expect((await one.sessions.list()).items).toHaveLength(2)
   })
@@ -106,7 +112,8 @@ onEveryStore('sessions', place => {
 
   verifies('S9', 'keeps no invisible title and cuts long ones between code points', async () => {
     const skein = await (await place()).open()
-    for (const blank of ['   ', '\u200b', '\u202e \u2060', '\ufeff']) expect((await (await skein.sessions.create({ title: blank })).info()).title).toBeNull()
+    for (const blank of ['   ', '\u200b', '\u202e \u2060', '\ufeff'])
+      expect((await (await skein.sessions.create({ title: blank })).info()).title).toBeNull()
     const session = await skein.sessions.create()
     expect(await session.rename('😀'.repeat(101))).toEqual({ title: '😀'.repeat(100) })
     expect(await session.rename(`a\n b\u0007${'\t'}c\u202e`)).toEqual({ title: 'a b c' })
@@ -144,7 +151,11 @@ onEveryStore('sessions', place => {
     await session.record({ ...turn(0), usage: { inputTokens: 10, outputTokens: 1 }, cost: 5 })
     await session.record({ ...turn(1), usage: { inputTokens: 20, outputTokens: 2 } })
     const usage = await session.usage()
-    expect(usage).toMatchObject({ requests: 2, usage: { inputTokens: 30, outputTokens: 3 }, cost: { nano: 5, complete: false, unknownRequests: 1 } })
+    expect(usage).toMatchObject({
+      requests: 2,
+      usage: { inputTokens: 30, outputTokens: 3 },
+      cost: { nano: 5, complete: false, unknownRequests: 1 },
+    })
     expect((await session.usage({ by: 'turn' })).by).toHaveLength(2)
     await session.hold('review')
     const fork = await session.fork()
@@ -156,30 +167,39 @@ onEveryStore('sessions', place => {
     expect((await session.usage()).requests).toBe(2)
   })
 
-  verifies('S12', 'hides a deleted session from every verb but restore, which brings back all; not after 30 days, nor an erase', async () => {
-    const here = await place()
-    const skein = await here.open()
-    const session = await skein.sessions.create({ title: 'gone' })
-    await session.record(turn(0))
-    const before = await session.messages()
-    await skein.sessions.delete(session.id)
-    expect(await skein.sessions.has(session.id)).toBe(false)
-    for (const verb of [skein.sessions.open(session.id), skein.sessions.delete(session.id), session.info(), session.append([{ role: 'user', content: 'x' }])]) {
-      expect(['session.not_found', 'session.closed']).toContain(await codeOf(verb))
-    }
-    expect((await skein.sessions.search('question')).hits).toEqual([])
-    expect((await skein.sessions.list()).items).toEqual([])
-    here.clock.advance(30 * 86_400_000 - 1)
-    const back = await skein.sessions.restore(session.id)
-    expect(await back.messages()).toEqual(before)
-    await skein.sessions.delete(session.id)
-    here.clock.advance(30 * 86_400_000)
-    expect(await codeOf(skein.sessions.restore(session.id))).toBe('session.not_found')
-    const other = await skein.sessions.create()
-    await other.record(turn(1))
-    expect(await skein.sessions.delete(other.id, { erase: true })).toMatchObject({ entries: 5 })
-    expect(await codeOf(skein.sessions.restore(other.id))).toBe('session.not_found')
-  })
+  verifies(
+    'S12',
+    'hides a deleted session from every verb but restore, which brings back all; not after 30 days, nor an erase',
+    async () => {
+      const here = await place()
+      const skein = await here.open()
+      const session = await skein.sessions.create({ title: 'gone' })
+      await session.record(turn(0))
+      const before = await session.messages()
+      await skein.sessions.delete(session.id)
+      expect(await skein.sessions.has(session.id)).toBe(false)
+      for (const verb of [
+        skein.sessions.open(session.id),
+        skein.sessions.delete(session.id),
+        session.info(),
+        session.append([{ role: 'user', content: 'x' }]),
+      ]) {
+        expect(['session.not_found', 'session.closed']).toContain(await codeOf(verb))
+      }
+      expect((await skein.sessions.search('question')).hits).toEqual([])
+      expect((await skein.sessions.list()).items).toEqual([])
+      here.clock.advance(30 * 86_400_000 - 1)
+      const back = await skein.sessions.restore(session.id)
+      expect(await back.messages()).toEqual(before)
+      await skein.sessions.delete(session.id)
+      here.clock.advance(30 * 86_400_000)
+      expect(await codeOf(skein.sessions.restore(session.id))).toBe('session.not_found')
+      const other = await skein.sessions.create()
+      await other.record(turn(1))
+      expect(await skein.sessions.delete(other.id, { erase: true })).toMatchObject({ entries: 5 })
+      expect(await codeOf(skein.sessions.restore(other.id))).toBe('session.not_found')
+    },
+  )
 
   verifies('S15', 'refuses to extend an ended session until it is reopened', async () => {
     const session = await (await (await place()).open()).sessions.create()
@@ -200,22 +220,28 @@ onEveryStore('sessions', place => {
     await session.record(turn(0))
     await session.close()
     await session.close()
-    for (const verb of [session.info(), session.messages(), session.rename('x'), session.record(turn(1))]) expect(await codeOf(verb)).toBe('session.closed')
+    for (const verb of [session.info(), session.messages(), session.rename('x'), session.record(turn(1))])
+      expect(await codeOf(verb)).toBe('session.closed')
     expect(await (await skein.sessions.open(session.id)).messages()).toHaveLength(2)
   })
 
   verifies('S17 J40', 'lets one of two writers in, and the other once the first is quiet', async () => {
     const here = await place()
     let quiet: (() => void) | undefined
-    const timers = { after: (ms: number, run: () => void) => {
-      if (ms === 2_000) quiet = run
-      return () => undefined
-    } }
+    const timers = {
+      after: (ms: number, run: () => void) => {
+        if (ms === 2_000) quiet = run
+        return () => undefined
+      },
+    }
     const [one, two] = [await here.open({ timers }), await here.open()]
     const session = await one.sessions.create()
     await session.append([{ role: 'user', content: 'mine' }])
     const other = await two.sessions.open(session.id)
-    await expect(other.append([{ role: 'user', content: 'theirs' }])).rejects.toMatchObject({ code: 'session.busy', details: { by: 'lease' } })
+    await expect(other.append([{ role: 'user', content: 'theirs' }])).rejects.toMatchObject({
+      code: 'session.busy',
+      details: { by: 'lease' },
+    })
     await other.rename('side writes pass')
     quiet?.()
     await expect.poll(() => codeOf(other.append([{ role: 'user', content: 'theirs' }]))).toBe('resolved')
@@ -225,7 +251,10 @@ onEveryStore('sessions', place => {
   verifies('S18', "answers another tenant's ids as unknown ones", async () => {
     const skein = await (await place()).open()
     const session = await skein.sessions.create({ id: 'mine' })
-    const added = await session.append([{ role: 'user', content: 'x'.repeat(5_000) }, { role: 'user', content: 'secret words' }])
+    const added = await session.append([
+      { role: 'user', content: 'x'.repeat(5_000) },
+      { role: 'user', content: 'secret words' },
+    ])
     const blob = JSON.stringify((await session.entries({ parts: 'stub' }))[1]?.data).match(/blb_[0-9a-f]+/)?.[0] ?? ''
     const bundle = await session.export('skein')
     const other = skein.in('other')
@@ -266,7 +295,11 @@ onEveryStore('sessions', place => {
       { role: 'assistant', content: 'two' },
       { role: 'user', content: [{ type: 'text', text: 'three' }] },
     ])
-    expect(appended.entries.map(entry => (entry.data as { parts: { text: string }[] }).parts[0]?.text)).toEqual(['one', 'two', 'three'])
+    expect(appended.entries.map(entry => (entry.data as { parts: { text: string }[] }).parts[0]?.text)).toEqual([
+      'one',
+      'two',
+      'three',
+    ])
     const info = await session.info()
     expect(appended).toMatchObject({ seq: info.seq, liveTokens: info.liveTokens, replayed: false })
   })
@@ -325,7 +358,9 @@ onEveryStore('sessions', place => {
     const here = await place()
     const skein = await here.open()
     const gate = Promise.withResolvers<void>()
-    const session = await skein.sessions.create({ modelOverride: scriptedModel([async () => (await gate.promise, { text: 'late' })]) })
+    const session = await skein.sessions.create({
+      modelOverride: scriptedModel([async () => (await gate.promise, { text: 'late' })]),
+    })
     const { entries } = await session.record({ ...turn(0), usage: { inputTokens: 1 } })
     const leaf = (await session.info()).leafId
     expect(await codeOf(session.moveTo(newId('ent')))).toBe('entry.not_found')
@@ -335,7 +370,10 @@ onEveryStore('sessions', place => {
     expect((await session.info()).leafId).toBe(leaf)
     const run = session.send('wait')
     const { runId } = await run.receipt
-    await expect(session.moveTo(entries[0]?.id ?? 'ent_')).rejects.toMatchObject({ code: 'session.busy', details: { by: 'run', run: runId } })
+    await expect(session.moveTo(entries[0]?.id ?? 'ent_')).rejects.toMatchObject({
+      code: 'session.busy',
+      details: { by: 'run', run: runId },
+    })
     gate.resolve()
     expect((await run.result()).text).toBe('late')
   })
@@ -361,7 +399,11 @@ onEveryStore('sessions', place => {
   verifies('S13', 'imports what it exports, equal in all but the header', async () => {
     const here = await place()
     const skein = await here.open()
-    const session = await skein.sessions.create({ title: 'whole', tags: ['a'], metadata: { deep: { a: [1, null, '\u0000\ud800'] } } })
+    const session = await skein.sessions.create({
+      title: 'whole',
+      tags: ['a'],
+      metadata: { deep: { a: [1, null, '\u0000\ud800'] } },
+    })
     const first = await session.record({ user: 'x'.repeat(9_000), assistant: 'a', usage: { inputTokens: 3 }, cost: 4 })
     await session.moveTo(first.entries[1]?.id ?? 'ent_')
     await session.append([{ role: 'user', parts: [{ type: 'file', mediaType: 'image/png', data: new Uint8Array([1, 2, 3]) }] }])
@@ -390,11 +432,17 @@ onEveryStore('sessions', place => {
       const broken = {
         removed: lines.toSpliced(at, 1),
         doubled: lines.toSpliced(at, 0, line),
-        altered: lines.with(at, line.replace(/\d(?=\D*$)/, digit => String((Number(digit) + 1) % 10))),
+        altered: lines.with(
+          at,
+          line.replace(/\d(?=\D*$)/, digit => String((Number(digit) + 1) % 10)),
+        ),
         cut: [...lines.slice(0, at), line.slice(0, Math.floor(line.length / 2))],
       }
       for (const [how, text] of Object.entries(broken)) {
-        const error = await other.sessions.import('skein', `${text.join('\n')}${how === 'cut' ? '' : '\n'}`).then(() => undefined, (thrown: unknown) => thrown)
+        const error = await other.sessions.import('skein', `${text.join('\n')}${how === 'cut' ? '' : '\n'}`).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
         expect(error, `${how} at ${at}`).toMatchObject({ code: 'input.invalid', details: { line: expect.any(Number) as number } })
         expect(await other.sessions.has(session.id)).toBe(false)
       }
@@ -408,7 +456,15 @@ onEveryStore('sessions', place => {
     const session = await skein.sessions.create()
     await session.record(turn(0))
     const store = skein.store.in('default')
-    const future = { id: newId('ent'), parentId: null, type: 'dream_had', v: 7, at: 5, mood: 'blue', data: { __proto__x: [1], depth: { a: 1 } } }
+    const future = {
+      id: newId('ent'),
+      parentId: null,
+      type: 'dream_had',
+      v: 7,
+      at: 5,
+      mood: 'blue',
+      data: { __proto__x: [1], depth: { a: 1 } },
+    }
     const newer = { id: newId('ent'), parentId: null, type: 'session_titled', v: 99, at: 6, data: { title: 'from the future' } }
     await store.commit([{ type: 'append', session: session.id, entries: [future, newer] as never }])
     const info = await session.info()
