@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isSkeinError } from '#kernel'
-import { type FileInput, stowParts } from '#journal'
+import { stowParts } from '#journal'
 import { verifies } from '#verifies'
 import type { FormatMessage, OutgoingMessage } from './message-shape.ts'
 import { type ForeignFormat, readForeign, writeMessages } from './messages.ts'
@@ -36,8 +36,6 @@ function refusal(format: ForeignFormat, messages: unknown): unknown {
   }
   return 'accepted'
 }
-
-const png = (part: unknown): Uint8Array | undefined => (part as FileInput).data
 
 describe('messages API messages', () => {
   const messages = [
@@ -166,4 +164,3 @@ describe('messages API messages', () => {
     ],
   ])('are refused at %s', (path, given) => expect(refusal('anthropic', given)).toBe(path))
 })
-

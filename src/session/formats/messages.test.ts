@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isSkeinError } from '#kernel'
 import { type FileInput, stowParts } from '#journal'
-import { verifies } from '#verifies'
 import type { FormatMessage, OutgoingMessage } from './message-shape.ts'
 import { type ForeignFormat, readForeign, writeMessages } from './messages.ts'
 

@@ -21,4 +21,3 @@ describe('dollars', () => {
     [1e300, null],
   ])('%s are %s nano-dollars', (dollars, nano) => expect(nanoDollars(dollars)).toBe(nano))
 })
-

@@ -225,4 +225,3 @@ describe('responses items', () => {
     ['messages[0].call_id', [{ type: 'function_call', name: 'a', arguments: '' }]],
   ])('are refused at %s', (path, given) => expect(refusal('openai-responses', given)).toBe(path))
 })
-

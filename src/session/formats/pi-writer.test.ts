@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type BlobId, canonical, isId, isSkeinError, type Json } from '#kernel'
+import { type BlobId, canonical, isId, type Json } from '#kernel'
 import {
   type BlobRow,
   type Entry,
@@ -15,7 +15,6 @@ import {
 } from '#journal'
 import { verifies } from '#verifies'
 import type { FormatInput } from './lines.ts'
-import { nanoDollars } from './nano-dollars.ts'
 import { type ImportReport, type PiSession, readPi, stowData, writePi } from './pi.ts'
 
 const fixture = (name: string): string => readFileSync(`test/fixtures/pi/${name}.jsonl`, 'utf8')

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type BlobId, canonical, isId, isSkeinError, type Json } from '#kernel'
 import {
@@ -7,7 +7,6 @@ import {
   fetchParts,
   isPath,
   isType,
-  type NewEntry,
   noCounters,
   noLease,
   type SessionRow,
@@ -15,12 +14,9 @@ import {
 } from '#journal'
 import { verifies } from '#verifies'
 import type { FormatInput } from './lines.ts'
-import { nanoDollars } from './nano-dollars.ts'
 import { type ImportReport, type PiSession, readPi, stowData, writePi } from './pi.ts'
 
 const fixture = (name: string): string => readFileSync(`test/fixtures/pi/${name}.jsonl`, 'utf8')
-/** Real input, where it is present beside the repository. */
-const realFile = '../shared/data/pi/large-session.jsonl'
 
 interface Read {
   readonly session: PiSession
@@ -319,4 +315,3 @@ describe('an input that is no pi session', () => {
     })
   })
 })
-
