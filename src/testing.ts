@@ -1,1 +1,9 @@
 export { type ContractRunner, type ContractStore, type OpenContractStore, storeContract } from './journal/store.contract.ts'
+export {
+  type ScriptedAnswer,
+  type ScriptedCall,
+  type ScriptedModel,
+  scriptedModel,
+  type ScriptedOptions,
+  type ScriptedStep,
+} from './models/scripted.ts'

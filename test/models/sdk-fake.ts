@@ -22,7 +22,7 @@ export function fakeSdkModel(
     cancelled: () => cancelled,
     doStream(options: never) {
       calls.push(options)
-      if (refuse !== undefined) return Promise.reject(refuse as Error)
+      if (refuse !== undefined) return Promise.reject(refuse)
       const rest = [...parts]
       const stream = new ReadableStream<unknown>(
         {
