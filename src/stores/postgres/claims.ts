@@ -65,7 +65,7 @@ export class Claims {
     leaseMs: number,
   ): Promise<JobRow | undefined> {
     for (;;) {
-      const [row] = await this.#link.read({
+      const [row] = await this.#link.once({
         name: 'claim',
         text: claimSql,
         values: [tenant, this.#now(), names.map(toText), names.map(name => kinds[name] ?? 0), toText(owner), leaseMs],

@@ -48,6 +48,7 @@ export function hotMember(waiting: Waiting): HotMember | undefined {
   const [first, second] = changes
   if (first === undefined || changes.length > 2) return undefined
   const acquire = first.type === 'acquire' ? first : undefined
+  if (acquire === undefined && second !== undefined) return undefined
   const append = acquire === undefined ? first : second
   if (append === undefined) return { waiting, acquire, append: undefined, add: noCounters }
   if (append.type !== 'append' || !isHot(append, acquire)) return undefined

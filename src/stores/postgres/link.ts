@@ -54,6 +54,15 @@ export class Link {
     }
   }
 
+  /** A write that nobody needs to know the fate of when the connection breaks: it is not repeated. Throws SkeinErrors. */
+  async once(statement: Statement): Promise<Record<string, unknown>[]> {
+    try {
+      return (await this.lend(lent => lent.query(statement))).rows
+    } catch (error) {
+      throw asStoreError(error)
+    }
+  }
+
   /** One statement of the background, outside the counts of callers. */
   async background(statement: Statement): Promise<Record<string, unknown>[]> {
     return (await this.lend(lent => lent.query(statement), true)).rows
