@@ -76,5 +76,5 @@ export async function sqlitePlace(): Promise<Place> {
 export async function postgresPlace(): Promise<Place> {
   const database = await freshDatabase()
   const { postgresStore } = await import('#stores/postgres')
-  return placeOf(true, clock => postgresStore(database, { clock }))
+  return placeOf(true, clock => postgresStore(database, { databaseClock: clock }))
 }
