@@ -10,8 +10,11 @@ const project = (name: string, include: string[], test: Test = {}): TestProjectI
   test: { name, include, ...test },
 })
 
+const report = process.env['SKEIN_TEST_REPORT']
+
 export default defineConfig({
   test: {
+    ...(report === undefined ? {} : { reporters: ['default', ['json', { outputFile: report }]] }),
     projects: [
       project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false }),
       project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 60_000 }),
