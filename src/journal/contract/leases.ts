@@ -1,4 +1,4 @@
-import { type SessionId } from '#kernel'
+import type { SessionId } from '#kernel'
 import type { Fence, LeaseFence, Results } from '#journal'
 import { equal, type Law, numbers, ok, present, refused, type Setting } from './setting.ts'
 import { appendOf, createSession, Writer } from './writer.ts'
