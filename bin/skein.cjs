@@ -19,7 +19,11 @@ function start() {
     process.exitCode = 1
     return
   }
-  require(main).main(process.argv.slice(2))
+  require(main)
+    .main(process.argv.slice(2))
+    .then(function (code) {
+      process.exitCode = code
+    })
 }
 
 if (isOlder()) {

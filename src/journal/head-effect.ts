@@ -111,7 +111,7 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
 
 function mergeInto(effect: Effect, member: string, patch: JsonObject): void {
   const before = effect.merge[member]
-  effect.merge[member] = { ...(isObject(before) ? (before) : {}), ...patch }
+  effect.merge[member] = { ...(isObject(before) ? before : {}), ...patch }
 }
 
 function addTo(effect: Effect, add: Partial<Counters>): void {

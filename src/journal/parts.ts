@@ -103,7 +103,10 @@ export function blobsOf(entry: Pick<Entry, 'data'>): BlobId[] {
  * Gives entries their large payloads back, reading each blob once. A missing or altered blob makes that part
  * `{ type: 'lost', blob }`, also a file's; everything else stays. `lost` names them. Law J16.
  */
-export async function fetchParts(store: Pick<TenantStore, 'blobs'>, entries: readonly Entry[]): Promise<{ entries: Entry[]; lost: BlobId[] }> {
+export async function fetchParts(
+  store: Pick<TenantStore, 'blobs'>,
+  entries: readonly Entry[],
+): Promise<{ entries: Entry[]; lost: BlobId[] }> {
   const ids = new Set(entries.flatMap(blobsOf))
   if (ids.size === 0) return { entries: [...entries], lost: [] }
   const found = new Map(

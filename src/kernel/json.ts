@@ -95,7 +95,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 /** RFC 7396: `null` removes a member, objects merge, anything else replaces. Neither argument is changed. */
 export function mergePatch(target: Json, patch: Json): Json {
   if (!isObject(patch)) return patch
-  const out: Record<string, Json> = isObject(target) ? { ...(target) } : {}
+  const out: Record<string, Json> = isObject(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete out[key]
     else setOwn(out, key, mergePatch((Object.hasOwn(out, key) ? out[key] : undefined) ?? null, value))

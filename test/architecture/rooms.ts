@@ -39,10 +39,13 @@ export const rooms: Readonly<Record<string, Room>> = {
 export const singleFiles: readonly string[] = ['skein', 'index', 'testing']
 
 /** Files of the core that may touch Node, with what they touch. */
-export const edgeFiles: Readonly<Record<string, readonly string[]>> = {}
+export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
+  'journal/contract/setting.ts': ['node:assert/strict'],
+}
 
 /** Every `import()`: what is loaded when first needed. */
 export const loadedLater: Readonly<Record<string, readonly string[]>> = {
+  'cli/command.ts': ['#skein'],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
   'stores/postgres/driver.ts': ['pg'],
   'skein.ts': ['#stores/sqlite', '#stores/postgres'],
