@@ -61,6 +61,7 @@ export function optionsOf(value: Fields, known: readonly string[], path: string,
     providerOptions === undefined
       ? {}
       : (toJson(object(providerOptions, `${path}.providerOptions`), `${path}.providerOptions`) as JsonObject)
+  for (const [provider, own] of Object.entries(options)) object(own, `${path}.providerOptions.${provider}`)
   const fields = others(value, ['providerOptions', ...known], path)
   const own: Memo = { ...memo, ...(fields === undefined ? {} : { fields }) }
   const data = { ...options, ...(Object.keys(own).length === 0 ? {} : { [aiSdkFormat]: own as JsonObject }) }

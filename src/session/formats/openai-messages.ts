@@ -99,7 +99,13 @@ function readPart(part: Fields, path: string): PartInput {
       const audio = object(part['input_audio'], `${path}.input_audio`)
       const kind = text(audio, 'format', `${path}.input_audio`)
       const url = `data:audio/${kind === 'mp3' ? 'mpeg' : kind};base64,${text(audio, 'data', `${path}.input_audio`)}`
-      return { ...fileFromUrl(url, 'audio/*'), ...remember(format, named(others(part, ['type', 'input_audio'], path))) }
+      return {
+        ...fileFromUrl(url, 'audio/*'),
+        ...remember(format, {
+          ...named(others(part, ['type', 'input_audio'], path)),
+          ...inner(others(audio, ['data', 'format'], path)),
+        }),
+      }
     }
     case 'file': {
       const file = object(part['file'], `${path}.file`)
@@ -272,7 +278,7 @@ function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf
   if (audio !== null)
     return {
       type: 'input_audio',
-      input_audio: { data: audio[2] ?? '', format: audio[1] === 'mpeg' ? 'mp3' : (audio[1] ?? '') },
+      input_audio: { data: audio[2] ?? '', format: audio[1] === 'mpeg' ? 'mp3' : (audio[1] ?? ''), ...own },
       ...memo?.fields,
     }
   const title = file.name === undefined ? {} : { filename: file.name }

@@ -153,7 +153,7 @@ export class PiDecoder {
     for (const line of this.#held) {
       const bad = textOfLine(line)
       this.#mark(line, bad)
-      this.#bad(line, bad)
+      this.#bad(line, bad, { beforeHeader: true })
     }
     this.#held = []
     if (value['type'] === 'session') return
@@ -162,10 +162,10 @@ export class PiDecoder {
     this.#add(value)
   }
 
-  #bad(line: Line, text: string | undefined): void {
+  #bad(line: Line, text: string | undefined, place: JsonObject = {}): void {
     this.#sum.badLines++
-    const data =
-      text === undefined ? { line: line.number, base64: Buffer.from(line.bytes).toString('base64') } : { line: line.number, text }
+    const kept = text === undefined ? { base64: Buffer.from(line.bytes).toString('base64') } : { text }
+    const data = { line: line.number, ...place, ...kept }
     const size = JSON.stringify(data).length
     const name = `${piFormat}/bad-line`
     this.#side(

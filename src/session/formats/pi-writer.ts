@@ -36,6 +36,8 @@ class PiWriter {
   /** Lines that wait for the usage of the answer that they begin with. */
   #waiting: { readonly entry: string; readonly message: Record<string, Json>; readonly lines: JsonObject[] } | undefined
   #moved: Entry | undefined
+  /** The header, until what stood before it is told. */
+  #head: string[] = []
 
   constructor(session: Pick<SessionRow, 'id' | 'alias' | 'cwd'>) {
     this.#session = session
@@ -52,6 +54,8 @@ class PiWriter {
           : entry.by === 'import'
             ? []
             : this.#added(entry, above, contentOf)
+    if (entry.type === 'session_created') this.#head = out.splice(0)
+    else if (badLineOf(entry)?.['beforeHeader'] !== true) out.unshift(...this.#head.splice(0))
     if (isPath(entry)) this.#leaf = entry.id
     if (isType(entry, 'leaf_moved')) {
       this.#leaf = entry.data.to
@@ -65,7 +69,7 @@ class PiWriter {
     const moved = this.#moved
     if (moved !== undefined && !this.#linear)
       this.#say(this.#line('custom', moved, this.#here(), { customType: 'skein/leaf_moved', data: moved.data as Json }))
-    return this.#flush()
+    return [...this.#head, ...this.#flush()]
   }
 
   #header(entry: Entry): string[] {
@@ -162,11 +166,15 @@ class PiWriter {
   }
 }
 
-/** The text of a line that could not be read. */
-function badText({ type, data }: Entry): string | undefined {
+/** What was kept of a line that could not be read. */
+function badLineOf({ type, data }: Entry): Record<string, unknown> | undefined {
   if (type !== 'custom' || !isObject(data) || data['name'] !== 'pi/bad-line') return undefined
   const [part] = Array.isArray(data['parts']) ? (data['parts'] as readonly Json[]) : []
-  const kept = isObject(data['data']) ? data['data'] : isObject(part) && isObject(part['data']) ? part['data'] : {}
-  if (typeof kept['text'] === 'string') return kept['text']
+  return isObject(data['data']) ? data['data'] : isObject(part) && isObject(part['data']) ? part['data'] : {}
+}
+
+function badText(entry: Entry): string | undefined {
+  const kept = badLineOf(entry)
+  if (kept === undefined || typeof kept['text'] === 'string') return kept?.['text'] as string | undefined
   return typeof kept['base64'] === 'string' ? Buffer.from(kept['base64'], 'base64').toString('utf8') : ''
 }

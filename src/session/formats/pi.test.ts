@@ -299,6 +299,8 @@ describe('an input that is no pi session', () => {
 
   it('is not one whose header alone is damaged', async () => {
     const lines = linesOf(fixture('v3')).with(0, '{"type":"sess')
+    const before = ['not JSON', ...linesOf(fixture('v1'))]
+    expect((await write(await read(before.join('\n')))).map(content)).toEqual(before.map(content))
     const made = await read(lines.join('\n'))
     expectJournal(made.entries)
     expect(made.report).toMatchObject({ messages: 7, badLines: 1 })
