@@ -1,4 +1,4 @@
-import { type Clock, parseTenant, SkeinError, systemClock } from '#kernel'
+import { type Clock, parseStoreTenant, SkeinError, systemClock } from '#kernel'
 import { applyChanges, live, routeCollection, unknownSession } from './apply.ts'
 import { checkStore } from './check.ts'
 import { keyLifeMs } from './check-changes.ts'
@@ -66,7 +66,8 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
       }
       if (options.key !== undefined) keys.set(options.key, { digest: options.digest, committed, until: now + keyLifeMs })
       for (const change of changes)
-        if (change.type === 'append' || change.type === 'erase_session') bell.ring(tenant, change.session)
+        if (change.type === 'append' || change.type === 'erase_session' || change.type === 'erase_entries')
+          bell.ring(tenant, change.session)
       counts.commits++
       return { committed }
     } catch (error) {
@@ -229,7 +230,7 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
 
   return {
     adapter: 'memory',
-    in: name => tenantStore(parseTenant(name)),
+    in: name => tenantStore(parseStoreTenant(name)),
     tenants: async () => [...tenants.keys()].filter(name => (tenants.get(name)?.rows.sessions.size ?? 0) > 0).sort(),
     claim: async (kinds, owner, leaseMs) => {
       if (closed) throw new SkeinError('store.closed', 'The store is closed.')

@@ -129,3 +129,11 @@ export function parseTenant(value: unknown): string {
     'Expected 1–63 lower-case letters, digits, hyphens or underscores, beginning with a letter or digit.',
   )
 }
+
+/** Skein's own rows, such as access tokens. No caller's tenant is called so. Source: spec/foundation.md 3.2. */
+export const reservedTenant = '_'
+
+/** What a store takes: any tenant, or the reserved one. Throws `input.invalid`. */
+export function parseStoreTenant(value: unknown): string {
+  return value === reservedTenant ? reservedTenant : parseTenant(value)
+}

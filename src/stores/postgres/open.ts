@@ -1,4 +1,4 @@
-import { type Clock, parseTenant, SkeinError } from '#kernel'
+import { type Clock, parseStoreTenant, SkeinError } from '#kernel'
 import { Bell, checkStore, CommitQueue, type Store, type StoreOptions, type StoreStats, type Waiting } from '#journal'
 import { Bellringer } from './bellringer.ts'
 import { checkFences } from './check-fences.ts'
@@ -81,7 +81,7 @@ export async function postgresStore(config: PostgresConfig, options: PostgresOpt
 
   const store: Store = {
     adapter: 'postgres',
-    in: name => tenantStore(setting, parseTenant(name)),
+    in: name => tenantStore(setting, parseStoreTenant(name)),
     async tenants() {
       setting.requireOpen()
       const rows = await link.read({ text: 'SELECT tenant FROM skein.tenants ORDER BY tenant' })

@@ -1,5 +1,5 @@
 import { Bell, CommitQueue, type Store, type StoreOptions, type StoreStats } from '#journal'
-import { parseTenant, SkeinError } from '#kernel'
+import { parseStoreTenant, SkeinError } from '#kernel'
 import { commitGroup } from './commit-group.ts'
 import { Database } from './database.ts'
 import { claimJob, prolongJob } from './claim-job.ts'
@@ -136,7 +136,7 @@ function handle(shared: Shared, name: string): SqliteStore {
 
   const store: SqliteStore = {
     adapter: 'sqlite',
-    in: tenant => tenantStore(face, parseTenant(tenant)),
+    in: tenant => tenantStore(face, parseStoreTenant(tenant)),
     tenants: async () => {
       requireOpen()
       return database.read(connection => connection.all('tenantNames').map(([tenant]) => tenant as string))
