@@ -19,9 +19,17 @@ export class Checkpoints {
     this.#thread = thread
   }
 
-  /** A transaction was committed. */
+  /** A transaction was committed. Never throws: the commit stands whatever becomes of the log. */
   committed(): void {
     if (++this.#transactions % lookEvery !== 0) return
+    try {
+      this.#look()
+    } catch {
+      // Looked at again after the next ones.
+    }
+  }
+
+  #look(): void {
     const pages = this.#pagesLeft()
     if (pages > pagesAtMost) this.#connection.exec('PRAGMA wal_checkpoint(PASSIVE)')
     if (pages < pagesWanted || this.#running) return

@@ -13,7 +13,7 @@ type Attempt = 'done' | 'alone' | { readonly without: number; readonly error: un
  * whole transaction is left out and the others run again. Laws J17, J19, J27.
  */
 export async function commitGroup(database: Database, group: readonly Waiting[]): Promise<Outcome[]> {
-  const outcomes: Outcome[] = group.map(() => ({ error: new SkeinError('skein.bug', 'A commit was not carried out.') }))
+  const outcomes: Outcome[] = []
   await commitMembers(
     database,
     group,

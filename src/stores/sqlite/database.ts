@@ -35,10 +35,11 @@ export class Database {
   /** Called when a transaction is committed. */
   onCommit: () => void = () => undefined
   #tenants = new Map<string, Tenant>()
-  /** Tenants that got their surrogate in the open transaction. */
+  /** Tenants whose surrogate was made, or read, in the open transaction. */
   #newTenants: Tenant[] = []
   #lock: Promise<unknown> = Promise.resolve()
   #full = true
+  #version = -1
 
   static async open(file: string, options: DatabaseOptions): Promise<Database> {
     return new Database(file, options, await openFile(file, options))
@@ -72,7 +73,10 @@ export class Database {
       tenant = made
       this.#tenants.set(name, tenant)
     }
-    if (tenant.key === 0) tenant.key = (this.connection.get('tenantId', name)?.[0] as number | undefined) ?? 0
+    if (tenant.key === 0) {
+      tenant.key = (this.connection.get('tenantId', name)?.[0] as number | undefined) ?? 0
+      if (this.connection.inTransaction) this.#newTenants.push(tenant)
+    }
     return tenant
   }
 
@@ -81,9 +85,7 @@ export class Database {
     const tenant = this.tenant(name)
     if (tenant.key !== 0) return tenant
     this.connection.run('addTenant', name)
-    tenant.key = this.connection.get('tenantId', name)?.[0] as number
-    this.#newTenants.push(tenant)
-    return tenant
+    return this.tenant(name)
   }
 
   /** The session's surrogate, for reading; -1, which no row has, if there is none. */
@@ -124,7 +126,6 @@ export class Database {
   async begin(full: boolean): Promise<void> {
     if (this.readOnly)
       throw new SkeinError('store.read_only', `${this.file} was opened with readOnly: true.`, { details: { file: this.file } })
-    this.forget()
     try {
       if (full !== this.#full) {
         // By exec: merely preparing the statement would switch it.
@@ -132,6 +133,10 @@ export class Database {
         this.#full = full
       }
       await retryWhileBusy(this.options, () => this.connection.control('begin'))
+      // What this process read or wrote stays true until another connection has written.
+      const version = this.connection.get('dataVersion')?.[0] as number
+      if (version !== this.#version) this.forget()
+      this.#version = version
     } catch (error) {
       throw storeError(error, this.file)
     }
@@ -176,6 +181,7 @@ export class Database {
     this.connection.reopen()
     configure(this.connection, this.options)
     this.#full = true
+    this.#version = -1
     this.connection.exec("INSERT OR REPLACE INTO meta VALUES ('synced', unixepoch())")
     this.connection.exec('PRAGMA wal_checkpoint(RESTART)')
   }

@@ -34,9 +34,11 @@ interface KnownSession {
   readonly row: SessionRow
 }
 
+const rememberedSessions = 1_000
+
 /**
  * One tenant's tables, read and written inside the transaction that is open on the connection. With `remembers`, session rows
- * read or put are kept until `forget`, which whoever begins or undoes a transaction has to call.
+ * read or put are kept until `forget`, which whoever undoes a transaction, or learns of other writers, has to call.
  */
 export class SqliteRows implements Rows {
   readonly #db: Connection
@@ -70,7 +72,9 @@ export class SqliteRows implements Rows {
   }
 
   #remember(session: KnownSession): KnownSession {
-    if (this.#remembers) this.#known.set(session.row.id, session)
+    if (!this.#remembers) return session
+    if (this.#known.size >= rememberedSessions) this.#known.clear()
+    this.#known.set(session.row.id, session)
     return session
   }
 

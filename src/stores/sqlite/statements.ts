@@ -23,6 +23,9 @@ export const statements = {
   releaseSavepoint: 'RELEASE member',
   rollbackToSavepoint: 'ROLLBACK TO member',
 
+  // Reads; see Connection.pragma on those that set.
+  dataVersion: 'PRAGMA data_version',
+
   tenantId: 'SELECT id FROM tenant WHERE name = ?',
   addTenant: 'INSERT INTO tenant (name) VALUES (?)',
   tenantNames: 'SELECT name FROM tenant t WHERE EXISTS (SELECT 1 FROM session s WHERE s.tenant = t.id) ORDER BY name',
