@@ -6,4 +6,4 @@ export {
   scriptedModel,
   type ScriptedOptions,
   type ScriptedStep,
-} from './models/scripted.ts'
+} from '#models'
