@@ -47,7 +47,8 @@ async function checkSession(
   const seen = new Map<string, Totals>()
   const blobs = new Set<ReturnType<typeof blobsOf>[number]>()
   let seq = 0
-  let leaf: string | null = null
+  // Undefined: unknown, since an erased move says no more where it went.
+  let leaf: string | null | undefined = null
   let turnCount = 0
   for (
     let page = await store.entries(row.id, { limit: 500 });
@@ -57,32 +58,34 @@ async function checkSession(
     for (const entry of page) {
       if (entry.seq !== seq + 1) report('gap', entry.id, `Entry ${entry.id} has seq ${entry.seq}; ${seq + 1} was expected.`)
       seq = entry.seq
-      if (seq === 1 && entry.type !== 'session_created')
+      const erased = entry.type === 'erased'
+      if (seq === 1 && entry.type !== 'session_created' && !erased)
         report('root', entry.id, `The first entry is ${entry.type}, not session_created.`)
       if (entry.parentId !== null && !seen.has(entry.parentId))
         report('orphan', entry.id, `Entry ${entry.id} has no earlier parent ${entry.parentId}.`)
-      // A moved leaf carries the counts of where it went.
-      const totals =
-        entry.type === 'leaf_moved'
-          ? (seen.get((entry.data as { to: string }).to) ?? noTotals)
-          : totalsAfter(entry, seen.get(entry.parentId ?? ''))
+      const before = seen.get(entry.parentId ?? '') ?? noTotals
+      const totals = erased
+        ? (entry.totals ?? before)
+        : entry.type === 'leaf_moved'
+          ? (seen.get(movedTo(entry)) ?? noTotals)
+          : totalsAfter(entry, before)
       if (entry.totals !== undefined && !sameTotals(entry.totals, totals))
         report(
           'totals',
           entry.id,
           `Entry ${entry.id} says ${JSON.stringify(entry.totals)}; ${JSON.stringify(totals)} was counted.`,
         )
-      if (isPath(entry)) {
+      if (isPath(entry) || (erased && seq === 1)) {
         seen.set(entry.id, totals)
         leaf = entry.id
-        if (entry.type === 'turn_started') turnCount++
-      }
-      if (entry.type === 'leaf_moved') leaf = (entry.data as { to: string }).to
+        turnCount += totals.turns - before.turns
+      } else if (entry.type === 'leaf_moved') leaf = movedTo(entry)
+      else if (erased && entry.totals !== undefined) leaf = undefined
       for (const blob of blobsOf(entry)) blobs.add(blob)
     }
   }
   if (row.seq !== seq) report('count', row.id, `The head says seq ${row.seq}; ${seq} entries were counted.`)
-  if (row.leafId !== leaf)
+  if (leaf !== undefined && row.leafId !== leaf)
     report('leaf', row.id, `The head says leaf ${row.leafId ?? 'none'}; the journal ends at ${leaf ?? 'none'}.`)
   const totals = seen.get(row.leafId ?? '') ?? noTotals
   if (!sameTotals(row.totals, totals))
@@ -93,6 +96,9 @@ async function checkSession(
   await checkArchives(store, row, report)
   return { entries: seq, blobs: blobs.size }
 }
+
+/** A moved leaf carries the counts of where it went. */
+const movedTo = (entry: Entry): string => (entry.data as { readonly to: string }).to
 
 type Report = (kind: Finding['kind'], ref: string | null, message: string) => void
 

@@ -41,7 +41,7 @@ export interface Term {
  */
 export function parseQuery(query: string): Term[] {
   const terms: Term[] = []
-  for (const [, minus, quoted, bare] of query.matchAll(/(?<=^|\s)(-?)(?:"([^"]*)"|(\S+))/gu)) {
+  for (const [, minus, quoted, bare] of query.matchAll(/(-?)(?:"([^"]*)"|(\S+))/gu)) {
     const text = quoted ?? bare ?? ''
     const words = searchWords(text)
     if (words.length === 0) continue

@@ -1,10 +1,15 @@
 import { SkeinError } from '#kernel'
+import { checking } from './contract/checking.ts'
 import { commits } from './contract/commits.ts'
 import { entries } from './contract/entries.ts'
+import { erasing } from './contract/erasing.ts'
 import { jobs } from './contract/jobs.ts'
 import { leases } from './contract/leases.ts'
 import { rows } from './contract/rows.ts'
+import { searching } from './contract/searching.ts'
 import { sessions } from './contract/sessions.ts'
+import { tenants } from './contract/tenants.ts'
+import { watching } from './contract/watching.ts'
 import { type ContractRunner, type Law, type OpenContractStore, stage } from './contract/setting.ts'
 
 export type { ContractRunner, ContractStore, OpenContractStore } from './contract/setting.ts'
@@ -16,6 +21,11 @@ const chapters: Readonly<Record<string, (law: Law) => void>> = {
   leases,
   'views, watermarks, archives, routes, records, memories': rows,
   jobs,
+  watching,
+  searching,
+  erasing,
+  tenants,
+  checking,
 }
 
 /**

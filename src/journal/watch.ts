@@ -44,11 +44,13 @@ export class Bell {
 }
 
 const pageSize = 500
+/** After a ring within a page, so that many rings cost little. */
+const smallPageSize = 50
 
 /**
  * Replays what comes after `after`, then follows, without gap or repeat: the cursor is the only state, the bell only says
- * when to read again. One page in memory at most. Ends when the session is erased, the store closes or the signal aborts.
- * Law J43.
+ * when to read again. One page in memory at most; a ring drops what is left of it, since that may have been erased.
+ * Ends when the session is erased, the store closes or the signal aborts. Laws J43, J47.
  */
 export async function* watchEntries(
   store: TenantStore,
@@ -72,15 +74,19 @@ export async function* watchEntries(
   const over = (): boolean => signal?.aborted === true || bell.closed
   signal?.addEventListener('abort', abort, { once: true })
   try {
+    let size = pageSize
     while (!over()) {
       rung = false
-      const page = await store.entries(session, { after: cursor, limit: pageSize })
+      const page = await readPage(store, bell, session, cursor, size)
+      if (page === undefined) return
       for (const entry of page) {
         if (over()) return
+        if (rung) break
         yield entry
         cursor = entry.seq
       }
-      if (page.length === pageSize) continue
+      size = rung ? smallPageSize : pageSize
+      if (rung || page.length === pageSize) continue
       if (page.length === 0 && (await store.session(session)) === undefined) return
       if (!rung && !over()) await new Promise<void>(resolve => (wake = resolve))
       wake = undefined
@@ -88,5 +94,21 @@ export async function* watchEntries(
   } finally {
     stop()
     signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** The entries after the cursor; undefined when the store was closed meanwhile. */
+async function readPage(
+  store: TenantStore,
+  bell: Bell,
+  session: SessionId,
+  after: number,
+  limit: number,
+): Promise<readonly Entry[] | undefined> {
+  try {
+    return await store.entries(session, { after, limit })
+  } catch (error) {
+    if (bell.closed) return undefined
+    throw error
   }
 }
