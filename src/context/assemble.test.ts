@@ -4,7 +4,10 @@ import { assemble, type ContextItem, pairCalls } from './assemble.ts'
 
 const text = (role: Message['role'], words: string): Message => ({ role, parts: [{ type: 'text', text: words }] })
 const call = (callId: string): Message => ({ role: 'assistant', parts: [{ type: 'tool_call', callId, tool: 't', input: {} }] })
-const result = (callId: string): Message => ({ role: 'tool', parts: [{ type: 'tool_result', callId, tool: 't', status: 'ok', output: callId }] })
+const result = (callId: string): Message => ({
+  role: 'tool',
+  parts: [{ type: 'tool_result', callId, tool: 't', status: 'ok', output: callId }],
+})
 const items = (messages: readonly Message[], tokens = 10): ContextItem[] => messages.map(message => ({ message, tokens }))
 
 describe('assembling', () => {
@@ -32,10 +35,22 @@ describe('assembling', () => {
 
 describe('pairing calls', () => {
   it('answers a dangling call, drops an orphan and a second result, and says so', () => {
-    const { messages, repairs } = pairCalls([text('user', 'a'), call('1'), text('user', 'b'), call('2'), result('2'), result('2'), result('3')])
+    const { messages, repairs } = pairCalls([
+      text('user', 'a'),
+      call('1'),
+      text('user', 'b'),
+      call('2'),
+      result('2'),
+      result('2'),
+      result('3'),
+    ])
     expect(messages.map(message => message.role)).toEqual(['user', 'assistant', 'tool', 'user', 'assistant', 'tool'])
     expect(messages[2]?.parts[0]).toMatchObject({ callId: '1', status: 'interrupted' })
-    expect(repairs.map(repair => `${repair.rule} ${repair.ref}`)).toEqual(['result_missing 1', 'result_duplicate 2', 'result_orphan 3'])
+    expect(repairs.map(repair => `${repair.rule} ${repair.ref}`)).toEqual([
+      'result_missing 1',
+      'result_duplicate 2',
+      'result_orphan 3',
+    ])
   })
 
   it('moves a real result to right after its call', () => {

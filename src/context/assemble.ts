@@ -1,4 +1,4 @@
-import type { Message } from '#journal'
+import type { Message, Part } from '#journal'
 import type { TokenCounter } from './count-tokens.ts'
 import { messageTokens, weightsCounter } from './count-tokens.ts'
 
@@ -125,10 +125,13 @@ function groupsOf(items: readonly ContextItem[]): Group[] {
  */
 export function pairCalls(messages: readonly Message[]): { messages: Message[]; repairs: Repair[] } {
   const repairs: Repair[] = []
-  const results = new Map<string, Message['parts'][number][]>()
+  const results = new Map<string, Part[][]>()
   for (const message of messages) {
-    for (const part of message.parts) {
-      if (part.type === 'tool_result') results.set(part.callId, [...(results.get(part.callId) ?? []), part])
+    let open: Part[] = []
+    for (const part of message.role === 'tool' ? message.parts : []) {
+      if (part.type === 'tool_result') results.set(part.callId, [...(results.get(part.callId) ?? []), (open = [part])])
+      // A file behind a result belongs to it.
+      else open.push(part)
     }
   }
   const called = new Set<string>()
@@ -137,18 +140,13 @@ export function pairCalls(messages: readonly Message[]): { messages: Message[]; 
     if (message.role !== 'tool') out.push(message)
     const calls = message.parts.flatMap(part => (part.type === 'tool_call' ? [part] : []))
     if (calls.length === 0) continue
-    const given = calls.map(call => {
+    const given = calls.flatMap((call): Part[] => {
       called.add(call.callId)
       const result = results.get(call.callId)?.shift()
       if (result !== undefined) return result
       repairs.push({ rule: 'result_missing', ref: call.callId })
-      return {
-        type: 'tool_result',
-        callId: call.callId,
-        tool: call.tool,
-        status: 'interrupted',
-        output: '[no result: the call was interrupted]',
-      } as const
+      const output = '[no result: the call was interrupted]'
+      return [{ type: 'tool_result', callId: call.callId, tool: call.tool, status: 'interrupted', output }]
     })
     const next = messages[index + 1]
     const asTheyAre =
