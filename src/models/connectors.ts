@@ -80,7 +80,7 @@ export const builtInConnectors: readonly Connector[] = rows.map(row => ({
 
 async function makeModel(pack: Package, settings: Settings, info: ModelInfo): Promise<AiSdkModel> {
   const make = await pack.load().catch((thrown: unknown) => {
-    throw isNotInstalled(thrown, pack.name) ? missing(pack.name, settings.name, thrown) : thrown
+    throw missing(pack.name, settings.name, thrown)
   })
   return make(settings, info.id)
 }
@@ -105,7 +105,7 @@ function settingsOf({ provider, baseUrl }: ConnectorRow, credential: Credential)
 }
 
 /** True if exactly this package could not be found, not one that it imports. */
-export function isNotInstalled(thrown: unknown, name: string): boolean {
+function isNotInstalled(thrown: unknown, name: string): boolean {
   return (
     thrown instanceof Error &&
     (thrown as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND' &&
@@ -113,10 +113,13 @@ export function isNotInstalled(thrown: unknown, name: string): boolean {
   )
 }
 
-/** An optional package is not installed; the message has the command. */
-export function missing(name: string, provider: string, cause?: unknown): SkeinError {
-  return new SkeinError('model.provider_missing', `${provider} needs the package ${name}: npm install ${name}`, {
+/** An optional package is not installed: the message has the command; or it is, and cannot be loaded: the message says why. */
+export function missing(name: string, provider: string, thrown: unknown): SkeinError {
+  const why = isNotInstalled(thrown, name)
+    ? `npm install ${name}`
+    : `it could not be loaded: ${thrown instanceof Error ? thrown.message : String(thrown)}`
+  return new SkeinError('model.provider_missing', `${provider} needs the package ${name}: ${why}`, {
     details: { provider, package: name },
-    cause,
+    cause: thrown,
   })
 }

@@ -1,7 +1,7 @@
 import { SkeinError } from '#kernel'
 import { expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { isNotInstalled, missing } from './connectors.ts'
+import { missing } from './connectors.ts'
 import { createModels } from './models.ts'
 import type { ModelEvent, ModelInfo } from './port.ts'
 import { scriptedModel } from './scripted.ts'
@@ -19,6 +19,7 @@ verifies('P32', 'a provider without a connector is refused, naming models.regist
       code: 'model.provider_missing',
       message: expect.stringContaining('models.register'),
     })
+    expect((await models.check(reference)).problem?.code).toBe('model.provider_missing')
   }
 })
 
@@ -32,6 +33,18 @@ it('a registered model and connector are used, and their keys are found by their
   const texts: string[] = []
   for await (const event of model.stream(request, signal)) if (event.type === 'text_delta') texts.push(event.text)
   expect(texts).toEqual(['apiKey m1'])
+})
+
+verifies('P31', 'a port of any kind is given neither tools nor thinking that its model does not take', async () => {
+  const asked = { messages: [], tools: [{ name: 't', description: 't', inputSchema: {} }], thinking: 'high' } as const
+  const given = async (capabilities: ModelInfo['capabilities']) => {
+    const port = scriptedModel(['ok'], { info: { capabilities } })
+    for await (const _event of createModels().override(port).stream(asked, signal));
+    return port.requests[0]
+  }
+  expect(await given({ tools: false, reasoning: false })).toEqual({ messages: [], tools: [] })
+  expect(await given({})).toEqual({ messages: [], tools: asked.tools })
+  expect(await given({ reasoning: true })).toEqual(asked)
 })
 
 it('registering twice is refused without replace', () => {
@@ -73,10 +86,9 @@ verifies('P12', 'a key that a provider repeats in its refusal is not in the fail
 it('a package that is not installed is told apart from one that is broken, with the command to install it', () => {
   const name = '@ai-sdk/not-there'
   const notFound = Object.assign(new Error(`Cannot find package '${name}' imported from /x`), { code: 'ERR_MODULE_NOT_FOUND' })
-  expect(isNotInstalled(notFound, name)).toBe(true)
-  expect(isNotInstalled(notFound, '@ai-sdk/other')).toBe(false)
-  expect(isNotInstalled(new Error(`'${name}' is broken`), name)).toBe(false)
-  expect(missing(name, 'x').message).toContain(`npm install ${name}`)
+  expect(missing(name, 'x', notFound).message).toContain(`npm install ${name}`)
+  expect(missing('@ai-sdk/other', 'x', notFound).message).toContain(`could not be loaded: Cannot find package '${name}'`)
+  expect(missing(name, 'x', notFound).code).toBe('model.provider_missing')
 })
 
 it('an OpenAI-compatible server needs to be told where', async () => {

@@ -174,6 +174,10 @@ describe('options of a request', () => {
       openai: { store: true, user: 'u', reasoningEffort: 'low' },
     })
   })
+  it('offer no tools to a model that is known to take none', () => {
+    expect(sdkOptions(request, { ...target, info: { capabilities: { tools: false } } })).not.toHaveProperty('tools')
+    expect(sdkOptions(request, { ...target, info: {} })).toHaveProperty('tools')
+  })
   it('say nothing of thinking to a model that is not known to reason', () => {
     expect(sdkOptions({ ...request, thinking: 'high' }, { ...target, info: {} })).not.toHaveProperty('reasoning')
   })

@@ -9,7 +9,7 @@ export interface FakeSdkModel extends AiSdkModel {
 /** An SDK model object whose stream gives these parts and then ends, throws what `thrown` holds, or hangs. For tests of this room. */
 export function fakeSdkModel(
   parts: readonly unknown[],
-  more: { version?: string; provider?: string; then?: 'end' | 'hang' | { thrown: unknown }; refuse?: unknown } = {},
+  more: { version?: string; provider?: string; then?: 'end' | 'hang' | { thrown: unknown }; refuse?: Error } = {},
 ): FakeSdkModel {
   const { version = 'v4', provider = 'anthropic.messages', then = 'end', refuse } = more
   const calls: Record<string, unknown>[] = []
