@@ -135,14 +135,14 @@ function publish(database: Database, group: readonly Waiting[], outcomes: readon
     if (outcome === undefined || !('committed' in outcome) || outcome.committed.replayed) continue
     database.counts.commits++
     const { tenant, changes } = group[index] as Waiting
-    for (const change of changes) if (growsJournal(change)) database.ring(tenant, 'to' in change ? change.to : change.session)
+    for (const change of changes) if (changesJournal(change)) database.ring(tenant, 'to' in change ? change.to : change.session)
   }
   database.probe('published')
 }
 
-type Grows = Extract<Change, { type: 'append' | 'erase_session' | 'copy_session' }>
+type Grows = Extract<Change, { type: 'append' | 'erase_session' | 'erase_entries' | 'copy_session' }>
 const growsJournal = (change: Change): change is Grows =>
-  change.type === 'append' || change.type === 'erase_session' || change.type === 'copy_session'
+  ['append', 'erase_session', 'erase_entries', 'copy_session'].includes(change.type)
 
 function runMember(database: Database, { tenant: name, changes, options }: Waiting, full: boolean): Committed {
   const now = database.clock.now()
