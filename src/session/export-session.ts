@@ -5,7 +5,7 @@ import { writeBundle } from './formats/bundle.ts'
 import { writeMarkdown } from './formats/markdown.ts'
 import { writeMessages } from './formats/messages.ts'
 import { writePi } from './formats/pi.ts'
-import { readAll } from './read-messages.ts'
+import { fileContents, readAll } from './read-messages.ts'
 
 export type ExportFormat = 'skein' | 'pi' | 'markdown' | 'messages'
 export const exportFormats: readonly ExportFormat[] = ['skein', 'pi', 'markdown', 'messages']
@@ -33,7 +33,8 @@ export async function* exportLines(
 
 /** The branch's messages in the form that most chat APIs take. */
 export async function exportMessages(core: SessionCore): Promise<readonly unknown[]> {
-  return writeMessages('openai', await readAll(core))
+  const messages = await readAll(core)
+  return writeMessages('openai', messages, await fileContents(core, messages))
 }
 
 async function* journalOf(core: SessionCore, row: SessionRow): AsyncGenerator<Entry> {

@@ -149,11 +149,9 @@ function readSize(value: unknown, path: string): number {
 
 function checkPlace(type: PartInput['type'], role: Role, path: string): void {
   const fits =
-    type === 'tool_result'
-      ? role === 'tool'
-      : type === 'tool_call' || type === 'reasoning'
-        ? role === 'assistant'
-        : role !== 'tool' || type === 'custom'
+    role === 'tool'
+      ? type === 'tool_result' || type === 'file' || type === 'custom'
+      : type !== 'tool_result' && (role === 'assistant' || (type !== 'tool_call' && type !== 'reasoning'))
   if (!fits) throw invalidInput(`${path}.type`, `A ${type} does not belong in a message of role ${role}.`)
 }
 

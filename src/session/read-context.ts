@@ -13,7 +13,7 @@ import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import type { MessageInput } from './message-input.ts'
 import type { ModelFacts } from './runtime.ts'
-import { toMessages } from './read-messages.ts'
+import { fileContents, toMessages } from './read-messages.ts'
 
 export interface ContextOptions {
   /** Instead of the session's, for this call. `null`: none. */
@@ -88,7 +88,8 @@ export async function readContext(core: SessionCore, row: SessionRow, options: C
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
   const row = await core.row()
   const context = await readContext(core, row, options)
-  return { ...context, messages: writeMessages(formatFor(core, options, row), context.messages) }
+  const files = await fileContents(core, context.messages)
+  return { ...context, messages: writeMessages(formatFor(core, options, row), context.messages, files) }
 }
 
 function formatFor(core: SessionCore, { format = 'auto', model }: ContextOptions, row: SessionRow): MessageFormat {

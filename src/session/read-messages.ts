@@ -1,4 +1,4 @@
-import { type EntryId, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
+import { type BlobId, type EntryId, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
 import { checkLimit, type Entry, fetchParts, isType, type Message } from '#journal'
 import type { SessionCore } from './core.ts'
 
@@ -89,4 +89,17 @@ function messageOf(entry: Entry): SessionMessage {
   if (isType(entry, 'message_added')) return { ...place, ...entry.data }
   const text = isObject(entry.data) && typeof entry.data['text'] === 'string' ? entry.data['text'] : ''
   return { ...place, role: 'user', parts: [{ type: 'text', text }] }
+}
+
+/** The contents of the files that messages name, for formats that carry them inside. */
+export async function fileContents(
+  core: SessionCore,
+  messages: readonly Message[],
+): Promise<{ contentOf?: (blob: BlobId) => Uint8Array | undefined }> {
+  const ids = messages.flatMap(message =>
+    message.parts.flatMap(part => (part.type === 'file' && part.blob !== undefined ? [part.blob] : [])),
+  )
+  if (ids.length === 0) return {}
+  const contents = new Map((await core.store.blobs(ids)).map(row => [row.id, row.bytes]))
+  return { contentOf: blob => contents.get(blob) }
 }
