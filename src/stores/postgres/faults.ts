@@ -5,10 +5,10 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
-/** The five characters by which the server says what went wrong; absent when the connection broke. */
+/** The five characters, one a digit at least, by which the server says what went wrong; absent when the connection broke. */
 export function sqlState(error: unknown): string | undefined {
   const code: unknown = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
 /** Serialization failures and deadlocks: the server undid everything and asks to try again. */

@@ -57,9 +57,9 @@ export async function readBranch(link: Link, tenant: string, session: SessionId,
       if (child !== undefined && entry.id !== child.parentId) continue
       child = entry
       if (entry.row['body'] !== null) found.push(entryOf(entry.row))
-      if (found.length >= max || child.parentId === null) return found
+      if (found.length >= max) return found
     }
-    if (child === undefined) return found
+    if (child === undefined || child.parentId === null) return found
     next = child.parentId
   }
 }
