@@ -24,7 +24,7 @@ it('where no third-party package is installed, models load, the demo works, and 
     for (const room of ['kernel', 'journal', 'models'])
       await cp(join(root, 'src', room), join(bare, 'src', room), { recursive: true })
     const run = promisify(execFile)
-    const { stdout } = await run(process.execPath, ['--conditions=source', '--input-type=module', '--eval', script], {
+    const { stdout } = await run(process.execPath, ['--conditions=skein-source', '--input-type=module', '--eval', script], {
       cwd: bare,
     })
     expect(JSON.parse(stdout)).toEqual({

@@ -7,6 +7,6 @@ import { registerHooks } from 'node:module'
 registerHooks({
   resolve: (specifier, context, next) =>
     specifier.startsWith('eventsource-parser')
-      ? next(specifier, { ...context, conditions: context.conditions.filter(condition => condition !== 'source') })
+      ? next(specifier, { ...context, conditions: context.conditions.filter(condition => condition !== 'skein-source') })
       : next(specifier, context),
 })

@@ -58,7 +58,7 @@ export class BackgroundThread {
       workerData: { file: this.#file },
       name: 'skein-sqlite',
       // Package imports of the source resolve under this condition; whoever runs it may be a bundler that Node knows nothing of.
-      ...(fromSource ? { execArgv: ['--conditions=source'] } : {}),
+      ...(fromSource ? { execArgv: ['--conditions=skein-source'] } : {}),
     })
     worker.unref()
     worker.on('message', (report: Report) => {
