@@ -265,8 +265,12 @@ function putArchive(rows: Rows, change: PutArchive, turn: Turn): Results['put_ar
   return { version }
 }
 
-function isWithin(rows: Rows, id: string, ancestors: readonly string[]): boolean {
-  return ancestors.some(ancestor => ancestor === id || isWithin(rows, id, rows.archive(ancestor)?.children ?? []))
+function isWithin(rows: Rows, id: string, ancestors: readonly string[], seen: Set<string> = new Set()): boolean {
+  return ancestors.some(ancestor => {
+    if (ancestor === id) return true
+    if (seen.has(ancestor)) return false
+    return isWithin(rows, id, rows.archive(ancestor)?.children ?? [], seen.add(ancestor))
+  })
 }
 
 function putRecord(rows: Rows, change: PutRecord, turn: Turn): Results['put_record'] {

@@ -23,6 +23,8 @@ export type RunGroup = (group: readonly Waiting[]) => Promise<readonly Outcome[]
 interface Member extends Waiting {
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: unknown) => void
+  /** Stops listening for an abort; called when the member is taken. */
+  readonly taken: () => void
 }
 
 /**
@@ -67,13 +69,12 @@ export class CommitQueue {
     const { signal } = waiting.options
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
     return new Promise<Committed>((resolve, reject) => {
-      const member: Member = { ...waiting, resolve, reject }
       const abort = (): void => {
-        const index = this.#waiting.indexOf(member)
-        if (index < 0) return
-        this.#waiting.splice(index, 1)
+        this.#waiting.splice(this.#waiting.indexOf(member), 1)
         reject(signal?.reason as Error)
       }
+      const taken = (): void => signal?.removeEventListener('abort', abort)
+      const member: Member = { ...waiting, resolve, reject, taken }
       signal?.addEventListener('abort', abort, { once: true })
       this.#waiting.push(member)
       this.#pump ??= this.#drain()
@@ -110,6 +111,8 @@ export class CommitQueue {
       bytes += member.bytes
       count++
     }
-    return this.#waiting.splice(0, count)
+    const group = this.#waiting.splice(0, count)
+    for (const member of group) member.taken()
+    return group
   }
 }

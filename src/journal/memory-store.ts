@@ -205,6 +205,7 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
         const { entries } = await fetchParts(
           store,
           visible.flatMap(id => rows.journals.get(id) ?? []),
+          { files: 'trust' },
         )
         return { hits: findIn(entries, query, id => rows.session(id)?.title ?? null) }
       },

@@ -14,7 +14,7 @@ import {
 import type { NewBlob } from './change.ts'
 import type { Entry } from './entry.ts'
 import type { FilePart, Part } from './message.ts'
-import type { TenantStore } from './store.ts'
+import type { BlobRow, TenantStore } from './store.ts'
 
 /** A part whose payload is larger than this is kept as a blob, out of the scanned row. Bytes. */
 export const inlineBytes = 4_096
@@ -101,34 +101,40 @@ export function blobsOf(entry: Pick<Entry, 'data'>): BlobId[] {
 
 /**
  * Gives entries their large payloads back, reading each blob once. A missing or altered blob makes that part
- * `{ type: 'lost', blob }`, also a file's; everything else stays. `lost` names them. Law J16.
+ * `{ type: 'lost', blob }`; everything else stays. `lost` names them. Files keep their content where it is: it is read, one
+ * file at a time, only to prove that it is there; `files: 'trust'` spares that for who wants texts alone. Law J16.
  */
 export async function fetchParts(
   store: Pick<TenantStore, 'blobs'>,
   entries: readonly Entry[],
+  { files = 'check' }: { readonly files?: 'check' | 'trust' } = {},
 ): Promise<{ entries: Entry[]; lost: BlobId[] }> {
   const ids = new Set(entries.flatMap(blobsOf))
   if (ids.size === 0) return { entries: [...entries], lost: [] }
-  const found = new Map(
-    (await store.blobs([...ids]))
-      .filter(row => blobId(row.hash) === row.id && sha256(row.bytes) === row.hash)
-      .map(row => [row.id, row.bytes]),
-  )
-  const lost = [...ids].filter(id => !found.has(id))
-  return { entries: entries.map(entry => refill(entry, found)), lost }
+  const wanted = new Set(entries.flatMap(entry => partsOf(entry).flatMap(part => (isStub(part) ? part.blob : []))))
+  const isTrue = (row: BlobRow): boolean => blobId(row.hash) === row.id && sha256(row.bytes) === row.hash
+  const rows = wanted.size === 0 ? [] : await store.blobs([...wanted])
+  const found = new Map<BlobId, Uint8Array>(rows.filter(isTrue).map(row => [row.id, row.bytes]))
+  const lost = new Set([...wanted].filter(id => !found.has(id)))
+  for (const id of files === 'trust' ? [] : ids) {
+    if (wanted.has(id)) continue
+    const [row] = await store.blobs([id])
+    if (row === undefined || !isTrue(row)) lost.add(id)
+  }
+  return { entries: entries.map(entry => refill(entry, found, lost)), lost: [...lost] }
 }
 
-function refill(entry: Entry, found: ReadonlyMap<BlobId, Uint8Array>): Entry {
+function refill(entry: Entry, found: ReadonlyMap<BlobId, Uint8Array>, lost: ReadonlySet<BlobId>): Entry {
   const parts = partsOf(entry)
   if (parts.length === 0) return entry
-  return { ...entry, data: { ...(entry.data as JsonObject), parts: parts.map(part => refillPart(part, found)) as Json } }
+  return { ...entry, data: { ...(entry.data as JsonObject), parts: parts.map(part => refillPart(part, found, lost)) as Json } }
 }
 
-function refillPart(part: unknown, found: ReadonlyMap<BlobId, Uint8Array>): unknown {
+function refillPart(part: unknown, found: ReadonlyMap<BlobId, Uint8Array>, lost: ReadonlySet<BlobId>): unknown {
   if (!isObject(part) || typeof part['blob'] !== 'string' || part['type'] === 'lost') return part
+  if (lost.has(part['blob'] as BlobId)) return { type: 'lost', blob: part['blob'] }
   const bytes = found.get(part['blob'] as BlobId)
-  if (bytes === undefined) return { type: 'lost', blob: part['blob'] }
-  if (!isStub(part)) return part
+  if (bytes === undefined || !isStub(part)) return part
   const { blob: _blob, bytes: _bytes, preview: _preview, encoding, ...rest } = part
   const member = payloadOf[part.type]
   if (member === undefined) throw invalidInput('part', `A ${part.type} has no payload.`)
