@@ -140,9 +140,9 @@ function publish(database: Database, group: readonly Waiting[], outcomes: readon
   database.probe('published')
 }
 
-type Grows = Extract<Change, { type: 'append' | 'erase_session' | 'erase_entries' | 'copy_session' }>
-const growsJournal = (change: Change): change is Grows =>
-  ['append', 'erase_session', 'erase_entries', 'copy_session'].includes(change.type)
+type Journalling = Extract<Change, { type: 'append' | 'copy_session' | 'erase_session' | 'erase_entries' }>
+const journalling: ReadonlySet<string> = new Set(['append', 'copy_session', 'erase_session', 'erase_entries'])
+const changesJournal = (change: Change): change is Journalling => journalling.has(change.type)
 
 function runMember(database: Database, { tenant: name, changes, options }: Waiting, full: boolean): Committed {
   const now = database.clock.now()

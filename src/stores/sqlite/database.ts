@@ -40,6 +40,7 @@ export class Database {
   #lock: Promise<unknown> = Promise.resolve()
   #full = true
   #version = -1
+  #looked = -1
 
   static async open(file: string, options: DatabaseOptions): Promise<Database> {
     return new Database(file, options, await openFile(file, options))
@@ -190,7 +191,12 @@ export class Database {
     for (const bell of this.bells) bell.ring(tenant, session)
   }
 
-  ringAll(): void {
+  /** Rings for everybody if another process has written since this was last asked. */
+  lookForOthers(): void {
+    if (!this.connection.db.isOpen) return
+    const now = this.connection.get('dataVersion')?.[0] as number
+    if (now === this.#looked) return
+    this.#looked = now
     for (const bell of this.bells) bell.ringAll()
   }
 }

@@ -1,4 +1,4 @@
-import { Bell, CommitQueue, type Store, type StoreOptions, type StoreStats } from '#journal'
+import { CommitQueue, type Store, type StoreOptions, type StoreStats } from '#journal'
 import { parseStoreTenant, SkeinError } from '#kernel'
 import { commitGroup } from './commit-group.ts'
 import { Database } from './database.ts'
@@ -8,6 +8,7 @@ import type { Migration } from './migrate.ts'
 import { realFile } from './open-file.ts'
 import { formatVersion } from './schema.ts'
 import { SearchFile } from './search-file.ts'
+import { AttentiveBell } from './attentive-bell.ts'
 import { BackgroundThread } from './background-thread.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Indexer } from './indexer.ts'
@@ -96,7 +97,7 @@ async function openShared(file: string, options: SqliteOptions): Promise<Shared>
 
 function handle(shared: Shared, name: string): SqliteStore {
   const { database, queue } = shared
-  const bell = new Bell()
+  const bell = new AttentiveBell(() => database.lookForOthers())
   const underWay = new Set<Promise<unknown>>()
   let closed: Promise<void> | undefined
   database.bells.add(bell)
@@ -182,14 +183,7 @@ function handle(shared: Shared, name: string): SqliteStore {
 function startPolling(shared: Shared): () => void {
   const { database } = shared
   shared.watchers++
-  let seen = shared.poll === undefined ? database.connection.pragma('data_version') : undefined
-  shared.poll ??= setInterval(() => {
-    if (!database.connection.db.isOpen) return
-    const now = database.connection.pragma('data_version')
-    if (now === seen) return
-    seen = now
-    database.ringAll()
-  }, pollMs)
+  shared.poll ??= setInterval(() => database.lookForOthers(), pollMs)
   return () => {
     shared.watchers--
     if (shared.watchers > 0) return

@@ -32,11 +32,11 @@ export const statements = {
   tenantsByService: 'SELECT id, name FROM tenant ORDER BY served, id',
   serveTenant: 'UPDATE tenant SET served = (SELECT max(served) + 1 FROM tenant) WHERE id = ?',
 
-  session: `SELECT ${sessionColumns} FROM session WHERE tenant = ? AND uid = ?`,
+  session: `SELECT ${sessionColumns} FROM session WHERE tenant = ? AND uid = ?` as string,
   sessionKey: 'SELECT id FROM session WHERE tenant = ? AND uid = ?',
   sessionUid: 'SELECT uid FROM session WHERE id = ?',
   sessionByAlias: 'SELECT uid FROM session WHERE tenant = ? AND alias = ?',
-  addSession: insertSessionSql,
+  addSession: insertSessionSql as string,
   removeSession: 'DELETE FROM session WHERE id = ?',
   lagging: `SELECT s.uid, s.seq, coalesce(w.seq, 0) FROM session s LEFT JOIN watermark w ON w.session = s.id AND w.reader = ?
     WHERE s.tenant = ? AND coalesce(w.seq, 0) < s.seq ORDER BY s.uid LIMIT ?`,
@@ -45,10 +45,10 @@ export const statements = {
   addEntry: 'INSERT INTO entry (session, seq, uid, parent, type, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   copyEntries: `INSERT INTO entry (session, seq, uid, parent, type, at, body)
     SELECT ?, seq, uid, parent, type, at, body FROM entry WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
-  entry: `SELECT ${entryColumns} FROM entry WHERE session = ? AND uid = ?`,
-  entryAt: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq = ?`,
-  entriesAsc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?`,
-  entriesDesc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  entry: `SELECT ${entryColumns} FROM entry WHERE session = ? AND uid = ?` as string,
+  entryAt: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq = ?` as string,
+  entriesAsc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?` as string,
+  entriesDesc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?` as string,
   eraseEntry: 'UPDATE entry SET type = ?, body = ? WHERE session = ? AND seq = ?',
   entryBodies: 'SELECT body FROM entry WHERE session = ? AND seq > ? ORDER BY seq LIMIT 500',
   removeEntries: 'DELETE FROM entry WHERE session = ?',
@@ -77,33 +77,35 @@ export const statements = {
   putWatermark: `INSERT INTO watermark (session, reader, seq) VALUES (?, ?, ?)
     ON CONFLICT (session, reader) DO UPDATE SET seq = excluded.seq`,
   removeWatermarks: 'DELETE FROM watermark WHERE session = ?',
-  archive: `SELECT session, ${archiveColumns} FROM archive WHERE tenant = ? AND id = ?`,
-  archivesMeeting: `SELECT ${archiveColumns} FROM archive WHERE session = ? AND fromSeq <= ? AND toSeq >= ? ORDER BY fromSeq, toSeq DESC`,
+  archive: `SELECT session, ${archiveColumns} FROM archive WHERE tenant = ? AND id = ?` as string,
+  archivesMeeting:
+    `SELECT ${archiveColumns} FROM archive WHERE session = ? AND fromSeq <= ? AND toSeq >= ? ORDER BY fromSeq, toSeq DESC` as string,
   putArchive: `INSERT INTO archive (tenant, session, ${archiveColumns}) VALUES (?, ?, ${marks(archiveColumns)})
     ON CONFLICT (tenant, id) DO UPDATE SET session = excluded.session, fromSeq = excluded.fromSeq, toSeq = excluded.toSeq,
-    children = excluded.children, data = excluded.data, version = excluded.version`,
+    children = excluded.children, data = excluded.data, version = excluded.version` as string,
   removeArchives: 'DELETE FROM archive WHERE session = ?',
 
-  record: `SELECT ${recordColumns} FROM record WHERE tenant = ? AND collection = ? AND key = ?`,
+  record: `SELECT ${recordColumns} FROM record WHERE tenant = ? AND collection = ? AND key = ?` as string,
   putRecord: `INSERT INTO record (tenant, ${recordColumns}) VALUES (?, ${marks(recordColumns)})
     ON CONFLICT (tenant, collection, key) DO UPDATE SET value = excluded.value, tag1 = excluded.tag1, tag2 = excluded.tag2,
-    tag3 = excluded.tag3, sort = excluded.sort, expiresAt = excluded.expiresAt, version = excluded.version`,
+    tag3 = excluded.tag3, sort = excluded.sort, expiresAt = excluded.expiresAt, version = excluded.version` as string,
   removeRecord: 'DELETE FROM record WHERE tenant = ? AND collection = ? AND key = ?',
   sweepRecords: `DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE tenant = ? AND expiresAt <= ? LIMIT 100)`,
 
-  memory: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version DESC LIMIT 1`,
-  memoryVersions: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version`,
-  putMemory: `INSERT OR REPLACE INTO memory (tenant, ${memoryColumns}) VALUES (?, ${marks(memoryColumns)})`,
+  memory: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version DESC LIMIT 1` as string,
+  memoryVersions: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version` as string,
+  putMemory: `INSERT OR REPLACE INTO memory (tenant, ${memoryColumns}) VALUES (?, ${marks(memoryColumns)})` as string,
   removeMemory: 'DELETE FROM memory WHERE tenant = ? AND id = ?',
   memories: `SELECT ${memoryColumns} FROM memory m WHERE tenant = ? AND id > ?
-    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?`,
+    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?` as string,
   memoriesOf: `SELECT ${memoryColumns} FROM memory m WHERE tenant = ? AND owner = ? AND id > ?
-    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?`,
+    AND version = (SELECT max(version) FROM memory n WHERE n.tenant = m.tenant AND n.id = m.id) ORDER BY id LIMIT ?` as string,
 
-  job: `SELECT ${jobColumns} FROM job WHERE tenant = ? AND uid = ?`,
-  uniqueJob: `SELECT ${jobColumns} FROM job WHERE tenant = ? AND kind = ? AND uniqueKey = ? AND state = 'queued' LIMIT 1`,
-  addJob: `INSERT INTO job (tenant, ${jobColumns}) VALUES (?, ${marks(jobColumns)})`,
-  changeJob: `UPDATE job SET (${jobColumns}) = (${marks(jobColumns)}) WHERE tenant = ? AND uid = ?`,
+  job: `SELECT ${jobColumns} FROM job WHERE tenant = ? AND uid = ?` as string,
+  uniqueJob:
+    `SELECT ${jobColumns} FROM job WHERE tenant = ? AND kind = ? AND uniqueKey = ? AND state = 'queued' LIMIT 1` as string,
+  addJob: `INSERT INTO job (tenant, ${jobColumns}) VALUES (?, ${marks(jobColumns)})` as string,
+  changeJob: `UPDATE job SET (${jobColumns}) = (${marks(jobColumns)}) WHERE tenant = ? AND uid = ?` as string,
   removeJobs: 'DELETE FROM job WHERE tenant = ? AND session = ?',
   runningOwners: "SELECT DISTINCT owner FROM job WHERE tenant = ? AND state = 'running' AND owner IS NOT NULL",
   prolongJob: "UPDATE job SET leaseUntil = ? WHERE tenant = ? AND uid = ? AND state = 'running' AND fence = ?",
