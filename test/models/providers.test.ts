@@ -1,4 +1,3 @@
-import './plain-conditions.ts'
 import { LLMock } from '@copilotkit/aimock'
 import { complete, createModels, type ModelEvent, type ModelRequest, type Models } from '#models'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

@@ -1,4 +1,3 @@
-import './plain-conditions.ts'
 import type { Part } from '#journal'
 import { type ConnectedModel, createModels, type ModelEvent, type ModelRequest, type RequestMessage } from '#models'
 import { describe, expect, it } from 'vitest'
