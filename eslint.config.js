@@ -54,6 +54,8 @@ export default defineConfig(
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
       ],
+      // Isolated declarations ask for assertions that inference could do without.
+      '@typescript-eslint/no-unnecessary-type-assertion': 'off',
       // An async function without await turns a throw into a rejection, which is what a port promises.
       '@typescript-eslint/require-await': 'off',
       // Objects here are closures; methods don't use `this`.

@@ -22,25 +22,25 @@ export interface ErasableEntries {
  * Anything that a change could ask for must have been loaded: what isn't there counts as absent.
  */
 export class LoadedRows implements Rows {
-  readonly sessions = new Map<SessionId, SessionRow>()
-  readonly aliases = new Map<string, SessionId>()
+  readonly sessions: Map<SessionId, SessionRow> = new Map()
+  readonly aliases: Map<string, SessionId> = new Map()
   /** Of the entries that changes name: which are there, and where. */
-  readonly places = new Map<SessionId, Map<EntryId, number>>()
-  readonly views = new Map<string, ViewRow>()
-  readonly watermarks = new Map<string, { readonly session: SessionId; readonly reader: string; readonly seq: number }>()
-  readonly archives = new Map<string, ArchiveRow>()
-  readonly records = new Map<string, RecordRow>()
-  readonly memories = new Map<string, MemoryRow>()
-  readonly memoryVersions = new Map<string, number>()
-  readonly jobs = new Map<JobId, JobRow>()
+  readonly places: Map<SessionId, Map<EntryId, number>> = new Map()
+  readonly views: Map<string, ViewRow> = new Map()
+  readonly watermarks: Map<string, { readonly session: SessionId; readonly reader: string; readonly seq: number }> = new Map()
+  readonly archives: Map<string, ArchiveRow> = new Map()
+  readonly records: Map<string, RecordRow> = new Map()
+  readonly memories: Map<string, MemoryRow> = new Map()
+  readonly memoryVersions: Map<string, number> = new Map()
+  readonly jobs: Map<JobId, JobRow> = new Map()
   /** What erasing would remove, counted beforehand under the session's lock. */
-  readonly erasable = new Map<SessionId, Erased>()
-  readonly erasableEntries = new Map<string, ErasableEntries>()
+  readonly erasable: Map<SessionId, Erased> = new Map()
+  readonly erasableEntries: Map<string, ErasableEntries> = new Map()
 
   readonly newEntries: Entry[] = []
-  readonly newBlobs = new Map<BlobId, NewBlob>()
+  readonly newBlobs: Map<BlobId, NewBlob> = new Map()
   readonly newRefs: (readonly [SessionId, BlobId])[] = []
-  readonly newMemories = new Map<string, MemoryRow>()
+  readonly newMemories: Map<string, MemoryRow> = new Map()
   readonly newJobs: JobId[] = []
   readonly copies: Copy[] = []
   readonly erasedSessions: SessionId[] = []
