@@ -14,7 +14,7 @@ export function findViolations(src: string): string[] {
     .sort()
   const violations: string[] = []
   const graph = new Map<string, string[]>()
-  const later = new Set<string>()
+  const unused = new Map(Object.entries(loadedLater).map(([place, specifiers]) => [place, new Set(specifiers)]))
   for (const file of files) {
     const room = roomOf(file)
     const isTest = file.endsWith('.test.ts')
@@ -29,7 +29,7 @@ export function findViolations(src: string): string[] {
           ? undefined
           : packageFault(file, room, given)
       if (fault !== undefined) violations.push(`${file}: imports ${given.specifier}, ${fault}`)
-      if (given.kind === 'later') later.add(`${file} ${given.specifier}`)
+      if (given.kind === 'later') unused.get(placeOf(file))?.delete(given.specifier)
     }
     if (!isTest)
       graph.set(
@@ -38,11 +38,8 @@ export function findViolations(src: string): string[] {
       )
   }
   for (const cycle of findCycles(graph)) violations.push(`${cycle.join(' + ')}: import each other`)
-  for (const [file, specifiers] of Object.entries(loadedLater)) {
-    if (!files.includes(file)) continue
-    for (const specifier of specifiers)
-      if (!later.has(`${file} ${specifier}`)) violations.push(`${file}: no longer loads ${specifier}`)
-  }
+  for (const [place, specifiers] of unused)
+    for (const specifier of specifiers) violations.push(`${place}: no longer loads ${specifier}`)
   for (const file of Object.keys(edgeFiles)) if (!files.includes(file)) violations.push(`${file}: an edge file that is gone`)
   return violations
 }
@@ -77,7 +74,9 @@ function opensByPath(file: string, to: string): boolean {
 function packageFault(file: string, room: string, { specifier, kind }: Import): string | undefined {
   const { leansOn, typesOf = [], reaches = [] } = rooms[room] ?? { leansOn: [] }
   if (kind === 'later') {
-    return loadedLater[file]?.includes(specifier) === true ? undefined : 'which is not on the list of what is loaded later'
+    return loadedLater[placeOf(file)]?.includes(specifier) === true
+      ? undefined
+      : 'which is not on the list of what is loaded later'
   }
   if (specifier.startsWith('#')) {
     const name = specifier.slice(1)
@@ -90,6 +89,11 @@ function packageFault(file: string, room: string, { specifier, kind }: Import): 
   const allowed = [...reaches, ...(edgeFiles[file] ?? [])]
   if (allowed.includes(specifier) || (specifier.startsWith('node:') && allowed.includes('node:*'))) return undefined
   return specifier.startsWith('node:') ? 'but only the edges touch Node' : `a package on which ${room} may not lean`
+}
+
+/** The row of the list of late loads that a file belongs to. */
+function placeOf(file: string): string {
+  return file in loadedLater ? file : `${file.split('/')[0]}/`
 }
 
 function target(file: string, specifier: string): string | undefined {

@@ -43,9 +43,9 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'journal/contract/setting.ts': ['node:assert/strict'],
 }
 
-/** Every `import()`: what is loaded when first needed. */
+/** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */
 export const loadedLater: Readonly<Record<string, readonly string[]>> = {
-  'cli/command.ts': ['#skein'],
+  'cli/': ['#skein', '#server', '#stores/sqlite'],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
   'stores/postgres/driver.ts': ['pg'],
   'skein.ts': ['#stores/sqlite', '#stores/postgres'],
