@@ -28,7 +28,7 @@ export class Database {
   readonly file: string
   readonly options: DatabaseOptions
   readonly clock: Clock
-  readonly bells = new Set<Bell>()
+  readonly bells: Set<Bell> = new Set()
   readonly counts = { transactions: 0, fullTransactions: 0, commits: 0 }
   readonly connection: Connection
   readonly sweeper: Sweeper = new Sweeper()
