@@ -1,16 +1,23 @@
 import { type CheckResult, checkStore, type Finding, type Store } from '#journal'
+import { isSkeinError } from '#kernel'
 import { longId } from './columns.ts'
 import type { Connection } from './connection.ts'
 import type { Database } from './database.ts'
 
 /** What the port's check proves, and what only the file can show: its pages, its indexes, and rows that belong to nobody. */
 export async function checkFile(database: Database, store: Store, deep: boolean): Promise<CheckResult> {
-  const physical = await database.read(connection => physicalFindings(connection, deep))
-  // Reading a broken file entry by entry would only end at the first broken page.
-  if (physical.length > 0) return { sessions: 0, entries: 0, blobs: 0, findings: physical }
-  const result = await checkStore(store, { deep })
-  const rows = await database.read(connection => rowFindings(connection))
-  return { ...result, findings: [...result.findings, ...rows] }
+  const broken = (findings: Finding[]): CheckResult => ({ sessions: 0, entries: 0, blobs: 0, findings })
+  try {
+    const physical = await database.read(connection => physicalFindings(connection, deep))
+    // Reading a broken file entry by entry would only end at the first broken page.
+    if (physical.length > 0) return broken(physical)
+    const result = await checkStore(store, { deep })
+    const rows = await database.read(connection => rowFindings(connection))
+    return { ...result, findings: [...result.findings, ...rows] }
+  } catch (error) {
+    if (!isSkeinError(error) || error.code !== 'store.corrupt') throw error
+    return broken([finding('', null, 'physical', null, error.message)])
+  }
 }
 
 function physicalFindings(connection: Connection, deep: boolean): Finding[] {
