@@ -3,20 +3,12 @@ import { type Committed, counters, type Counters, entryBody, keyLifeMs } from '#
 import type { Statement } from './driver.ts'
 import { answerOf, type Chain, type HeadAfter, leafAfter, type Outline, outlinesOf } from './hot-plan.ts'
 import { counterColumns } from './schema.ts'
+import { Parameters, type Values } from './parameters.ts'
 import { countersFrom } from './session-row.ts'
 import { toText, toTextOrNull } from './text-column.ts'
 
 /** The database's time in epoch milliseconds; parameter $2 stands in for it where it is not null. */
 export const nowSql = `coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`
-
-type Values = readonly (readonly [name: string, type: string, values: readonly unknown[]])[]
-
-/** A list of rows as one `unnest` with named columns; its arrays become parameters. */
-function rowsOf(alias: string, columns: Values, parameters: unknown[], ordinality = false): string {
-  const arrays = columns.map(([, type, values]) => `$${parameters.push(values)}::${type}[]`)
-  const names = columns.map(([name]) => name)
-  return `unnest(${arrays.join(', ')})${ordinality ? ' WITH ORDINALITY' : ''} AS ${alias}(${[...names, ...(ordinality ? ['i'] : [])].join(', ')})`
-}
 
 /**
  * One statement for chains of one tenant: the guarded update of each head feeds the inserts, so a refused guard has no
@@ -24,7 +16,7 @@ function rowsOf(alias: string, columns: Values, parameters: unknown[], ordinalit
  * refused. A key that another node takes at the same moment is a duplicate, which undoes the whole statement.
  */
 export function hotAppend(tenant: string, chains: readonly Chain[], relaxed: boolean, now: number | null): Statement {
-  const parameters: unknown[] = [tenant, now]
+  const parameters = new Parameters(tenant, now)
   const numbered = chains.map((chain, index) => ({ chain, i: index + 1 }))
   const appends = numbered.flatMap(({ chain, i }) =>
     chain.members.flatMap(({ append }) => (append === undefined ? [] : [{ append, i }])),
@@ -39,33 +31,23 @@ export function hotAppend(tenant: string, chains: readonly Chain[], relaxed: boo
   const blobs = appends.flatMap(({ append, i }) => (append.blobs ?? []).map(blob => ({ i, blob })))
   const refs = appends.flatMap(({ append, i }) => (append.blobRefs ?? []).map(blob => ({ i, blob })))
 
-  const heads = rowsOf(
-    'm',
-    [
-      ...headColumns(chains),
-      ...adds.map(counter => [column(counter), 'bigint', chains.map(chain => sum(chain, counter))] as const),
-    ],
-    parameters,
-    true,
-  )
+  const heads = parameters.rows('m', [
+    ...headColumns(chains),
+    ...adds.map(counter => [column(counter), 'bigint', chains.map(chain => sum(chain, counter))] as const),
+  ])
   const parts = [
-    `t AS MATERIALIZED (SELECT ${nowSql} AS now)`,
-    `m AS (SELECT * FROM ${heads})`,
     `heads AS (${updateHeads(
+      heads,
       adds.map(column),
       keyed.length > 0
-        ? rowsOf(
-            'w',
-            [
-              ['i', 'bigint', keyed.map(({ i }) => i)],
-              ['key', 'text', keyed.map(({ options }) => options.key)],
-            ],
-            parameters,
-          )
+        ? parameters.rows('w', [
+            ['i', 'bigint', keyed.map(({ i }) => i)],
+            ['key', 'text', keyed.map(({ options }) => options.key)],
+          ])
         : undefined,
     )})`,
   ]
-  if (appends.length > 0) parts.push(`e AS (${insertEntries(rowsOf('n', entryColumns(chains), parameters))})`)
+  if (appends.length > 0) parts.push(`e AS (${insertEntries(parameters.rows('n', entryColumns(chains)))})`)
   if (keyed.length > 0) {
     const columns: Values = [
       ['i', 'bigint', keyed.map(({ i }) => i)],
@@ -74,7 +56,7 @@ export function hotAppend(tenant: string, chains: readonly Chain[], relaxed: boo
       ['memo', 'text', keyed.map(({ options }) => (options.memo === undefined ? null : JSON.stringify(options.memo)))],
       ['answer', 'text', keyed.map(({ outline }) => JSON.stringify(outline))],
     ]
-    parts.push(`k AS (${insertKeys(rowsOf('n', columns, parameters), relaxed)})`)
+    parts.push(`k AS (${insertKeys(parameters.rows('n', columns), relaxed)})`)
   }
   if (blobs.length > 0) {
     const columns: Values = [
@@ -83,20 +65,20 @@ export function hotAppend(tenant: string, chains: readonly Chain[], relaxed: boo
       ['hash', 'text', blobs.map(({ blob }) => blob.hash)],
       ['bytes', 'bytea', blobs.map(({ blob: { bytes } }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))],
     ]
-    parts.push(`b AS (${insertBlobs(rowsOf('n', columns, parameters))})`)
+    parts.push(`b AS (${insertBlobs(parameters.rows('n', columns))})`)
   }
   if (refs.length > 0) {
     const columns: Values = [
       ['i', 'bigint', refs.map(({ i }) => i)],
       ['blob', 'text', refs.map(({ blob }) => blob)],
     ]
-    parts.push(`r AS (${insertRefs(rowsOf('n', columns, parameters))})`)
+    parts.push(`r AS (${insertRefs(parameters.rows('n', columns))})`)
   }
   const has = (present: boolean, letter: string): string => (present ? letter : '')
-  const name = `append_${has(appends.length > 0, 'e')}${has(keyed.length > 0, 'k')}${has(blobs.length > 0, 'b')}${has(refs.length > 0, 'r')}${has(relaxed, 'x')}${adds.length === 0 ? '' : `_${adds.map(counter => counters.indexOf(counter)).join('_')}`}`
+  const name = `append_${has(appends.length > 0, 'e')}${has(keyed.length > 0, 'k')}${has(blobs.length > 0, 'b')}${has(refs.length > 0, 'r')}${has(relaxed, 'x')}${adds.length === 0 ? '' : `_c${adds.map(counter => counters.indexOf(counter)).join('')}`}${parameters.shape}`
   // For this transaction alone, which is this statement: no wait for the disk.
   const relax = relaxed ? `, set_config('synchronous_commit', 'off', true) AS relaxed` : ''
-  return { name, text: `WITH ${parts.join(',\n')} SELECT h.*${relax} FROM heads h`, values: parameters }
+  return { name, text: `WITH ${parts.join(',\n')} SELECT h.*${relax} FROM heads h`, values: parameters.values }
 }
 
 const column = (counter: keyof Counters): string => counterColumns[counters.indexOf(counter)] ?? ''
@@ -117,6 +99,7 @@ function headColumns(chains: readonly Chain[]): Values {
   const preview = set('preview')
   const model = set('model')
   return [
+    ['i', 'bigint', chains.map((_, index) => index + 1)],
     ['session', 'text', chains.map(({ session }) => session)],
     ['n', 'bigint', appends.map(list => list.reduce((count, append) => count + append.entries.length, 0))],
     ['fence_owner', 'text', fences.map(fence => (fence === undefined ? null : toText(fence.owner)))],
@@ -138,7 +121,7 @@ function headColumns(chains: readonly Chain[]): Values {
   ]
 }
 
-function updateHeads(adds: readonly string[], wanted: string | undefined): string {
+function updateHeads(chains: string, adds: readonly string[], wanted: string | undefined): string {
   return `UPDATE skein.sessions s SET
       seq = s.seq + m.n,
       leaf_id = coalesce(m.leaf, s.leaf_id),
@@ -152,15 +135,15 @@ function updateHeads(adds: readonly string[], wanted: string | undefined): strin
       lease_owner = coalesce(m.acquirer, s.lease_owner),
       lease_token = CASE WHEN m.acquirer IS NULL OR m.acquirer = s.lease_owner THEN s.lease_token ELSE s.lease_token + 1 END,
       lease_until = CASE WHEN m.acquirer IS NULL THEN s.lease_until
-        WHEN m.acquirer = s.lease_owner THEN greatest(s.lease_until, t.now + m.acquire_ms) ELSE t.now + m.acquire_ms END,
+        WHEN m.acquirer = s.lease_owner THEN greatest(s.lease_until, ${nowSql} + m.acquire_ms) ELSE ${nowSql} + m.acquire_ms END,
       unindexed = s.unindexed OR m.n > 0
-    FROM m, t
+    FROM ${chains}
     WHERE s.tenant = $1 AND s.id = m.session
-      AND (m.acquirer IS NULL OR s.lease_owner IS NULL OR s.lease_owner = m.acquirer OR s.lease_until <= t.now)
+      AND (m.acquirer IS NULL OR s.lease_owner IS NULL OR s.lease_owner = m.acquirer OR s.lease_until <= ${nowSql})
       AND (m.fence_token IS NULL OR (s.lease_token = m.fence_token AND s.lease_owner = m.fence_owner))
       AND (m.expect_leaf IS NULL OR s.leaf_id = m.expect_leaf)
       ${wanted === undefined ? '' : `AND NOT EXISTS (SELECT 1 FROM ${wanted} JOIN skein.keys k ON k.tenant = $1 AND k.key = w.key WHERE w.i = m.i)`}
-    RETURNING m.i, m.n, s.id, s.seq, s.leaf_id, s.lease_token, s.lease_until, t.now, ${counterColumns.map(name => `s.${name}`).join(', ')}`
+    RETURNING m.i, m.n, s.id, s.seq, s.leaf_id, s.lease_token, s.lease_until, ${nowSql} AS now, ${counterColumns.map(name => `s.${name}`).join(', ')}`
 }
 
 function entryColumns(chains: readonly Chain[]): Values {

@@ -7,7 +7,7 @@ import { toText } from './text-column.ts'
 
 const batchSize = 100
 /** How long commits gather before the index reads them, and how often what other nodes left behind is looked for. Milliseconds. */
-const restMs = 25
+const restMs = 100
 const sweepMs = 10_000
 
 /**
@@ -68,13 +68,10 @@ export class Indexer {
   }
 
   async #catchUp(): Promise<void> {
-    for (;;) {
-      const next = this.#behind.entries().next().value
-      if (next === undefined || this.#closed) return
-      const [tenant, sessions] = next
-      this.#behind.delete(tenant)
-      await this.#indexSessions(tenant, [...sessions])
-    }
+    // What comes meanwhile waits for the next time, so that many small commits make few batches.
+    const behind = [...this.#behind]
+    this.#behind.clear()
+    for (const [tenant, sessions] of behind) await this.#indexSessions(tenant, [...sessions])
   }
 
   async #indexSessions(tenant: string, sessions: readonly SessionId[]): Promise<void> {

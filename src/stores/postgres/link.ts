@@ -19,6 +19,7 @@ const lockMs = 10_000
 // What a connection needs to keep this adapter's promises, whatever the server's or the role's defaults.
 const setup = `SELECT
   set_config('default_transaction_isolation', 'read committed', false),
+  set_config('plan_cache_mode', 'force_generic_plan', false),
   set_config('lock_timeout', '${lockMs}', false),
   set_config('idle_in_transaction_session_timeout', '${lockMs}', false),
   CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`
