@@ -17,8 +17,12 @@ const joiners = /^[\u200c\u200d\ufe0f\s]*$/u
  */
 export function cleanLine(text: string, max: number): string | null {
   const folded = text.toWellFormed().replace(/\s+/gu, ' ')
-  const kept = folded.replace(invisible, match => (match === '\u200c' || match === '\u200d' ? match : '')).trim()
-  return joiners.test(kept) ? null : cutCodePoints(kept, max).trim()
+  const kept = folded
+    .replace(invisible, match => (match === '\u200c' || match === '\u200d' ? match : ''))
+    .replace(/ +/g, ' ')
+    .trim()
+  const line = cutCodePoints(kept, max).trim()
+  return joiners.test(line) ? null : line
 }
 
 /** Removes what a terminal would obey from stored text, keeping line ends and tabs. */
