@@ -38,8 +38,10 @@ export function findViolations(src: string): string[] {
       )
   }
   for (const cycle of findCycles(graph)) violations.push(`${cycle.join(' + ')}: import each other`)
-  for (const [place, specifiers] of unused)
+  for (const [place, specifiers] of unused) {
+    if (!files.some(file => placeOf(file) === place)) continue
     for (const specifier of specifiers) violations.push(`${place}: no longer loads ${specifier}`)
+  }
   for (const file of Object.keys(edgeFiles)) if (!files.includes(file)) violations.push(`${file}: an edge file that is gone`)
   return violations
 }
