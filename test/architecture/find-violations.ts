@@ -90,6 +90,7 @@ function packageFault(file: string, room: string, { specifier, kind }: Import): 
   }
   const allowed = [...reaches, ...(edgeFiles[file] ?? [])]
   if (allowed.includes(specifier) || (specifier.startsWith('node:') && allowed.includes('node:*'))) return undefined
+  if (allowed.some(name => !name.startsWith('node:') && specifier.startsWith(`${name}/`))) return undefined
   return specifier.startsWith('node:') ? 'but only the edges touch Node' : `a package on which ${room} may not lean`
 }
 
