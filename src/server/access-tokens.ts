@@ -49,19 +49,17 @@ export async function newAccessToken(
     createdAt: clock.now(),
   }
   const token = `skn_${Buffer.from(random.bytes(new Uint8Array(32))).toString('base64url')}`
-  await store
-    .in(reservedTenant)
-    .commit([
-      {
-        type: 'put_record',
-        collection,
-        key: sha256(token),
-        value: granted,
-        tags: [granted.tenant],
-        sort: granted.createdAt,
-        expectVersion: 0,
-      },
-    ])
+  await store.in(reservedTenant).commit([
+    {
+      type: 'put_record',
+      collection,
+      key: sha256(token),
+      value: granted,
+      tags: [granted.tenant],
+      sort: granted.createdAt,
+      expectVersion: 0,
+    },
+  ])
   return { token, ...granted }
 }
 

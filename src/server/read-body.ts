@@ -1,0 +1,98 @@
+import { invalidInput, type Json, SkeinError } from '#kernel'
+import type { Timers } from '#session'
+
+/**
+ * The pieces of a body, refused with `input.too_large` as soon as they are more than `maxBytes`, told or counted.
+ * With `idleMs`, a sender that is silent for longer is `server.timeout`.
+ */
+export async function* bodyPieces(
+  request: Request,
+  maxBytes: number,
+  idle?: { readonly idleMs: number; readonly timers: Timers },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const told = Number(request.headers.get('content-length') ?? 0)
+  if (told > maxBytes) throw tooLarge(maxBytes)
+  if (request.body === null) return
+  const reader = request.body.getReader()
+  let bytes = 0
+  try {
+    for (;;) {
+      const { done, value } = await withinIdle(reader.read(), idle)
+      if (done) return
+      bytes += value.length
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      yield value
+    }
+  } finally {
+    // What is still to come is not read.
+    await reader.cancel().catch(() => undefined)
+  }
+}
+
+async function withinIdle<T>(
+  read: Promise<T>,
+  idle: { readonly idleMs: number; readonly timers: Timers } | undefined,
+): Promise<T> {
+  if (idle === undefined) return await read
+  let cancel = (): void => undefined
+  const late = new Promise<never>((_, reject) => {
+    cancel = idle.timers.after(idle.idleMs, () => reject(new SkeinError('server.timeout', `Nothing came for ${idle.idleMs} ms.`)))
+  })
+  try {
+    return await Promise.race([read, late])
+  } finally {
+    cancel()
+  }
+}
+
+/** A JSON body; `undefined` for an empty one. Throws `input.unsupported`, `input.too_large`, `input.invalid`. */
+export async function readJson(request: Request, maxBytes: number): Promise<Json | undefined> {
+  checkEncoding(request)
+  const pieces: Uint8Array[] = []
+  for await (const piece of bodyPieces(request, maxBytes)) pieces.push(piece)
+  const bytes = Buffer.concat(pieces)
+  if (bytes.length === 0) return undefined
+  checkMediaType(request, ['application/json'])
+  return parseJson(decodeText(bytes))
+}
+
+export function checkEncoding(request: Request): void {
+  const encoding = request.headers.get('content-encoding') ?? 'identity'
+  if (encoding !== 'identity')
+    throw new SkeinError('input.unsupported', `Content-Encoding: Send the body as it is, not ${encoding}.`)
+}
+
+export function checkMediaType(request: Request, accepted: readonly string[]): void {
+  const given = request.headers.get('content-type') ?? ''
+  const [type = '', ...parameters] = given.split(';').map(part => part.trim().toLowerCase())
+  const charset = parameters
+    .find(part => part.startsWith('charset='))
+    ?.slice('charset='.length)
+    .replaceAll('"', '')
+  if (!accepted.includes(type) || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
+    throw new SkeinError('input.unsupported', `Content-Type: Expected ${accepted.join(' or ')} in UTF-8.`, {
+      details: { expected: accepted },
+    })
+  }
+}
+
+/** Broken UTF-8 is refused, never replaced. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw invalidInput('body', 'This is not UTF-8.')
+  }
+}
+
+function parseJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    throw invalidInput('body', 'This is not JSON.')
+  }
+}
+
+function tooLarge(max: number): SkeinError {
+  return new SkeinError('input.too_large', `A body takes at most ${max} bytes.`, { details: { max } })
+}

@@ -1,0 +1,23 @@
+import { collectionRoutes } from './collection-routes.ts'
+import { eventRoute } from './event-route.ts'
+import { importRoute } from './import-route.ts'
+import { jobRoutes } from './job-routes.ts'
+import { modelRoutes } from './model-routes.ts'
+import { readingRoutes } from './reading-routes.ts'
+import type { Route } from './route.ts'
+import { runRoutes } from './run-routes.ts'
+import { systemRoutes } from './system-routes.ts'
+import { writingRoutes } from './writing-routes.ts'
+
+/** Every route there is; the router and the document are made of this list alone. Law H1. */
+export const routes: readonly Route[] = [
+  ...systemRoutes,
+  importRoute,
+  ...collectionRoutes,
+  ...writingRoutes,
+  ...readingRoutes,
+  eventRoute,
+  ...runRoutes,
+  ...modelRoutes,
+  ...jobRoutes,
+]

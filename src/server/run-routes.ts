@@ -1,0 +1,113 @@
+import { z } from '@hono/zod-openapi'
+import { parseId, type RunId, SkeinError } from '#kernel'
+import { foldResult } from '#agent'
+import { type Entry, isType } from '#journal'
+import type { AgentSession } from '#agent'
+import { ok } from './answer.ts'
+import { sessionOf } from './collection-routes.ts'
+import { input } from './entry-schemas.ts'
+import { given } from './fields.ts'
+import { route, type Route } from './route.ts'
+import { inputReceipt, runAnswer } from './run-schemas.ts'
+
+const cancelled = z.object({ cancelled: z.boolean() })
+
+/** What a session's agent does. A run goes on in the server whether or not its caller stays. */
+export const runRoutes: readonly Route[] = [
+  route({
+    method: 'post',
+    path: '/v1/sessions/{id}/inputs',
+    operation: 'session.send',
+    summary: 'Says something to the agent; answers once it is durable, and the run goes on.',
+    body: z.strictObject({ input, model: z.string().optional(), maxSteps: z.int().min(1).optional() }),
+    answers: { 202: inputReceipt },
+    run: async call => {
+      const { input: said, ...options } = call.body
+      const { idempotencyKey, traceId } = call.verb
+      // Not the request's signal: it would end the run with the request.
+      const run = (await sessionOf(call)).send(said, given({ ...options, idempotencyKey, traceId }))
+      const receipt = await run.receipt
+      return {
+        status: 202,
+        value: { ...receipt, disposition: 'started' },
+        ...(receipt.disposition === 'duplicate' ? { replayed: true } : {}),
+      }
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/v1/sessions/{id}/cancel',
+    operation: 'session.cancel',
+    summary: 'Ends the run that is going on; what came so far is kept.',
+    body: z.strictObject({}),
+    bodyOptional: true,
+    answers: { 200: cancelled },
+    run: async call => ok(await (await sessionOf(call)).cancel()),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/sessions/{id}/abort',
+    operation: 'session.abort',
+    summary: 'The same, without waiting for what is deaf.',
+    body: z.strictObject({}),
+    bodyOptional: true,
+    answers: { 200: cancelled },
+    run: async call => ok(await (await sessionOf(call)).abort()),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/sessions/{id}/runs/{runId}',
+    operation: 'session.run',
+    summary: 'One run; its result is null until it has ended.',
+    answers: { 200: runAnswer },
+    run: async call => {
+      const run = parseId('run', call.params['runId'], 'runId')
+      return ok(await readRun(await sessionOf(call), run))
+    },
+  }),
+]
+
+const pageSize = 1_000
+
+/** A run as its entries tell it, in any process. Throws `run.not_found`. */
+async function readRun(session: AgentSession, run: RunId): Promise<unknown> {
+  const started = await startOf(session, run)
+  if (started === undefined || !isType(started, 'run_started')) {
+    throw new SkeinError('run.not_found', `Session ${session.id} has no run ${run}.`, { details: { session: session.id, run } })
+  }
+  const entries: Entry[] = []
+  const types = ['run_started', 'turn_started', 'message_added', 'usage_recorded', 'run_ended']
+  for (let after = started.seq - 1; entries.at(-1)?.type !== 'run_ended';) {
+    const page = await session.entries({ after, types, limit: pageSize })
+    for (const entry of page) {
+      if (entry.run === run) entries.push(entry)
+      if (entry.run === run && entry.type === 'run_ended') break
+    }
+    const last = page.at(-1)
+    if (last === undefined || page.length < pageSize) break
+    after = last.seq
+  }
+  const last = entries.at(-1)
+  const ended = last?.type === 'run_ended' ? last : undefined
+  const { model } = started.data as { model?: unknown }
+  return {
+    runId: run,
+    turnId: started.turn ?? null,
+    session: session.id,
+    seq: started.seq,
+    model: typeof model === 'string' ? model : null,
+    startedAt: started.at,
+    endedAt: ended?.at ?? null,
+    result: ended === undefined ? null : foldResult(entries),
+  }
+}
+
+async function startOf(session: AgentSession, run: RunId): Promise<Entry | undefined> {
+  for (let after = 0; ;) {
+    const page = await session.entries({ after, types: ['run_started'], limit: pageSize, parts: 'stub' })
+    const found = page.find(entry => entry.run === run)
+    const last = page.at(-1)
+    if (found !== undefined || last === undefined || page.length < pageSize) return found
+    after = last.seq
+  }
+}
