@@ -135,18 +135,26 @@ export class Sessions<S extends CoreSession> {
     id: string,
     options: VerbOptions & { readonly erase?: boolean } = {},
   ): Promise<Erased | { readonly until: number }> {
-    const row = await this.#row(id, options.erase === true)
-    if (options.erase === true) {
-      const { results } = await this.#store.commit([{ type: 'erase_session', session: row.id }])
-      const { erased: _erased, ...counts } = results[0] as Results['erase_session']
+    const erase = options.erase === true
+    const before = await this.#deletedBefore(id, erase, options)
+    if (before !== undefined) return before
+    const row = await this.#row(id, erase)
+    if (erase) {
+      const { idempotencyKey: key } = options
+      const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
+      const { results } = await this.#store.commit([{ type: 'erase_session', session: row.id }], keyed)
       await this.#close(row.id)
-      return counts
+      return erasedCounts(results)
     }
     const until = this.#runtime.clock.now() + hiddenDays * dayMs
     const object = await this.#core(row.id)
     await object.side(
-      () => ({ drafts: [draft('session_deleted', { until })], alongside: [eraseLater(this.#runtime, row.id, until)] }),
-      writeOptions('delete', options, {}),
+      () => ({
+        drafts: [draft('session_deleted', { until })],
+        alongside: [eraseLater(this.#runtime, row.id, until)],
+        memo: until,
+      }),
+      writeOptions('delete', options, { erase }),
     )
     await this.#close(row.id)
     return { until }
@@ -222,6 +230,19 @@ export class Sessions<S extends CoreSession> {
     return row
   }
 
+  /** What a delete under the same key answered; by now the session can't be seen, or is gone. */
+  async #deletedBefore(
+    id: string,
+    erase: boolean,
+    { idempotencyKey: key }: VerbOptions,
+  ): Promise<Erased | { readonly until: number } | undefined> {
+    if (key === undefined) return undefined
+    const subject = erase ? id : ((await this.#store.session(parseSessionRef(id)))?.id ?? id)
+    const before = await this.#store.replay(key, digestOf(subject, ['delete', { erase }]))
+    if (before === undefined) return undefined
+    return typeof before.memo === 'number' ? { until: before.memo } : erasedCounts(before.results)
+  }
+
   #unknown(id: string): SkeinError {
     return new SkeinError('session.not_found', `There is no session ${id}.`, { details: { session: id } })
   }
@@ -249,4 +270,9 @@ export class Sessions<S extends CoreSession> {
 function stillHeld(row: SessionRow, now: number): boolean {
   const deleted = row.data['deleted']
   return isObject(deleted) && typeof deleted['until'] === 'number' && now < deleted['until']
+}
+
+function erasedCounts(results: readonly unknown[]): Erased {
+  const { erased: _erased, ...counts } = results[0] as Results['erase_session']
+  return counts
 }
