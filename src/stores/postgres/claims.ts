@@ -44,9 +44,9 @@ export class Claims {
   async claim(kinds: ClaimKinds, owner: string, leaseMs: number): Promise<JobRow | undefined> {
     const names = Object.keys(kinds)
     if (names.length === 0) return undefined
-    const tenants = (await this.#link.read({ name: 'tenants', text: 'SELECT tenant FROM skein.tenants ORDER BY tenant' })).map(
-      row => row['tenant'] as string,
-    )
+    const tenants = (
+      await this.#link.read({ name: 'tenants', text: 'SELECT tenant FROM skein.tenants WHERE jobs ORDER BY tenant' })
+    ).map(row => row['tenant'] as string)
     tenants.sort((a, b) => (this.#served.get(a) ?? 0) - (this.#served.get(b) ?? 0))
     for (const tenant of tenants) {
       const job = await this.#claimOf(tenant, kinds, names, owner, leaseMs)

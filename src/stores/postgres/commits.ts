@@ -26,6 +26,8 @@ export class Commits {
   readonly counts = { transactions: 0, fullTransactions: 0, commits: 0 }
   readonly #link: Link
   readonly #options: CommitsOptions
+  /** Tenants that stand in the directory, as this node has seen. */
+  readonly #tenants = new Set<string>()
 
   constructor(link: Link, options: CommitsOptions) {
     this.#link = link
@@ -37,7 +39,7 @@ export class Commits {
     const outcomes = new Map<Waiting, Outcome>()
     const tenants = Map.groupBy(group, ({ tenant }) => tenant)
     await Promise.all([...tenants].map(([tenant, members]) => this.#runTenant(tenant, members, relaxed, outcomes)))
-    for (const outcome of outcomes.values()) if ('committed' in outcome && !outcome.committed.replayed) this.counts.commits++
+    for (const outcome of outcomes.values()) if (isNews(outcome)) this.counts.commits++
     return group.map(
       member => outcomes.get(member) ?? { error: new SkeinError('skein.bug', 'A commit was left without an outcome.') },
     )
@@ -146,6 +148,7 @@ export class Commits {
           async lent => (attempted = await this.#attempt(lent, tenant, members, relaxed, lost)),
           () => (committing = true),
         )
+        if (outcomes.some(isNews)) this.#tenants.add(tenant)
         return outcomes
       } catch (error) {
         if (error instanceof ConnectionLost && committing && attempted !== undefined) {
@@ -199,7 +202,9 @@ export class Commits {
         return { error }
       }
     })
-    if (outcomes.some(outcome => 'committed' in outcome && !outcome.committed.replayed)) {
+    if (outcomes.some(isNews)) {
+      if (!this.#tenants.has(tenant))
+        await lent.query({ text: 'INSERT INTO skein.tenants (tenant) VALUES ($1) ON CONFLICT DO NOTHING', values: [tenant] })
       await writeRows(lent, tenant, loaded, before)
       await writeKeys(lent, tenant, members, outcomes, now)
     }
@@ -215,6 +220,9 @@ export class Commits {
     return this.#options.databaseClock?.now() ?? null
   }
 }
+
+/** Whether a commit did something now. */
+const isNews = (outcome: Outcome): boolean => 'committed' in outcome && !outcome.committed.replayed
 
 interface Attempted {
   readonly outcomes: readonly Outcome[]

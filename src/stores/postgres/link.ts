@@ -16,13 +16,18 @@ export interface LinkCounts {
 /** How long another node's lock is waited for, and how long a stalled node may hold one. Milliseconds. */
 const lockMs = 10_000
 
-// What a connection needs to keep this adapter's promises, whatever the server's or the role's defaults.
-const setup = `SELECT
-  set_config('default_transaction_isolation', 'read committed', false),
-  set_config('plan_cache_mode', 'force_generic_plan', false),
-  set_config('lock_timeout', '${lockMs}', false),
-  set_config('idle_in_transaction_session_timeout', '${lockMs}', false),
-  CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`
+// What a connection needs to keep this adapter's promises, whatever the server's or the role's defaults. Settings that an
+// engine doesn't know are left out. Statements are planned once, since their lists differ in values and not in kind.
+const settings = {
+  default_transaction_isolation: 'read committed',
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: `${lockMs}`,
+  idle_in_transaction_session_timeout: `${lockMs}`,
+  synchronous_commit: 'on',
+}
+const setup = `SELECT set_config(n.name, n.value, false) FROM (VALUES ${Object.entries(settings)
+  .map(([name, value]) => `('${name}', '${value}')`)
+  .join(', ')}) AS n(name, value) JOIN pg_settings s ON s.name = n.name WHERE n.name <> 'synchronous_commit' OR s.setting = 'off'`
 
 /** The pool of connections to one database: lends them one at a time, counts round trips, tells lost from refused. */
 export class Link {

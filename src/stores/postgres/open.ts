@@ -9,6 +9,7 @@ import { Indexer } from './indexer.ts'
 import { Link } from './link.ts'
 import { migrate } from './migrate.ts'
 import { format } from './schema.ts'
+import { Sweeper } from './sweeper.ts'
 import { type Setting, tenantStore } from './tenant-store.ts'
 
 export interface PostgresOptions extends StoreOptions {
@@ -20,6 +21,8 @@ export interface PostgresOptions extends StoreOptions {
   readonly listen?: boolean
   /** Whether this node fills the search index. Default true. */
   readonly indexes?: boolean
+  /** How often what has expired is removed. Milliseconds, default one hour. */
+  readonly sweepMs?: number
   /** How long a lost answer is looked up before `store.uncertain`. Milliseconds, default 30,000. */
   readonly uncertainMs?: number
   /** Stands in for the database's clock, in tests: leases, jobs and expiry never go by the node's. `clock` is not used. */
@@ -77,6 +80,7 @@ export async function postgresStore(config: PostgresConfig, options: PostgresOpt
     }
     probe?.('after publish')
   }
+  const sweeper = new Sweeper(link, () => databaseClock?.now() ?? null, options.sweepMs ?? 3_600_000)
   const claims = new Claims(link, () => databaseClock?.now() ?? null)
 
   const store: Store = {
@@ -123,6 +127,7 @@ export async function postgresStore(config: PostgresConfig, options: PostgresOpt
     bell.close()
     await ringer.close()
     await indexer?.close()
+    await sweeper.close()
     await link.close()
   }
   return store

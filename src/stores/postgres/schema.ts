@@ -20,7 +20,8 @@ const touchMs = 600_000
  */
 export const tables: readonly string[] = [
   `CREATE TABLE skein.tenants (
-    tenant text COLLATE "C" PRIMARY KEY
+    tenant text COLLATE "C" PRIMARY KEY,
+    jobs boolean NOT NULL DEFAULT false
   )`,
   `CREATE TABLE skein.sessions (
     tenant text COLLATE "C" NOT NULL,

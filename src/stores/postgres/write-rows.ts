@@ -40,7 +40,6 @@ export async function writeRows(lent: Lent, tenant: string, { rows, lastPlaces }
   const isNew = (row: SessionRow): boolean => !before.sessions.has(row.id) || erased.has(row.id)
   const values = (row: SessionRow): unknown[] => sessionColumns.map(([, , of]) => of(row))
   const names = sessionColumns.map(([column]) => column)
-  if (sessions.some(isNew)) await write.one('INSERT INTO skein.tenants (tenant) VALUES ($1) ON CONFLICT DO NOTHING')
   await write.insert('sessions', names, sessions.filter(isNew).map(values))
   await write.upsert(
     'sessions',
@@ -246,7 +245,7 @@ async function writeJobs(write: Writer, _tenant: string, { rows, lastPlaces }: L
   const columns = jobColumns.map(([column]) => column)
   const places = new Map(lastPlaces)
   const added = rows.newJobs.flatMap(id => rows.jobs.get(id) ?? [])
-  if (added.length > 0) await write.one('INSERT INTO skein.tenants (tenant) VALUES ($1) ON CONFLICT DO NOTHING')
+  if (added.length > 0) await write.one('UPDATE skein.tenants SET jobs = true WHERE tenant = $1 AND NOT jobs')
   await write.insert(
     'jobs',
     [...columns, 'position'],
