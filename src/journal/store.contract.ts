@@ -5,6 +5,7 @@ import { entries } from './contract/entries.ts'
 import { erasing } from './contract/erasing.ts'
 import { jobs } from './contract/jobs.ts'
 import { leases } from './contract/leases.ts'
+import { modelling } from './contract/modelling.ts'
 import { rows } from './contract/rows.ts'
 import { searching } from './contract/searching.ts'
 import { sessions } from './contract/sessions.ts'
@@ -26,6 +27,7 @@ const chapters: Readonly<Record<string, (law: Law) => void>> = {
   erasing,
   tenants,
   checking,
+  'any commits': modelling,
 }
 
 /**
