@@ -179,12 +179,12 @@ onEveryStore('sessions', place => {
       await skein.sessions.delete(session.id)
       expect(await skein.sessions.has(session.id)).toBe(false)
       for (const verb of [
-        skein.sessions.open(session.id),
-        skein.sessions.delete(session.id),
-        session.info(),
-        session.append([{ role: 'user', content: 'x' }]),
+        () => skein.sessions.open(session.id),
+        () => skein.sessions.delete(session.id),
+        () => session.info(),
+        () => session.append([{ role: 'user', content: 'x' }]),
       ]) {
-        expect(['session.not_found', 'session.closed']).toContain(await codeOf(verb))
+        expect(['session.not_found', 'session.closed']).toContain(await codeOf(verb()))
       }
       expect((await skein.sessions.search('question')).hits).toEqual([])
       expect((await skein.sessions.list()).items).toEqual([])
@@ -220,8 +220,8 @@ onEveryStore('sessions', place => {
     await session.record(turn(0))
     await session.close()
     await session.close()
-    for (const verb of [session.info(), session.messages(), session.rename('x'), session.record(turn(1))])
-      expect(await codeOf(verb)).toBe('session.closed')
+    for (const verb of [() => session.info(), () => session.messages(), () => session.rename('x'), () => session.record(turn(1))])
+      expect(await codeOf(verb())).toBe('session.closed')
     expect(await (await skein.sessions.open(session.id)).messages()).toHaveLength(2)
   })
 
