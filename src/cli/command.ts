@@ -1,0 +1,138 @@
+import { dirname } from 'node:path'
+import type { Command } from 'commander'
+import type { Notice } from '#session'
+import type { SkeinOptions } from '#skein'
+import { parseTenant, SkeinError } from '#kernel'
+import { loadConfig } from './config-files.ts'
+import type { Config } from './config.ts'
+import type { Server } from './http.ts'
+import type { Interrupts } from './interrupts.ts'
+import type { Io } from './io.ts'
+import { localVerbs } from './local.ts'
+import { Output } from './output.ts'
+import { makeFolder, storeFile } from './places.ts'
+import { remoteVerbs } from './remote.ts'
+import { Settings } from './settings.ts'
+import type { Verbs } from './verbs.ts'
+
+/** Flags that stand on every command. */
+export interface GlobalFlags {
+  readonly store?: string
+  readonly url?: string
+  readonly tenant?: string
+  readonly config?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly yes?: boolean
+}
+
+/** What a command is given: the outside, its output, the configuration, and the verbs. */
+export class Invocation {
+  readonly io: Io
+  readonly flags: GlobalFlags
+  readonly out: Output
+  readonly settings: Settings
+  readonly config: Config
+  readonly interrupts: Interrupts
+
+  constructor(io: Io, flags: GlobalFlags, interrupts: Interrupts, more: Readonly<Record<string, string | undefined>> = {}) {
+    this.io = io
+    this.flags = flags
+    this.interrupts = interrupts
+    this.out = new Output(io, { json: flags.json === true, quiet: flags.quiet === true })
+    this.config = loadConfig({
+      env: io.env,
+      cwd: io.cwd,
+      file: flags.config,
+      flags: { store: flags.store, url: flags.url, tenant: flags.tenant, ...more },
+    })
+    this.settings = new Settings(this.config, io.env, io.cwd)
+    for (const notice of this.config.notices) this.out.talk(`notice: ${notice}`)
+    if (flags.store !== undefined && flags.url !== undefined) {
+      throw new SkeinError('input.invalid', 'Give --store or --url, not both.', { details: { path: '--url' } })
+    }
+  }
+
+  get yes(): boolean {
+    return this.flags.yes === true
+  }
+
+  get tenant(): string {
+    return parseTenant(this.settings.text('tenant') ?? 'default')
+  }
+
+  /** The server that is asked instead of a store; `--store` on the line goes before a configured one. */
+  get server(): Server | undefined {
+    const url = this.flags.store === undefined ? this.settings.secret('url') : undefined
+    if (url === undefined) return undefined
+    if (!URL.canParse(url) || !/^https?:/.test(url))
+      throw new SkeinError('config.invalid', `--url: expected http:// or https://, got ${url}.`, { details: { key: 'url' } })
+    return { url, token: this.settings.secret('token'), fetch: this.io.fetch }
+  }
+
+  /** The store's address. */
+  get store(): string {
+    return this.settings.secret('store') ?? 'memory:'
+  }
+
+  /** Options for `openSkein`; the folder of a file store is made. One command doesn't stay for background work; a server does. */
+  skeinOptions(worker = false): SkeinOptions {
+    const { settings } = this
+    const file = storeFile(this.store, this.io.cwd)
+    if (file !== undefined) makeFolder(dirname(file))
+    const model = modelOf(settings)
+    const liveMax = settings.number('sessions.liveMax')
+    const idleMs = settings.number('sessions.idleMs')
+    return {
+      store: file === undefined ? this.store : `sqlite:${file}`,
+      env: settings.providerEnvironment(),
+      clock: this.io.clock,
+      worker,
+      ...(model === undefined ? {} : { model }),
+      sessions: { ...(liveMax === undefined ? {} : { liveMax }), ...(idleMs === undefined ? {} : { idleMs }) },
+      onNotice: notice => this.notice(notice),
+    }
+  }
+
+  /** Opens the store, or names the server. Dispose of it. */
+  async verbs(): Promise<Verbs> {
+    const { server, tenant } = this
+    if (server !== undefined) return remoteVerbs(server)
+    const { openSkein } = await import('#skein')
+    const house = await openSkein(this.skeinOptions())
+    return localVerbs(house.in(tenant), house)
+  }
+
+  notice({ level, code, message }: Notice): void {
+    // Said by whoever runs the model, once, where it matters.
+    if (code !== 'model.demo') this.out.talk(`${level === 'info' ? 'notice' : level}: ${message}`)
+  }
+}
+
+function modelOf(settings: Settings): string | undefined {
+  const model = settings.text('model')
+  const provider = settings.text('provider')
+  return model === undefined || provider === undefined || model.startsWith(`${provider}/`) ? model : `${provider}/${model}`
+}
+
+/** A group of commands adds itself to the program. */
+export type Add = (program: Command, run: Runner) => void
+
+/** What a command does: the invocation, its arguments, its options. */
+export type Act<A extends readonly unknown[]> = (invocation: Invocation, ...given: A) => Promise<void>
+
+/** Makes a command's action. `keys` names options that are configuration: they are the flags' layer. */
+export type Runner = <A extends readonly unknown[]>(
+  act: Act<A>,
+  keys?: Readonly<Record<string, string>>,
+) => (...given: unknown[]) => Promise<void>
+
+/** Runs with the verbs open, and closes them whatever happens. */
+export async function withVerbs<T>(invocation: Invocation, act: (verbs: Verbs) => Promise<T>): Promise<T> {
+  const verbs = await invocation.verbs()
+  try {
+    return await act(verbs)
+  } finally {
+    await verbs[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,118 @@
+import { nearestOf } from './nearest.ts'
+
+/** What a key holds. Bounds are inclusive. A secret is `env:NAME` or `file:PATH` in a file; its own variable may hold it plainly. */
+export type KeyKind =
+  | { readonly is: 'text' }
+  | { readonly is: 'number'; readonly min: number; readonly max: number }
+  | { readonly is: 'flag' }
+  | { readonly is: 'choice'; readonly of: readonly string[]; readonly fold?: boolean }
+  | { readonly is: 'list'; readonly of?: readonly string[] }
+  | { readonly is: 'secret' }
+  | { readonly is: 'address' }
+
+export type ConfigValue = string | number | boolean | readonly string[]
+
+export interface ConfigKey {
+  /** Dotted; `*` stands for a name that the user gives. */
+  readonly path: string
+  readonly kind: KeyKind
+  readonly byDefault?: ConfigValue
+  /** Nothing that a repository may decide for the person who works in it. */
+  readonly personal?: true
+}
+
+const text: KeyKind = { is: 'text' }
+const secret: KeyKind = { is: 'secret' }
+const number = (min: number, max: number): KeyKind => ({ is: 'number', min, max })
+const choice = (...of: readonly string[]): KeyKind => ({ is: 'choice', of })
+const key = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey => ({
+  path,
+  kind,
+  ...(byDefault === undefined ? {} : { byDefault }),
+})
+const own = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey => ({
+  ...key(path, kind, byDefault),
+  personal: true,
+})
+
+const maxMs = 2_147_483_647
+const autonomies = ['suggest', 'plan', 'planning', 'review', 'review-only', 'safe', 'default', 'interactive', 'local-auto', 'local', 'auto-local', 'worktree-auto', 'worktree', 'auto-worktree', 'allow-all-local', 'all-local', 'local-all', 'yolo-local', 'allow-all', 'all', 'yolo', 'ci', 'headless', 'noninteractive', 'non-interactive'] // prettier-ignore
+
+/** Every key that Skein reads. Source: spec/foundation.md 7.2, spec/agent.md 1. */
+export const configKeys: readonly ConfigKey[] = [
+  own('store', { is: 'address' }),
+  own('url', { is: 'address' }),
+  own('token', secret),
+  key('tenant', text, 'default'),
+
+  key('model', text),
+  key('provider', text),
+  key('thinking', choice('off', 'minimal', 'low', 'medium', 'high', 'xhigh')),
+  key('maxTokens', number(1, 10_000_000)),
+  key('maxSteps', number(1, 1_000_000), 100),
+  key('mode', choice('full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor')),
+  key('autonomy', { is: 'choice', of: autonomies, fold: true }),
+  key('system', text),
+  own('credentials', text),
+
+  own('server.host', text, '127.0.0.1'),
+  own('server.port', number(0, 65_535), 7_544),
+  own('server.origins', { is: 'list' }, []),
+  own('server.rate.perSecond', number(1, 1_000_000)),
+  own('server.rate.burst', number(1, 1_000_000)),
+  own('server.maxBodyBytes', number(1_024, 1_073_741_824), 10_485_760),
+  own('server.requestMs', number(1_000, maxMs), 30_000),
+  own('server.maxStreams', number(1, 1_000_000), 100),
+
+  own('tokens.*.secret', secret),
+  own('tokens.*.tenant', text),
+  own('tokens.*.scopes', { is: 'list', of: ['read', 'write', 'admin'] }),
+  own('tokens.*.owners', { is: 'list' }),
+
+  own('providers.*.apiKey', secret),
+  own('providers.*.baseUrl', { is: 'address' }),
+
+  key('sessions.liveMax', number(1, 1_000_000), 1_000),
+  key('sessions.idleMs', number(1_000, maxMs), 900_000),
+]
+
+/** Sections whose rooms read them; whatever stands there is accepted. */
+export const reservedSections: readonly string[] = ['context', 'memory', 'gateway']
+
+/** Sections of a project's file that count for nothing, keys that Skein doesn't know included. */
+export const personalSections: readonly string[] = ['store', 'server', 'tokens', 'providers', 'credentials', 'url', 'token']
+
+export function findKey(path: string): ConfigKey | undefined {
+  return configKeys.find(({ path: known }) => matches(known, path))
+}
+
+function matches(known: string, path: string): boolean {
+  const wanted = known.split('.')
+  const given = path.split('.')
+  return wanted.length === given.length && wanted.every((part, index) => part === '*' || part === given[index])
+}
+
+/** The key that was probably meant: by its whole path, or by its name within its section. */
+export function nearestKey(path: string): string | undefined {
+  return nearestOf(
+    path,
+    configKeys.map(known => fillStars(known.path, path)),
+    lastPart,
+  )
+}
+
+function fillStars(known: string, path: string): string {
+  const given = path.split('.')
+  return known.split('.').map((part, index) => (part === '*' ? (given[index] ?? 'NAME') : part)).join('.') // prettier-ignore
+}
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('.') + 1)
+
+/** `server.port` is `SKEIN_SERVER_PORT`, `maxSteps` is `SKEIN_MAX_STEPS`. Keys with a name in them have no variable. */
+export function variableOf(path: string): string | undefined {
+  if (path.includes('*')) return undefined
+  return `SKEIN_${path
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`
+}

@@ -1,0 +1,79 @@
+import type { SessionId } from '#kernel'
+import { SkeinError } from '#kernel'
+import type { ExportFormat, SessionEvent } from '#session'
+import type { Session, Skein } from '#skein'
+import type { Started, Verbs } from './verbs.ts'
+
+/** The verbs on a store that this process opened; `skein` is one tenant's face, `house` what is closed at the end. */
+export function localVerbs(skein: Skein, house: Skein): Verbs {
+  const { sessions, models } = skein
+  const open = (id: SessionId): Promise<Session> => sessions.open(id)
+  return {
+    list: filter => sessions.list(filter),
+    create: async options => await (await sessions.create(options)).info(),
+    info: async id => await (await sessions.open(id)).info(),
+    tree: async id => await (await open(id)).tree(),
+    messages: async (id, limit) => await (await open(id)).messages({ limit }),
+    context: async (id, query) => await (await open(id)).context(query),
+    usage: async (id, options) => await (await open(id)).usage(options),
+    search: (query, options) => sessions.search(query, options),
+    rename: async (id, title) => {
+      const session = await open(id)
+      await session.rename(title)
+      return await session.info()
+    },
+    label: async (id, entryId, text) => await (await open(id)).label(entryId, text),
+    fork: async (id, options) => await (await (await open(id)).fork(options)).info(),
+    delete: (id, erase) => sessions.delete(id, { erase }),
+    restore: async id => await (await sessions.restore(id)).info(),
+    exportPieces: (id, format) => exported(open(id), format),
+    import: async (format, input, as) => {
+      const { session: _session, ...report } = await sessions.import(format, input, as === undefined ? {} : { as })
+      return report
+    },
+    events: (id, { after, types, signal }) =>
+      eventsOf(open(id), { signal, ...(after === undefined ? {} : { after }), ...(types === undefined ? {} : { types }) }),
+    send: async (id, input, options) => await started(await open(id), input, options),
+    cancel: async () => {
+      throw new SkeinError(
+        'input.invalid',
+        'A run is cancelled where it runs: press Ctrl-C there, or name its server with --url.',
+        { details: { path: '--url' } },
+      )
+    },
+    models: () => Promise.resolve({ items: models.list() }),
+    checkModel: async ref => {
+      const { problem, ...check } = await models.check(ref)
+      const { code, message, retryable, details } = problem ?? {}
+      return { ...check, problem: problem === null ? null : { code, message, retryable, details } }
+    },
+    [Symbol.asyncDispose]: () => house.close(),
+  }
+}
+
+async function* exported(opening: Promise<Session>, format: ExportFormat): AsyncGenerator<string> {
+  const session = await opening
+  if (format === 'messages') yield JSON.stringify(await session.export('messages'))
+  else yield* session.exportLines(format)
+}
+
+async function* eventsOf(opening: Promise<Session>, options: Parameters<Session['events']>[0]): AsyncGenerator<SessionEvent> {
+  yield* (await opening).events(options)
+}
+
+async function started(session: Session, input: string, options: Parameters<Verbs['send']>[2]): Promise<Started> {
+  const run = session.send(input, options)
+  const receipt = await run.receipt
+  return {
+    receipt,
+    cancel: () => run.cancel(),
+    async *events(signal) {
+      for await (const event of run) {
+        if (signal.aborted) return
+        yield event
+      }
+      // The run's own end, its lease and its last reads included.
+      await run.result()
+    },
+  }
+}

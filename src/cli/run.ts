@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { invalidInput, type SessionId } from '#kernel'
+import type { CreateOptions } from '#session'
+import { type Invocation, type Runner, withVerbs } from './command.ts'
+import { findSession } from './name-session.ts'
+import { readAll } from './read-input.ts'
+import { Exit } from './report-error.ts'
+import { exitOfRun, streamRun, tellEnd } from './stream-run.ts'
+import type { Verbs } from './verbs.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface RunFlags {
+  readonly print?: boolean
+  readonly continue?: boolean
+  readonly session?: string
+  readonly model?: string
+  readonly maxSteps?: number
+}
+
+/** `skein run TEXT`: one turn, and its outcome as the exit code. */
+export function addRun(program: Command, run: Runner): void {
+  program
+    .command('run')
+    .argument('<text...>', 'what to say; - reads stdin')
+    .option('--print', 'only the answer, once it is whole')
+    .option('-c, --continue', 'in the newest session of this folder')
+    .option('--session <session>', 'in this one')
+    .option('--model <reference>', 'with this model')
+    .option('--max-steps <count>', 'at most this many model requests', wholeNumber)
+    .description('ask once; exits 0 done, 1 failed, 3 with concerns, 4 blocked, 5 needs you, 6 no credential, 130 cancelled')
+    .action(run(runOnce, { model: 'model' }))
+}
+
+async function runOnce(invocation: Invocation, words: readonly string[], flags: RunFlags): Promise<void> {
+  const { io, out, interrupts } = invocation
+  if (flags.continue === true && flags.session !== undefined)
+    throw invalidInput('--session', 'Give --session or --continue, not both.')
+  const text = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ')
+  if (text.trim() === '') throw invalidInput('text', 'Say something.')
+  const code = await withVerbs(invocation, async verbs => {
+    const { session, created } = await chooseSession(invocation, verbs, flags)
+    const started = await verbs.send(session, text, sendOptions(invocation, flags)).catch(async (refused: unknown) => {
+      // Refused, so nothing was said: no empty session stays behind.
+      if (created) await verbs.delete(session, true).catch(() => undefined)
+      throw refused
+    })
+    interrupts.take(() => void started.cancel().catch(() => undefined))
+    try {
+      const end = await streamRun(
+        out,
+        started.events(new AbortController().signal),
+        out.json ? 'json' : flags.print === true ? 'none' : 'text',
+      )
+      if (flags.print === true && !out.json) await out.line(end.text)
+      if (!out.json) tellEnd(out, end)
+      if (!out.json) out.talk(`session ${session}`)
+      return exitOfRun(end)
+    } catch (error) {
+      // Nobody reads any more, so nobody waits for the rest.
+      await started.cancel()
+      throw error
+    }
+  })
+  if (code !== 0) throw new Exit(code)
+}
+
+/** The named one, the newest one of this folder, or a new one. */
+export async function chooseSession(
+  invocation: Invocation,
+  verbs: Verbs,
+  { session, model, continue: goOn }: { readonly session?: string; readonly model?: string; readonly continue?: boolean },
+): Promise<{ readonly session: SessionId; readonly created: boolean }> {
+  const { io, settings } = invocation
+  if (session !== undefined) return { session: await findSession(verbs, session), created: false }
+  const [latest] = goOn === true ? (await verbs.list({ cwd: io.cwd, state: 'active', limit: 1 })).items : []
+  if (latest !== undefined) return { session: latest.id, created: false }
+  const thinking = settings.text('thinking')
+  const system = settings.text('system')
+  const named = model ?? (invocation.server === undefined ? undefined : settings.text('model'))
+  const options: CreateOptions = {
+    cwd: io.cwd,
+    ...(named === undefined ? {} : { model: named }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(system === undefined ? {} : { system }),
+  }
+  return { session: (await verbs.create(options)).id, created: true }
+}
+
+export function sendOptions(
+  { settings }: Invocation,
+  { model, maxSteps }: { readonly model?: string; readonly maxSteps?: number },
+): { model?: string; maxSteps?: number } {
+  const steps = maxSteps ?? settings.number('maxSteps')
+  return { ...(model === undefined ? {} : { model }), ...(steps === undefined ? {} : { maxSteps: steps }) }
+}

@@ -1,0 +1,67 @@
+import type { InputReceipt } from '#agent'
+import type { EntryId, SessionId } from '#kernel'
+import type { Page, SearchResult } from '#journal'
+import type { ModelInfo } from '#models'
+import type {
+  CreateOptions,
+  Erased,
+  ExportFormat,
+  Imported,
+  ImportFormat,
+  ListFilter,
+  MessagesPage,
+  SessionContext,
+  SessionEvent,
+  SessionInfo,
+  TreeNode,
+  UsageGroup,
+  UsageReport,
+} from '#session'
+
+export type ImportReport = Imported
+
+/** What `skein context` may ask. */
+export interface ContextQuery {
+  readonly format?: 'auto' | 'skein' | 'openai' | 'openai-responses' | 'anthropic' | 'ai-sdk'
+  readonly model?: string
+}
+
+export interface EventsQuery {
+  readonly after?: string
+  readonly types?: readonly string[]
+  readonly signal: AbortSignal
+}
+
+/** A run that was admitted. Its events end with `run_ended`. */
+export interface Started {
+  readonly receipt: InputReceipt
+  events(signal: AbortSignal): AsyncIterable<SessionEvent>
+  cancel(): Promise<void>
+}
+
+/**
+ * What commands stand on, whether the store is opened here or a server is asked: each verb answers what HTTP answers.
+ * Source: spec/foundation.md 6, law H14.
+ */
+export interface Verbs extends AsyncDisposable {
+  list(filter: ListFilter): Promise<Page<SessionInfo>>
+  create(options: CreateOptions): Promise<SessionInfo>
+  info(id: string): Promise<SessionInfo>
+  tree(id: SessionId): Promise<TreeNode>
+  messages(id: SessionId, limit: number): Promise<MessagesPage>
+  context(id: SessionId, query: ContextQuery): Promise<SessionContext>
+  usage(id: SessionId, options: { readonly by?: UsageGroup; readonly tree?: boolean }): Promise<UsageReport>
+  search(query: string, options: { readonly match?: 'all' | 'any'; readonly limit?: number }): Promise<SearchResult>
+  rename(id: SessionId, title: string | null): Promise<SessionInfo>
+  label(id: SessionId, entryId: EntryId, text: string | null): Promise<{ readonly label: string | null }>
+  fork(id: SessionId, options: { readonly at?: EntryId; readonly title?: string }): Promise<SessionInfo>
+  delete(id: SessionId, erase: boolean): Promise<Erased | { readonly until: number }>
+  restore(id: SessionId): Promise<SessionInfo>
+  exportPieces(id: SessionId, format: ExportFormat): AsyncIterable<string | Uint8Array>
+  import(format: ImportFormat, input: AsyncIterable<Uint8Array>, as: 'new' | undefined): Promise<ImportReport>
+  events(id: SessionId, query: EventsQuery): AsyncIterable<SessionEvent>
+  send(id: SessionId, input: string, options: { readonly model?: string; readonly maxSteps?: number }): Promise<Started>
+  cancel(id: SessionId): Promise<unknown>
+  models(): Promise<{ readonly items: readonly ModelInfo[] }>
+  checkModel(ref: string): Promise<unknown>
+}
