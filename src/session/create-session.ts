@@ -1,4 +1,4 @@
-import { invalidInput, isAlias, isId, isObject, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { invalidInput, isAlias, isId, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
   type Change,
   headEffect,

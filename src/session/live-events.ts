@@ -78,7 +78,7 @@ export class LiveEvents {
     if (old === undefined) return
     this.#dropped++
     if (typeof old['text'] !== 'string') return
-    const key = `${old.type} ${String(old['id'] ?? '')} ${String(old['step'] ?? '')}`
+    const key = JSON.stringify([old.type, old['id'], old['step']])
     const before = this.#joined.get(key)
     this.#joined.set(key, before === undefined ? old : { ...old, text: `${String(before['text'])}${old['text']}` })
   }

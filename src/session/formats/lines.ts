@@ -47,7 +47,10 @@ export async function* linesOf(input: FormatInput, maxBytes: number = maxLineByt
 }
 
 async function* piecesOf(input: FormatInput): AsyncGenerator<Uint8Array> {
-  if (input instanceof Uint8Array) return yield input
+  if (input instanceof Uint8Array) {
+    yield input
+    return
+  }
   let high = ''
   for await (const piece of typeof input === 'string' ? cut(input) : input) {
     if (typeof piece !== 'string') {

@@ -193,7 +193,8 @@ export function writePiLine({ type, at, data }: Pick<Entry, 'type' | 'at' | 'dat
     case 'message_added':
       return writePiMessage(data as PiMessage, at, contentOf).map(message => line('message', { message }))
     case 'model_changed': {
-      const [, provider = '', modelId = ''] = /^([^/]*)\/(.*)$/s.exec(String(fields['model'])) ?? []
+      const [, provider = '', modelId = ''] =
+        /^([^/]*)\/(.*)$/s.exec(typeof fields['model'] === 'string' ? fields['model'] : '') ?? []
       return [line('model_change', { provider, modelId })]
     }
     case 'thinking_changed':

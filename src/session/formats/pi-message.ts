@@ -104,7 +104,7 @@ const restMember = (source: JsonObject, known: readonly string[]): JsonObject =>
 }
 
 const blocksOf = (content: Json | undefined): Json =>
-  Array.isArray(content) ? content.filter(block => !(isObject(block) && block['type'] === 'image')) : []
+  Array.isArray(content) ? (content as readonly Json[]).filter(block => !(isObject(block) && block['type'] === 'image')) : []
 
 function readContent(content: Json | undefined, blobs: NewBlob[]): Part[] | undefined {
   if (typeof content === 'string') return [{ type: 'text', text: content }]
