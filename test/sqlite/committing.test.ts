@@ -95,6 +95,45 @@ describe('committing to a file', () => {
     }
   })
 
+  verifies(
+    'J18',
+    'a session, its entry, a route and a job of one commit are all there or none, killed at any probe',
+    async () => {
+      let seen = { none: 0, all: 0 }
+      for (let at = 1; ; at++) {
+        const file = freshFile()
+        await (await openStore(file, { search: 'off' })).close()
+        const child = runChild(
+          `let left = Number(rest[0])
+        const probe = () => { if (--left === 0) process.kill(process.pid, 'SIGKILL') }
+        const store = await sqliteStore(file, { search: 'off', probe })
+        await begin(store, 'default', 'me', [
+          { type: 'put_route', key: 'r', value: 1, expectVersion: 0 },
+          { type: 'enqueue', job: { id: ids('job'), kind: 'k', key: 'x', payload: 1, maxAttempts: 3 } },
+        ])
+        process.exit(7)`,
+          [file, String(at)],
+        )
+        const ended = await child.ended
+        expect(['SIGKILL', 7], child.stderr()).toContain(ended)
+        const store = await openStore(file, { search: 'off' })
+        const t = store.in('default')
+        const sessions = (await t.sessions()).items
+        const there = [sessions.length, sessions[0]?.seq ?? 0, (await t.routes()).items.length, (await t.jobs()).length]
+        expect([
+          [0, 0, 0, 0],
+          [1, 1, 1, 1],
+        ]).toContainEqual(there)
+        seen = { none: seen.none + (there[0] === 0 ? 1 : 0), all: seen.all + (there[0] ?? 0) }
+        expect((await store.check({ deep: true })).findings).toEqual([])
+        await store.close()
+        if (ended === 7) break
+      }
+      expect(seen.none).toBeGreaterThan(10)
+      expect(seen.all).toBeGreaterThanOrEqual(3)
+    },
+  )
+
   verifies('J32', 'two processes appending 1,000 entries each to one file both succeed', async () => {
     const file = freshFile()
     await (await openStore(file)).close()

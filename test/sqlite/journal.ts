@@ -1,5 +1,6 @@
 import {
   type Append,
+  type Change,
   type CommitOptions,
   type Committed,
   type Fence,
@@ -48,7 +49,13 @@ export interface Author {
   note(text: string): Append
 }
 
-export async function begin(store: Store, tenant = 'default', owner: string = processOwner()): Promise<Author> {
+/** Creates, acquires and writes the root in one commit, with more changes behind if wanted. */
+export async function begin(
+  store: Store,
+  tenant = 'default',
+  owner: string = processOwner(),
+  more: readonly Change[] = [],
+): Promise<Author> {
   const t = store.in(tenant)
   const session = ids('ses')
   const root: NewEntry = { id: ids('ent'), parentId: null, type: 'session_created', v: 1, at: 1, totals: noTotals, data: {} }
@@ -56,6 +63,7 @@ export async function begin(store: Store, tenant = 'default', owner: string = pr
     { type: 'create_session', session, alias: null, fields, data: {} },
     { type: 'acquire', session, owner, leaseMs: 60_000 },
     { type: 'append', session, entries: [root], head: effect(root), fence: { of: 1 } },
+    ...more,
   ])
   const fence = results[1] as Results['acquire']
   let leaf = root.id

@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { applicationId, formatVersion } from '#stores/sqlite'
 import { verifies } from '#verifies'
 import { describe, expect, it } from 'vitest'
-import { begin, contents, freshFile, freshFolder, openStore, sql } from './setting.ts'
+import { begin, contents, freshFile, freshFolder, openStore, runChild, sql } from './setting.ts'
 
 /** A store with some entries in it, closed. */
 async function someStore(entries = 20): Promise<string> {
@@ -93,6 +93,22 @@ describe('opening a file', () => {
     const before = contents(join(file, '..'))
     await expect(openStore(file)).rejects.toMatchObject({ code: 'store.version', details: { format: formatVersion + 1 } })
     expect(contents(join(file, '..'))).toEqual(before)
+  })
+
+  verifies('J30', 'a newer format that stands only in the log is store.version, and file and log stay as they are', async () => {
+    const file = await someStore()
+    const child = runChild(
+      `import { DatabaseSync } from 'node:sqlite'
+      const database = new DatabaseSync(file)
+      database.exec('PRAGMA user_version = ${formatVersion + 1}')
+      process.kill(process.pid, 'SIGKILL')`,
+      [file],
+    )
+    await child.ended
+    const before = [readFileSync(file), readFileSync(`${file}-wal`)]
+    await expect(openStore(file)).rejects.toMatchObject({ code: 'store.version' })
+    const after = [readFileSync(file), readFileSync(`${file}-wal`)]
+    expect(after.map((bytes, index) => bytes.equals(before[index] ?? Buffer.alloc(0)))).toEqual([true, true])
   })
 
   verifies('J30', 'a damaged or truncated file is store.corrupt, names skein doctor, and stays as it is, alone', async () => {

@@ -1,12 +1,12 @@
 import { closeSync, openSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { newId, SkeinError } from '#kernel'
+import { isSkeinError, newId, SkeinError } from '#kernel'
 import { Connection } from './connection.ts'
 import { fileSize, isOpenHere, readHeader } from './header.ts'
 import { migrate, type Migration } from './migrate.ts'
 import { applicationId, formatVersion, schema } from './schema.ts'
-import { corruptFile, isBusy, isReadOnly, isSqliteError, storeError } from './sqlite-errors.ts'
+import { corruptFile, isBusy, isCorrupt, isIoError, isReadOnly, isSqliteError, storeError } from './sqlite-errors.ts'
 import { retryWhileBusy, type Waits } from './waits.ts'
 
 export interface OpenFileOptions extends Waits {
@@ -73,12 +73,20 @@ function inspect(file: string, size: number): void {
   const header = readHeader(file)
   if (!header.sqlite || header.applicationId !== applicationId) throw foreign(file)
   if (header.userVersion > formatVersion) throw newer(file, header.userVersion)
-  // With a log beside it the file alone is not the whole truth, and looking would have to recover the log.
-  if ((fileSize(`${file}-wal`) ?? 0) > 0 || (fileSize(`${file}-journal`) ?? 0) > 0) return
-  if (header.declaredBytes > size) throw corruptFile(file, `${size} of ${header.declaredBytes} bytes are there`)
-  const connection = new Connection(immutable(file), { readOnly: true })
+  // A journal that has to be rolled back first is SQLite's business, before anything can be said.
+  if ((fileSize(`${file}-journal`) ?? 0) > 0) return
+  const logged = (fileSize(`${file}-wal`) ?? 0) > 0
+  if (!logged && header.declaredBytes > size) throw corruptFile(file, `${size} of ${header.declaredBytes} bytes are there`)
+  // With a log beside it the file alone is not the whole truth; a reader looks at both and copies nothing when it closes.
+  const connection = new Connection(logged ? file : immutable(file), { readOnly: true })
   try {
-    examine(connection, file, size, header.userVersion)
+    const format = connection.pragma('user_version') as number
+    if (format > formatVersion) throw newer(file, format)
+    examine(connection, file, size, format)
+  } catch (error) {
+    if (isCorrupt(error)) throw corruptFile(file, (error as Error).message, error)
+    // Another process at work, or a place that takes no side files: whoever opens it for good finds out.
+    if (isSkeinError(error)) throw error
   } finally {
     connection.close()
   }
@@ -100,7 +108,7 @@ function examine(connection: Connection, file: string, size: number, format: num
     }
     if (format === formatVersion) connection.allText('SELECT id, body FROM entry ORDER BY id DESC LIMIT 1', [])
   } catch (error) {
-    if (isSqliteError(error)) throw corruptFile(file, error.message, error)
+    if (isSqliteError(error) && !isBusy(error) && !isIoError(error)) throw corruptFile(file, error.message, error)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import {
-  Bell,
+  type Bell,
   checkLimit,
   type Committed,
   type CommitQueue,
