@@ -100,6 +100,44 @@ describePostgres('a connection that breaks', () => {
     expect(await textsOf(append)).toHaveLength(1)
   })
 
+  verifies('J35', 'again and again, under many commits at once, leaves one effect of each', async () => {
+    const t = store.in('a')
+    const journals = await Promise.all([1, 2, 3, 4].map(() => beginJournal(t)))
+    let cutting = true
+    const cutter = (async () => {
+      for (let cut = 0; cut < 40 && cutting; cut++) {
+        proxy.shut()
+        proxy.open()
+        await new Promise(resolve => setTimeout(resolve, 40))
+      }
+    })()
+    const insist = async (append: Append, key: string): Promise<void> => {
+      for (;;) {
+        const outcome = await t.commit([append], { key }).catch((error: unknown) => error)
+        if (!(outcome instanceof Error)) return
+        expect(outcome).toMatchObject({ category: 'unavailable' })
+      }
+    }
+    await Promise.all(
+      journals.map(async (journal, place) => {
+        for (let n = 0; n < 25; n++) {
+          // Every third one goes by a transaction of several statements.
+          const append = journal.label(`${n}`)
+          await insist(
+            n % 3 === 0 ? { ...append, head: { ...append.head, set: { title: `${n}` } } } : append,
+            `storm ${place} ${n}`,
+          )
+        }
+      }),
+    )
+    cutting = false
+    await cutter
+    for (const { session } of journals) {
+      const entries = await t.entries(session, { after: 1, limit: 1000 })
+      expect(entries.map(entry => (entry.data as { text: string }).text)).toEqual(Array.from({ length: 25 }, (_, n) => `${n}`))
+    }
+  })
+
   it.skipIf(postgresBinaries() === undefined)(
     'to a server that is gone is store.unavailable, and the store recovers with it',
     async () => {
@@ -108,6 +146,7 @@ describePostgres('a connection that breaks', () => {
       try {
         const t = other.in('a')
         const journal = await beginJournal(t)
+        const told = await Promise.all(Array.from({ length: 50 }, (_, n) => t.commit([journal.label(`${n}`)])))
         await server.kill()
         await expect(t.commit([journal.say('lost')])).rejects.toMatchObject({ category: 'unavailable', retryable: true })
         await expect(t.session(journal.session)).rejects.toMatchObject({ code: 'store.unavailable', retryable: true })
@@ -116,7 +155,7 @@ describePostgres('a connection that breaks', () => {
         const again = await t.acquire(journal.session, 'writer', 60_000)
         expect(again.token).toBe(1)
         await t.commit([journal.label('back')])
-        expect(await t.entries(journal.session)).toHaveLength(2)
+        expect(await t.entries(journal.session)).toHaveLength(2 + told.length)
       } finally {
         await other.close()
         await server.stop()

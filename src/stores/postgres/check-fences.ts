@@ -22,10 +22,10 @@ export async function checkFences(link: Link, tenants: readonly string[]): Promi
     }
     const select = (text: string): Promise<Record<string, unknown>[]> => link.read({ text, values: [tenant] })
     report(
-      await select(`SELECT w.session, w.reader, w.seq, s.seq AS last FROM skein.watermarks w
+      await select(`SELECT w.session, w.reader, w.seq, coalesce(s.seq, 0) AS last FROM skein.watermarks w
         LEFT JOIN skein.sessions s ON s.tenant = w.tenant AND s.id = w.session WHERE w.tenant = $1 AND w.seq > coalesce(s.seq, 0)`),
       'watermark',
-      row => `Reader ${String(row['reader'])} stands at ${String(row['seq'])}; the journal ends at ${String(row['last'] ?? 0)}.`,
+      row => `Reader ${String(row['reader'])} stands at ${String(row['seq'])}; the journal ends at ${String(row['last'])}.`,
     )
     report(
       await select(`SELECT s.id AS session, s.lease_token FROM skein.sessions s WHERE s.tenant = $1

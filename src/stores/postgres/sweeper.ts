@@ -11,7 +11,9 @@ export class Sweeper {
   constructor(link: Link, now: () => number | null, everyMs: number) {
     this.#link = link
     this.#now = now
-    this.#timer = setInterval(() => (this.#work = this.#work.then(() => this.#sweep()).catch(() => undefined)), everyMs)
+    this.#timer = setInterval(() => {
+      this.#work = this.#work.then(() => this.#sweep()).catch(() => undefined)
+    }, everyMs)
     this.#timer.unref()
   }
 
