@@ -85,8 +85,9 @@ export async function* watchEntries(
         yield entry
         cursor = entry.seq
       }
+      const more = rung || page.length === size
       size = rung ? smallPageSize : pageSize
-      if (rung || page.length === pageSize) continue
+      if (more) continue
       if (page.length === 0 && (await store.session(session)) === undefined) return
       if (!rung && !over()) await new Promise<void>(resolve => (wake = resolve))
       wake = undefined
