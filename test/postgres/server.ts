@@ -83,9 +83,9 @@ export async function startPostgres(options: ServerOptions = {}): Promise<Postgr
 
 /** A server that somebody else runs; whoever makes a database there drops it. */
 export function usePostgres(url: string): PostgresServer {
-  const { hostname, port, username, password, pathname } = new URL(url)
+  const { hostname, port, username, password, pathname, searchParams } = new URL(url)
   const config: DatabaseConfig = {
-    host: hostname,
+    host: searchParams.get('host') ?? hostname,
     port: Number(port === '' ? 5432 : port),
     user: decodeURIComponent(username),
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
