@@ -51,7 +51,7 @@ describe.skipIf(!canInject())('a disk that fails to sync once', () => {
           [
             ...['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
             ...['-e', `inject=fsync,fdatasync:error=EIO:when=${nth}`],
-            ...[process.execPath, '--conditions=source', '--input-type=module', '-e', script, freshFile()],
+            ...[process.execPath, '--conditions=skein-source', '--input-type=module', '-e', script, freshFile()],
           ],
           { encoding: 'utf8' },
         )

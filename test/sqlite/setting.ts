@@ -70,7 +70,7 @@ const print = value => process.stdout.write(JSON.stringify(value) + '\\n')
 
 /** Runs a module in a process of its own, with \`file\`, \`rest\`, \`print\`, \`begin\`, \`ids\`, \`sqliteStore\` and \`processOwner\` at hand. */
 export function runChild(script: string, args: readonly string[]): Child {
-  const child = spawn(process.execPath, ['--conditions=source', '--input-type=module', '-e', prelude + script, ...args], {
+  const child = spawn(process.execPath, ['--conditions=skein-source', '--input-type=module', '-e', prelude + script, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   children.push(child)
