@@ -34,6 +34,8 @@ export interface SkeinOptions {
   /** `false`: this process runs no background jobs. */
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
+  /** Takes each notice as a line to log; never message text. */
+  readonly logger?: { log(line: Notice & { readonly at: number }): void }
 }
 
 export type { AgentSession as Session } from '#agent'
@@ -73,7 +75,13 @@ export class Skein implements AsyncDisposable {
 /** Opens the store and wires the rooms. Rejects with what is wrong with the store; then nothing is left open. */
 export async function openSkein(options: SkeinOptions = {}): Promise<Skein> {
   const { store = 'sqlite:skein.db', clock = systemClock, random = systemRandom, timers = systemTimers } = options
-  const notice = (given: Notice): void => options.onNotice?.(given)
+  // A notice of a session shows among its live events, too; which ones are open the house knows.
+  let toSession = (_given: Notice): void => undefined
+  const notice = (given: Notice): void => {
+    options.onNotice?.(given)
+    options.logger?.log({ at: clock.now(), ...given })
+    toSession(given)
+  }
   const models = createModels({
     ...options.models,
     env: options.env ?? {},
@@ -96,7 +104,9 @@ export async function openSkein(options: SkeinOptions = {}): Promise<Skein> {
     notice,
     modelFacts: ref => factsOf(models, ref),
   }
-  return new Skein(new House(runtime, models, options, typeof store === 'string'), defaultTenant)
+  const house = new House(runtime, models, options, typeof store === 'string')
+  toSession = given => house.tell(given)
+  return new Skein(house, defaultTenant)
 }
 
 /** What is known of a session's model; an unknown name is no error here, a window is then assumed. */
@@ -158,6 +168,12 @@ class House {
       live: this.#live,
       compose: (core, opened) => new AgentSession(core, opened, this.#ports),
     })
+  }
+
+  /** Shows a notice among the live events of its session. */
+  tell({ session, ...notice }: Notice): void {
+    if (session === undefined) return
+    for (const core of this.#live.cores(session)) core.live.emit({ type: 'notice', session, ...notice })
   }
 
   jobsOf(tenant: string): Jobs {

@@ -50,6 +50,16 @@ describe('running a turn', () => {
     expect(types.at(-1)).toBe('run_ended')
   })
 
+  it('ends without a reader, and a late one still gets the whole text of 30,000 deltas', async () => {
+    const words = Array.from({ length: 30_000 }, (_, n) => `${n} `)
+    const session = await (await open()).sessions.create({ modelOverride: scriptedModel([{ text: words }]) })
+    const run = session.send('go')
+    await run.result()
+    let text = ''
+    for await (const event of run) if (event.type === 'text_delta' && !isEntryEvent(event)) text += String(event['text'])
+    expect(text).toBe(words.join(''))
+  })
+
   it('runs the tools that it asks for and goes on until an answer without calls', async () => {
     const model = scriptedModel([{ text: 'Let me see.', calls: [{ tool: 'add', input: { a: 2, b: 3 } }] }, { text: 'It is 5.' }])
     const session = await (await open()).sessions.create({ modelOverride: model, tools: [adder] })

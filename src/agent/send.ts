@@ -186,6 +186,7 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
     )
     const seq = entries.find(entry => entry.type === 'run_started')?.seq ?? entries[0]?.seq ?? 0
     const receipt: InputReceipt = { inputId, runId: run, turnId: turn, session: core.id, disposition: 'started', seq }
+    core.live.beginRun()
     const unpin = core.pin()
     const begin = async (signal: AbortSignal): Promise<TurnResult> => {
       try {

@@ -1,4 +1,4 @@
-import { type Clock, isSkeinError, type Json, type Random } from '#kernel'
+import { type Clock, isSkeinError, type Json, type Random, type SessionId } from '#kernel'
 import type { Change, JobRow, Store } from '#journal'
 import { afterFailure, errorInfo } from './job-outcome.ts'
 
@@ -35,6 +35,7 @@ export interface WorkerParts {
     readonly code: string
     readonly message: string
     readonly job: JobRow['id']
+    readonly session?: SessionId
     readonly traceId?: string
   }): void
 }
@@ -125,6 +126,7 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
         code: errorInfo(error).code,
         message: `Job ${job.id} (${job.kind}) is parked after ${job.attempts} attempts.`,
         job: job.id,
+        ...(job.session === null ? {} : { session: job.session }),
         ...(job.traceId === null ? {} : { traceId: job.traceId }),
       })
     }

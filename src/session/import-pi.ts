@@ -4,7 +4,7 @@ import { blobsOf, isPath, type Message, type NewBlob, type NewEntry, stowParts, 
 import type { FormatInput } from './formats/lines.ts'
 import { badLine } from './formats/lines.ts'
 import { type ImportReport, type PiSession, readPi } from './formats/pi.ts'
-import type { Imported } from './import-session.ts'
+import type { Imported } from './imported.ts'
 import { ImportWriter } from './import-writer.ts'
 import type { Runtime } from './runtime.ts'
 

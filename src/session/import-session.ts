@@ -4,6 +4,7 @@ import type { VerbOptions } from './append-messages.ts'
 import type { BundleEntry, BundleSession } from './formats/bundle.ts'
 import { readBundle } from './formats/read-bundle.ts'
 import { badLine, type FormatInput } from './formats/lines.ts'
+import { type Imported, Tally } from './imported.ts'
 import { importPi } from './import-pi.ts'
 import { ImportWriter } from './import-writer.ts'
 import type { Runtime } from './runtime.ts'
@@ -11,18 +12,6 @@ import type { Runtime } from './runtime.ts'
 export type ImportFormat = 'skein' | 'pi'
 /** Text, bytes, or pieces of either; large input is never held whole. */
 export type ImportInput = FormatInput
-
-export interface Imported {
-  readonly id: SessionId
-  /** False when the same content was there already: nothing was written. */
-  readonly created: boolean
-  readonly entries: number
-  readonly messages: number
-  readonly badLines: number
-  readonly unknown: number
-  /** Tool calls without a result; they stay, contexts repair them. */
-  readonly dangling: number
-}
 
 export interface ImportOptions extends VerbOptions {
   /** Under a new id, whatever the source says. */
@@ -149,26 +138,4 @@ function sameEntry({ seq: _seq, session: _session, ...here }: Entry, there: NewE
 
 function taken(id: string): SkeinError {
   return new SkeinError('session.exists', `Another session is here under ${id}. Import it as new.`, { details: { session: id } })
-}
-
-/** What an import reports. */
-export class Tally {
-  #entries = 0
-  #messages = 0
-  readonly #open = new Set<string>()
-
-  take(entry: Pick<NewEntry, 'type' | 'data'>): void {
-    this.#entries++
-    if (entry.type !== 'message_added' || !isObject(entry.data) || !Array.isArray(entry.data['parts'])) return
-    this.#messages++
-    for (const part of entry.data['parts'] as unknown[]) {
-      if (!isObject(part)) continue
-      if (part['type'] === 'tool_call') this.#open.add(String(part['callId']))
-      if (part['type'] === 'tool_result') this.#open.delete(String(part['callId']))
-    }
-  }
-
-  get report(): { entries: number; messages: number; unknown: number; dangling: number } {
-    return { entries: this.#entries, messages: this.#messages, unknown: 0, dangling: this.#open.size }
-  }
 }

@@ -53,9 +53,15 @@ export class LiveEvents {
     return { events, end: this.end }
   }
 
-  /** The position of the first event after `seq.n`. */
+  /** A run begins: what was joined of earlier ones is of no more use, their messages are stored. */
+  beginRun(): void {
+    this.#joined.clear()
+  }
+
+  /** The position of the first event after `seq.n`. What was dropped counts for a reader that has seen no live event. */
   positionAfter(seq: number, n: number): number {
     const index = this.#ring.findIndex(event => event.after > seq || (event.after === seq && event.n > n))
+    if (index === 0 && n === 0) return 0
     return index < 0 ? this.end : this.#dropped + index
   }
 
@@ -78,7 +84,7 @@ export class LiveEvents {
     if (old === undefined) return
     this.#dropped++
     if (typeof old['text'] !== 'string') return
-    const key = JSON.stringify([old.type, old['id'], old['step']])
+    const key = JSON.stringify([old.type, old['run'], old['step'], old['id'] ?? old['callId']])
     const before = this.#joined.get(key)
     this.#joined.set(key, before === undefined ? old : { ...old, text: `${String(before['text'])}${old['text']}` })
   }

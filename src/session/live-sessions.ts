@@ -43,6 +43,11 @@ export class LiveSessions<S> {
     return this.#live.get(`${tenant} ${id}`)?.session
   }
 
+  /** The cores of a session's live objects, in whatever tenant. */
+  cores(id: SessionId): SessionCore[] {
+    return [...this.#live.values()].flatMap(({ core }) => (core.id === id ? [core] : []))
+  }
+
   /** The object of a session; `load` runs once however many ask, and has 5 s. A load that failed is tried again by the next. */
   async open(tenant: string, id: SessionId, load: () => Promise<Live<S>>): Promise<S> {
     const key = `${tenant} ${id}`

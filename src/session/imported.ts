@@ -1,0 +1,37 @@
+import { isObject, type SessionId } from '#kernel'
+import type { NewEntry } from '#journal'
+
+/** What an import did. */
+export interface Imported {
+  readonly id: SessionId
+  /** False when the same content was there already: nothing was written. */
+  readonly created: boolean
+  readonly entries: number
+  readonly messages: number
+  readonly badLines: number
+  readonly unknown: number
+  /** Tool calls without a result; they stay, contexts repair them. */
+  readonly dangling: number
+}
+
+/** What an import reports. */
+export class Tally {
+  #entries = 0
+  #messages = 0
+  readonly #open = new Set<string>()
+
+  take(entry: Pick<NewEntry, 'type' | 'data'>): void {
+    this.#entries++
+    if (entry.type !== 'message_added' || !isObject(entry.data) || !Array.isArray(entry.data['parts'])) return
+    this.#messages++
+    for (const part of entry.data['parts'] as unknown[]) {
+      if (!isObject(part)) continue
+      if (part['type'] === 'tool_call') this.#open.add(String(part['callId']))
+      if (part['type'] === 'tool_result') this.#open.delete(String(part['callId']))
+    }
+  }
+
+  get report(): { entries: number; messages: number; unknown: number; dangling: number } {
+    return { entries: this.#entries, messages: this.#messages, unknown: 0, dangling: this.#open.size }
+  }
+}
