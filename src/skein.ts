@@ -123,7 +123,7 @@ async function openStore(url: string, clock: Clock): Promise<Store> {
   if (url === 'memory:') return memoryStore({ clock })
   if (url.startsWith('sqlite:')) return await (await import('#stores/sqlite')).sqliteStore(url.slice('sqlite:'.length), { clock })
   if (/^postgres(ql)?:/.test(url)) return await (await import('#stores/postgres')).postgresStore(url, { clock })
-  throw new SkeinError('config.invalid', 'store: expected memory:, sqlite:FILE or postgres://…', { details: { path: 'store' } })
+  throw new SkeinError('config.invalid', 'store: expected memory:, sqlite:FILE or postgres://…', { details: { key: 'store' } })
 }
 
 /** What all tenants of one opening share. */

@@ -57,7 +57,7 @@ function judge(found: { readonly application: unknown; readonly format: unknown 
       'store.version',
       `The schema skein has format ${stored}; this release reads up to ${format}. Upgrade Skein.`,
       {
-        details: { format: stored, supported: format },
+        details: { format: stored, known: format },
       },
     )
   }
