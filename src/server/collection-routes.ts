@@ -85,7 +85,7 @@ export const collectionRoutes: readonly Route[] = [
     operation: 'sessions.latest',
     summary: 'The session with the newest activity; null if none fits.',
     query: z.strictObject(filters),
-    answers: { 200: sessionInfo.nullable() },
+    answers: { 200: z.union([sessionInfo, z.null()]) },
     run: async ({ skein, query }) => {
       const session = await skein.sessions.latest(given({ ...query, parent: query.parent as SessionId | undefined }))
       return ok((await session?.info()) ?? null)

@@ -58,9 +58,10 @@ function bodyOf(route: Route): object {
   return { body: { required: !route.bodyOptional, content: { 'application/json': { schema: route.body } } } }
 }
 
+/** The schema is that of JSON; anything else is text or bytes. */
 function contentOf({
   mediaTypes = ['application/json'],
-  schema = z.string(),
+  schema = z.unknown(),
 }: Route['answers'][number]): Record<string, { schema: z.ZodType }> {
-  return Object.fromEntries(mediaTypes.map(type => [type, { schema }]))
+  return Object.fromEntries(mediaTypes.map(type => [type, { schema: type === 'application/json' ? schema : z.string() }]))
 }

@@ -157,7 +157,13 @@ export const readingRoutes: readonly Route[] = [
     summary: 'The whole session in a format.',
     query: z.strictObject({ format: z.enum(['skein', 'pi', 'markdown', 'messages']).optional() }),
     streams: true,
-    answers: { 200: { description: 'The session.', mediaTypes: ['application/x-ndjson', 'text/markdown', 'application/json'] } },
+    answers: {
+      200: {
+        description: 'The session.',
+        mediaTypes: ['application/x-ndjson', 'text/markdown', 'application/json'],
+        schema: z.array(z.unknown()),
+      },
+    },
     run: async call => {
       const { format: asked = 'skein' } = call.query
       const session = await sessionOf(call)

@@ -37,7 +37,7 @@ export const runAnswer: z.ZodType = z
     model: z.string().nullable(),
     startedAt: time,
     endedAt: time.nullable(),
-    result: turnResult.nullable(),
+    result: z.union([turnResult, z.null()]),
   })
   .openapi('Run')
 

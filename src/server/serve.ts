@@ -60,12 +60,15 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
+/** What an answer that is being sent still gets, in milliseconds. */
+const lastMs = 250
+
 /** While requests are in flight the door stays open, so that whoever comes is told; then it closes. */
 async function closed(server: Server, drained: Promise<void>): Promise<void> {
   await drained
   const gone = new Promise<void>(resolve => server.close(() => resolve()))
   server.closeIdleConnections()
-  const rest = setTimeout(() => server.closeAllConnections(), 1_000)
+  const rest = setTimeout(() => server.closeAllConnections(), lastMs)
   await gone
   clearTimeout(rest)
 }

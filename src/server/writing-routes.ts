@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { EntryId } from '#kernel'
-import type { ToolDescription } from '#journal'
+import type { Entry, ToolDescription } from '#journal'
 import { ok, sessionPath } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
 import { count, entryId, finishReason, json, messageFormat, messageInput, toolDescription, usageInput } from './entry-schemas.ts'
@@ -11,6 +11,11 @@ import { appended, recorded, sessionInfo } from './session-schemas.ts'
 const nothing = z.strictObject({})
 const side = z.union([z.string(), z.array(z.unknown()), messageInput])
 const holds = z.object({ holds: z.array(z.string()) })
+
+/** Members in one order, whether the entry was just written or read again, so that a replay is the same text. */
+function inOrder({ id, session, seq, parentId, type, v, at, by, turn, run, traceId, tokens, totals, ...rest }: Entry): Entry {
+  return given({ id, session, seq, parentId, type, v, at, by, turn, run, traceId, tokens, totals, ...rest }) as Entry
+}
 
 /** The writing verbs of a session. Their answers are the verbs' values; a replay says so in its header alone. */
 export const writingRoutes: readonly Route[] = [
@@ -24,8 +29,8 @@ export const writingRoutes: readonly Route[] = [
     answers: { 201: appended },
     run: async call => {
       const { messages, format } = call.body
-      const { replayed, ...value } = await (await sessionOf(call)).append(messages, given({ ...call.verb, format }))
-      return { status: 201, value: { ...value, replayed: false }, replayed }
+      const { replayed, entries, ...value } = await (await sessionOf(call)).append(messages, given({ ...call.verb, format }))
+      return { status: 201, value: { entries: entries.map(inOrder), ...value, replayed: false }, replayed }
     },
   }),
   route({
@@ -52,8 +57,8 @@ export const writingRoutes: readonly Route[] = [
     replays: 'verb',
     answers: { 201: recorded },
     run: async call => {
-      const { replayed, ...value } = await (await sessionOf(call)).record(call.body, call.verb)
-      return { status: 201, value: { ...value, replayed: false }, replayed }
+      const { replayed, entries, ...value } = await (await sessionOf(call)).record(call.body, call.verb)
+      return { status: 201, value: { entries: entries.map(inOrder), ...value, replayed: false }, replayed }
     },
   }),
   route({

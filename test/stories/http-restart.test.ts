@@ -1,51 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect } from 'vitest'
 import { openSkein } from '#skein'
 import { verifies } from '#verifies'
+import { type Going, makePlace, type Place } from './command-line.ts'
 import { DocumentedClient, readEvents } from './http-client.ts'
 
-const script = fileURLToPath(new URL('http-server.ts', import.meta.url))
-const cleanups: (() => void)[] = []
-afterEach(() => {
-  for (const clean of cleanups.splice(0)) clean()
+const places: Place[] = []
+afterEach(async () => {
+  for (const place of places.splice(0)) await place.remove()
 })
 
-function storeFile(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'skein-http-'))
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, 'skein.db')
+function place(): Place {
+  const made = makePlace()
+  places.push(made)
+  return made
 }
 
-/** Starts a server process on the file; resolves once it listens. */
-async function start(file: string): Promise<{ child: ChildProcess; url: string; ended: Promise<number | null> }> {
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv.filter(flag => flag.startsWith('--conditions')), '--conditions=skein-source', script, `sqlite:${file}`],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  cleanups.push(() => void child.kill('SIGKILL'))
-  const ended = new Promise<number | null>(resolve => child.once('exit', resolve))
-  let said = ''
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', (piece: Buffer) => {
-      said += piece.toString()
-      if (said.includes('\n')) resolve(said.trim())
-    })
-    void ended.then(code => reject(new Error(`The server ended with ${code}.`)))
-  })
-  return { child, url, ended }
+/** Starts `skein serve` on the place's store; resolves once it listens. */
+async function start(at: Place): Promise<{ child: Going['process']; url: string; ended: Promise<number | null> }> {
+  const going = at.start(['serve', '--port', '0', '--json', '--model', 'demo/echo'])
+  const [, url = ''] = await going.sees(/"url":\s*"([^"]+)"/)
+  return { child: going.process, url, ended: going.ended.then(({ code }) => code) }
 }
 
 describe('a server that is killed', () => {
   verifies('H4, H5', 'its sessions, keys and event positions hold in the next process', async () => {
-    const file = storeFile()
-    const first = await start(file)
+    const home = place()
+    const first = await start(home)
     let client = await DocumentedClient.of(first.url)
     const create = { body: { title: 'durable' }, headers: { 'idempotency-key': 'create' } }
     const created = await client.ask('POST', '/v1/sessions', create)
@@ -64,7 +44,7 @@ describe('a server that is killed', () => {
     first.child.kill('SIGKILL')
     await first.ended
 
-    const second = await start(file)
+    const second = await start(home)
     client = await DocumentedClient.of(second.url)
     for (const [method, path, asked, before] of [
       ['POST', '/v1/sessions', create, created],
@@ -110,8 +90,8 @@ describe('a server that is told to stop', () => {
     'H10',
     'during 100 appends each is answered or refused, every 201 is in the store, and it exits 0',
     async () => {
-      const file = storeFile()
-      const { child, url, ended } = await start(file)
+      const home = place()
+      const { child, url, ended } = await start(home)
       const client = await DocumentedClient.of(url)
       const { id } = (await client.ask('POST', '/v1/sessions', { body: {} })).value as { id: string }
       const stream = readEvents(`${url}/v1/sessions/${id}/events`, {}, frame => frame.event === 'server_stopping')
@@ -130,7 +110,7 @@ describe('a server that is told to stop', () => {
       for (const { status } of outcomes) expect([201, 503, 'refused']).toContain(status)
       const kept = outcomes.filter(({ status }) => status === 201).map(({ text }) => text)
       expect(kept.length).toBeGreaterThanOrEqual(20)
-      const skein = await openSkein({ store: `sqlite:${file}`, worker: false })
+      const skein = await openSkein({ store: `sqlite:${home.store}`, worker: false })
       const messages = await (await skein.sessions.open(id)).messages()
       const stored = new Set(messages.map(message => (message.parts[0] as { text: string }).text))
       expect(kept.filter(text => !stored.has(text))).toEqual([])
