@@ -161,6 +161,8 @@ export function leases(law: Law): void {
     await refused(t.commit([appendOf(writer.session, said, { fence: { ...writer.fence, owner: 'b' } })]), 'store.fenced')
     await refused(t.commit([appendOf(writer.session, said, { fence: { of: 0 } })]), 'input.invalid')
     await refused(t.commit([appendOf(writer.session, said, { fence: { of: 5 } })]), 'input.invalid')
+    const acquire = { type: 'acquire', session: writer.session, owner: 'writer', leaseMs } as const
+    await refused(t.commit([appendOf(writer.session, said, { fence: { of: 1 } }), acquire]), 'input.invalid')
     equal((await t.session(writer.session))?.seq, 1)
   })
 

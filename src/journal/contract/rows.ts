@@ -242,23 +242,23 @@ export function rows(law: Law): void {
     await t.commit([
       record('a%1', { sort: 5, tags: ['x'] }),
       record('a_2', { sort: 5, tags: ['x', 'y'] }),
-      record('b', { sort: 1, tags: ['y'] }),
+      record('ba_2', { sort: 1, tags: ['y'] }),
       record('aé', { sort: 9 }),
       record('A', { sort: -2.5 }),
     ])
-    const all = ['A', 'b', 'a%1', 'a_2', 'aé']
+    const all = ['A', 'ba_2', 'a%1', 'a_2', 'aé']
     const cases: [RecordsQuery, string[]][] = [
       [{}, all],
       [{ order: 'desc' }, [...all].reverse()],
       [{ tag: 'x' }, ['a%1', 'a_2']],
-      [{ tag: 'y' }, ['b', 'a_2']],
+      [{ tag: 'y' }, ['ba_2', 'a_2']],
       [{ tag: 'z' }, []],
       [{ keyPrefix: 'a' }, ['a%1', 'a_2', 'aé']],
       [{ keyPrefix: 'a%' }, ['a%1']],
       [{ keyPrefix: 'a_' }, ['a_2']],
       [{ keyPrefix: '' }, all],
       [{ sortFrom: 5 }, ['a%1', 'a_2', 'aé']],
-      [{ sortTo: 1 }, ['A', 'b']],
+      [{ sortTo: 1 }, ['A', 'ba_2']],
       [{ sortFrom: 5, sortTo: 5 }, ['a%1', 'a_2']],
       [{ tag: 'y', sortFrom: 2 }, ['a_2']],
       [{ keyPrefix: 'a', order: 'desc', limit: 2 }, ['aé', 'a_2']],
