@@ -1,7 +1,7 @@
 import type { ArchiveRow, Entry, JobRow, MemoryRow, RecordRow, SessionRow, ViewRow } from '#journal'
 import { entryFrom } from '#journal'
 import type { EntryId, Id, IdPrefix, JobId, Json, JsonObject, SessionId } from '#kernel'
-import type { Row, Value } from './connection.ts'
+import type { Row, Value } from './values.ts'
 
 const ulid = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 

@@ -1,8 +1,6 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type StatementName, statements } from './statements.ts'
-
-export type Value = SQLInputValue
-export type Row = readonly (null | number | string | Uint8Array)[]
+import type { Row, Value } from './values.ts'
 
 export interface ConnectionOptions {
   readonly readOnly?: boolean

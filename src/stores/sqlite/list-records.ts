@@ -1,6 +1,7 @@
 import { checkLimit, cutPage, decodeCursor, type Page, type RecordRow, type RecordsQuery } from '#journal'
 import { recordColumns, recordFrom, textIn } from './columns.ts'
-import type { Connection, Value } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Value } from './values.ts'
 
 /** One page of a collection, in order of `sort`, then key; expired records are none. */
 export function listRecords(

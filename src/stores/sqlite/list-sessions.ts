@@ -11,7 +11,8 @@ import {
 } from '#journal'
 import { invalidInput } from '#kernel'
 import { hourOf, sessionColumns, sessionFrom, shortId, textIn } from './columns.ts'
-import type { Connection, Row, Value } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Row, Value } from './values.ts'
 
 /** How each field is sorted by: its hours first where an index knows no more than those. */
 const orders = {

@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync } from 'node:fs'
 import { Connection } from './connection.ts'
 import { isBusy, isFull, isIoError } from './sqlite-errors.ts'
 
@@ -71,6 +71,8 @@ export class SearchFile {
     if (this.#open !== undefined && this.#open.inode === inode) return this.#open.connection
     this.close()
     if (inode === undefined && !this.#writes) return undefined
+    // Words of messages stand in it: nobody but its owner can read it, and SQLite gives its side files the same mode.
+    if (inode === undefined) closeSync(openSync(this.#file, 'a', 0o600))
     // A reader opens for writing, too, so that the last one to close leaves no log behind.
     const connection = new Connection(this.#file, { timeoutMs: this.#writes ? 2_000 : 10 })
     this.#open = { connection, inode: statSync(this.#file).ino }

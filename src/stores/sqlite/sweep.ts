@@ -1,5 +1,6 @@
 import { keyLifeMs } from '#journal'
-import type { Database } from './database.ts'
+import type { Clock } from '#kernel'
+import type { Connection } from './connection.ts'
 
 /** After how many transactions a few old rows are looked for. */
 const every = 256
@@ -11,7 +12,7 @@ export class Sweeper {
   #key = ''
 
   /** To be called inside a transaction that writes anyway; mostly does nothing. */
-  sweep({ connection, clock }: Database): void {
+  sweep({ connection, clock }: { readonly connection: Connection; readonly clock: Clock }): void {
     if (++this.#transactions % every !== 0) return
     const tenants = connection.all('tenantsByService').map(([id]) => id as number)
     const tenant = tenants[this.#tenant % Math.max(1, tenants.length)]
