@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { TreeNode } from '#session'
+import { type TreeNode, treeText } from '#session'
 import { openSkein } from '#skein'
 import { verifies } from '#verifies'
 import { createHandler, type ServerOptions } from './index.ts'
-import { treeText } from './tree-text.ts'
 
 const open = async (options: ServerOptions = {}) => {
   const skein = await openSkein({ store: 'memory:', worker: false })

@@ -2,13 +2,13 @@ import { z } from '@hono/zod-openapi'
 import type { EntryId } from '#kernel'
 import { readUserInput } from '#agent'
 import type { ToolDescription } from '#journal'
+import { treeText } from '#session'
 import { attachment, ok } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
 import { entry, input, messageFormat, toolDescription } from './entry-schemas.ts'
 import { flag, given, whole, words } from './fields.ts'
 import { type Call, route, type Route } from './route.ts'
 import { entriesPage, messagesPage, searchResult, sessionContext, treeNode, usageReport } from './session-schemas.ts'
-import { treeText } from './tree-text.ts'
 
 const parts = z.enum(['full', 'stub'])
 const page = z.strictObject({ before: z.string().optional(), limit: whole(1, 1_000).optional(), parts: parts.optional() })

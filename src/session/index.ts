@@ -26,6 +26,7 @@ export {
 } from './session-events.ts'
 export { sessionInfo, type SessionInfo, type UsageTotals } from './session-info.ts'
 export { type TreeNode } from './session-tree.ts'
+export { treeText } from './tree-text.ts'
 export { type ToolUsage, type UsageGroup, usageGroups, type UsageOptions, type UsageReport } from './session-usage.ts'
 export { CoreSession, type EntriesOptions } from './session.ts'
 export { type Compose, type Erased, type ListFilter, Sessions } from './sessions.ts'

@@ -1,4 +1,4 @@
-import type { TreeNode } from '#session'
+import type { TreeNode } from './session-tree.ts'
 
 /** A tree as JSON text. Without recursion: a session's branch may be longer than the stack is deep. */
 export function treeText(root: TreeNode): string {
