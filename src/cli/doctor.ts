@@ -66,10 +66,12 @@ async function doctor(invocation: Invocation, flags: { readonly deep?: boolean }
 /** Others on this machine must not read what is said here. */
 function checkMode(invocation: Invocation): Trouble[] {
   const file = storeFile(invocation.store, invocation.io.cwd)
-  const mode = file === undefined ? undefined : modeOf(file)
-  return mode === undefined || (mode & 0o077) === 0 || process.platform === 'win32'
-    ? []
-    : [{ kind: 'mode', message: `${file} can be read by others (${mode.toString(8)}). Run chmod 600 on it.` }]
+  if (file === undefined || process.platform === 'win32') return []
+  return ['', '-wal', '-search'].flatMap(suffix => {
+    const mode = modeOf(`${file}${suffix}`) ?? 0
+    if ((mode & 0o077) === 0) return []
+    return [{ kind: 'mode', message: `${file}${suffix} can be read by others (${mode.toString(8)}). Run chmod 600 on it.` }]
+  })
 }
 
 async function lookAtStore(

@@ -71,17 +71,18 @@ export class Output {
     this.#io.stderr.write(`${this.#io.stderr.isTTY === true ? terminalSafe(text) : text}\n`)
   }
 
-  /** On a terminal, and not under `NO_COLOR`; else the text as it is. To be written by `painted`. */
+  /** Coloured on a terminal, but not under `NO_COLOR`. To be written by `painted`. */
   paint(style: Style, text: string): string {
-    if (!this.terminal || (this.#io.env['NO_COLOR'] ?? '') !== '') return text
-    return styleText(style, terminalSafe(text), { validateStream: false })
+    const safe = this.safe(text)
+    return this.terminal && (this.#io.env['NO_COLOR'] ?? '') === '' ? styleText(style, safe, { validateStream: false }) : safe
   }
 
-  /** A line of pieces that were painted; each stored text in it was made safe by `paint` or `safe`. */
+  /** A line of pieces that `paint` or `safe` made. */
   async painted(text: string): Promise<void> {
     await this.raw(`${text}\n`)
   }
 
+  /** For a piece of a line that `painted` writes. */
   safe(text: string): string {
     return this.terminal ? terminalSafe(text) : text
   }

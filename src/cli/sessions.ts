@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { SessionMessage, TreeNode } from '#session'
+import { type SessionMessage, type TreeNode, treeText } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { findSession } from './name-session.ts'
 import type { Output } from './output.ts'
@@ -106,7 +106,7 @@ export async function showMessages(out: Output, items: readonly SessionMessage[]
 async function showTree(invocation: Invocation, name: string): Promise<void> {
   const { out } = invocation
   const tree = await withVerbs(invocation, async verbs => await verbs.tree(await findSession(verbs, name)))
-  if (out.json) return await out.body(tree)
+  if (out.json) return await out.raw(`${treeText(tree)}\n`)
   // Without recursion: a branch may be longer than the stack is deep.
   const open: { node: TreeNode; depth: number }[] = [{ node: tree, depth: 0 }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

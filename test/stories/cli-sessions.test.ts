@@ -38,7 +38,7 @@ describe('the first run', () => {
   })
 
   it('makes its folders for their owner alone', () => {
-    expect(statSync(place.store).mode & 0o777).toBe(0o600)
+    for (const suffix of ['', '-search']) expect(statSync(`${place.store}${suffix}`).mode & 0o777).toBe(0o600)
     for (const folder of ['.local', '.local/share', '.local/share/skein'])
       expect(statSync(join(place.home, folder)).mode & 0o777).toBe(0o700)
   })

@@ -40,8 +40,8 @@ export interface Given {
 export interface Going {
   readonly process: ChildProcessWithoutNullStreams
   readonly ended: Promise<Ended>
-  /** Resolves with the match once stdout has it; rejects when the process ends without. */
-  sees(pattern: RegExp): Promise<RegExpMatchArray>
+  /** Resolves with the match once stdout, or stderr, has it; rejects when the process ends without. */
+  sees(pattern: RegExp, on?: 'stdout' | 'stderr'): Promise<RegExpMatchArray>
 }
 
 class Collected extends Writable {
@@ -73,7 +73,10 @@ export function makePlace(): Place {
       stdout += text
       tell()
     })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+      tell()
+    })
     child.stdin.on('error', () => undefined)
     if (input !== undefined) child.stdin.write(input)
     if (!open) child.stdin.end()
@@ -84,10 +87,10 @@ export function makePlace(): Place {
     const going: Going = {
       process: child,
       ended,
-      sees: pattern =>
+      sees: (pattern, on = 'stdout') =>
         new Promise((resolve, reject) => {
           const look = (): void => {
-            const match = pattern.exec(stdout)
+            const match = pattern.exec(on === 'stdout' ? stdout : stderr)
             if (match === null) return
             heard.delete(look)
             resolve(match)
