@@ -95,6 +95,33 @@ describe('repeating a request with its key', () => {
     expect(await ask('DELETE', `${at}?erase=true`, undefined, 'erase')).toEqual({ ...erasing, replay: 'true' })
   })
 
+  verifies('H4', 'a process that died between the effect and keeping its answer has a repeat without effect', async () => {
+    await using server = await open()
+    const { ask } = server
+    const store = server.skein.store.in('default')
+    const id = idOf(await ask('POST', '/v1/sessions', {}))
+    const at = `/v1/sessions/${id}`
+    const writes: (readonly [string, string, unknown])[] = [
+      ['POST', '/v1/sessions', { title: 'new' }],
+      ['POST', `${at}/add-custom`, { name: 'note' }],
+      ['POST', `${at}/fork`, {}],
+      ['POST', `${at}/hold`, { reason: 'wait' }],
+      ['PATCH', at, { title: 'named', tags: ['a'] }],
+      ['PUT', `${at}/model`, { model: 'demo/echo' }],
+      ['POST', `${at}/end`, {}],
+      ['DELETE', at, undefined],
+      ['DELETE', `${at}?erase=true`, undefined],
+    ]
+    for (const [index, [method, path, body]] of writes.entries()) {
+      const first = await ask(method, path, body, `key-${index}`)
+      await store.commit([{ type: 'delete_record', collection: 'answer', key: `key-${index}` }])
+      const sessions = (await server.skein.sessions.list()).items.map(({ id: each, seq }) => [each, seq])
+      const again = await ask(method, path, body, `key-${index}`)
+      expect([path, again]).toEqual([path, { ...first, replay: 'true' }])
+      expect((await server.skein.sessions.list()).items.map(({ id: each, seq }) => [each, seq])).toEqual(sessions)
+    }
+  })
+
   verifies('J24', 'the same key for something else is idempotency.mismatch; another tenant’s key is its own', async () => {
     await using server = await open()
     const { ask } = server

@@ -193,7 +193,7 @@ describe('following a session', () => {
     const again = await server.get(path)
     expect(again.status).toBe(200)
     expect(await (await server.get('/metrics')).text()).toContain('skein_event_streams 3')
-    await Promise.all([...streams.slice(1), again].map(response => response.body?.cancel()))
+    for (const response of [...streams.slice(1), again]) await response.body?.cancel()
     expect([await (await server.get('/metrics')).text(), timers.count]).toEqual([
       expect.stringContaining('skein_event_streams 0'),
       0,

@@ -23,7 +23,7 @@ async function start(at: Place): Promise<{ child: Going['process']; url: string;
 }
 
 describe('a server that is killed', () => {
-  verifies('H4, H5', 'its sessions, keys and event positions hold in the next process', async () => {
+  verifies('H4 H5', 'its sessions, keys and event positions hold in the next process', async () => {
     const home = place()
     const first = await start(home)
     let client = await DocumentedClient.of(first.url)
