@@ -7,7 +7,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): string => readFileSync(join(repository, file), 'utf8')
 
 /** Laws that have no test yet. Whoever writes one takes its law from this list, which ends empty. */
-const pending: readonly string[] = []
+const pending: readonly string[] = ['S1', 'H25']
 
 /** Law ids of docs/laws.md, and whether each may stand without a test. */
 const laws = new Map(
@@ -30,7 +30,7 @@ const isTest = (file: string): boolean =>
   /\.(test|contract)\.ts$/.test(file) ||
   file.startsWith('src/journal/contract/')
 
-const ids = /^[A-Z]\d+( [A-Z]\d+)*$/
+const ids = /^[A-Z]\d+(,? [A-Z]\d+)*$/
 
 /** Which files name each law, and the calls that name none: `verifies('J17', …)`, `law('J17 J18', …)`, `it('J17 · …')`. */
 const named = new Map<string, string[]>()
@@ -39,8 +39,8 @@ for (const file of [...filesUnder('src'), ...filesUnder('test')].filter(isTest))
   const text = read(file)
   for (const [, , name = ''] of text.matchAll(/\b(?:verifies|law)\(\s*(['"`])(.*?)\1/g))
     if (!ids.test(name)) nameless.push(`${file}: ${name}`)
-  for (const [, , name = ''] of text.matchAll(/\b(?:verifies|law|it|describe)\(\s*(['"`])([A-Z]\d+(?: [A-Z]\d+)*)(?=\1| ·)/g))
-    for (const id of name.split(' ')) named.set(id, [...(named.get(id) ?? []), file])
+  for (const [, , name = ''] of text.matchAll(/\b(?:verifies|law|it|describe)\(\s*(['"`])([A-Z]\d+(?:,? [A-Z]\d+)*)(?=\1| ·)/g))
+    for (const id of name.split(/,? /)) named.set(id, [...(named.get(id) ?? []), file])
 }
 
 describe('the laws', () => {

@@ -1,16 +1,14 @@
 import { invalidInput, type JsonObject, mergePatch, SkeinError } from '#kernel'
+import { claimed, endJob, enqueue, redrive } from './apply-job.ts'
 import type {
   Append,
   Change,
   CopySession,
   CreateSession,
-  Enqueue,
   Fence,
-  JobClaim,
   PutArchive,
   PutMemory,
   PutRecord,
-  RedriveJob,
   Require,
   Result,
   Results,
@@ -18,8 +16,9 @@ import type {
 import type { Entry } from './entry.ts'
 import { noCounters, noLease, patchHead, type SessionRow } from './head.ts'
 import { grantLease } from './lease.ts'
+import { conflict, unknownSession } from './refusal.ts'
 import type { CommitContext, Rows } from './rows.ts'
-import type { JobRow, RecordRow } from './store.ts'
+import type { RecordRow } from './store.ts'
 
 /** Routes are records of their own collection; one mechanism for versioned rows. */
 export const routeCollection = 'route'
@@ -119,19 +118,6 @@ function applyChange(rows: Rows, change: Change, turn: Turn): Result {
     default:
       throw invalidInput(`changes[${turn.index}].type`, `Unknown change ${(change satisfies never as { type: string }).type}.`)
   }
-}
-
-const conflict = (turn: { readonly index: number }, expected: JsonObject, actual: JsonObject): SkeinError =>
-  new SkeinError(
-    'store.conflict',
-    `Change ${turn.index} expected ${JSON.stringify(expected)} and found ${JSON.stringify(actual)}. Read again and decide anew.`,
-    {
-      details: { change: turn.index, expected, actual },
-    },
-  )
-
-export function unknownSession(id: string): SkeinError {
-  return new SkeinError('session.not_found', `There is no session ${id}.`, { details: { session: id } })
 }
 
 function sessionRow(rows: Rows, id: SessionRow['id']): SessionRow {
@@ -312,74 +298,6 @@ function putMemory(rows: Rows, change: PutMemory, turn: Turn): Results['put_memo
   const { id, owner, text, evidence, data, embedding = null } = change
   rows.putMemory({ id, version: change.version, owner, text, evidence, data, embedding })
   return { version: change.version }
-}
-
-function enqueue(rows: Rows, change: Enqueue, turn: Turn): Results['enqueue'] {
-  const { job } = change
-  const queued = change.uniqueKey === undefined ? undefined : rows.uniqueJob(job.kind, change.uniqueKey)
-  const existing = queued ?? rows.job(job.id)
-  if (existing !== undefined) return { job: existing.id, existing: true }
-  rows.putJob({
-    id: job.id,
-    tenant: turn.tenant,
-    kind: job.kind,
-    key: job.key,
-    uniqueKey: change.uniqueKey ?? null,
-    session: job.session ?? null,
-    state: 'queued',
-    payload: job.payload,
-    schema: job.schema ?? 1,
-    attempts: 0,
-    maxAttempts: job.maxAttempts,
-    parkedBlocks: job.parkedBlocks ?? false,
-    runAfter: change.runAfter ?? turn.now,
-    leaseUntil: 0,
-    owner: null,
-    fence: 0,
-    traceId: job.traceId ?? null,
-    result: null,
-    lastError: null,
-    createdAt: turn.now,
-    startedAt: null,
-    endedAt: null,
-  })
-  return { job: job.id, existing: false }
-}
-
-function claimed(rows: Rows, claim: JobClaim, turn: Turn): JobRow {
-  const job = rows.job(claim.job)
-  if (job === undefined) throw new SkeinError('job.not_found', `There is no job ${claim.job}.`, { details: { job: claim.job } })
-  if (job.state !== 'running' || job.fence !== claim.fence) {
-    throw conflict(turn, { state: 'running', fence: claim.fence }, { state: job.state, fence: job.fence })
-  }
-  return job
-}
-
-function endJob(rows: Rows, claim: JobClaim, turn: Turn, to: Partial<JobRow>, attempts = 0): { job: JobRow['id'] } {
-  const job = claimed(rows, claim, turn)
-  rows.putJob({ ...job, ...to, attempts: job.attempts + attempts, owner: null, leaseUntil: 0 })
-  return { job: job.id }
-}
-
-function redrive(rows: Rows, change: RedriveJob, turn: Turn): Results['redrive'] {
-  const job = rows.job(change.job)
-  if (job === undefined) throw new SkeinError('job.not_found', `There is no job ${change.job}.`, { details: { job: change.job } })
-  if (job.state !== 'parked')
-    throw new SkeinError('job.wrong_state', `Job ${job.id} is ${job.state}, not parked.`, {
-      details: { job: job.id, state: job.state },
-    })
-  rows.putJob(
-    change.action === 'retry'
-      ? { ...job, state: 'queued', attempts: 0, runAfter: turn.now, endedAt: null }
-      : {
-          ...job,
-          state: 'skipped',
-          endedAt: turn.now,
-          result: null,
-          lastError: change.reason === undefined ? job.lastError : { skipped: change.reason },
-        },
-  )
-  return { job: job.id }
 }
 
 function requireThat(rows: Rows, { that }: Require, turn: Turn): Results['require'] {

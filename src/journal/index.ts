@@ -96,7 +96,8 @@ export type {
   ViewRow,
 } from './store.ts'
 export type { CommitContext, Rows } from './rows.ts'
-export { applyChanges, live, routeCollection, unknownSession } from './apply.ts'
+export { applyChanges, live, routeCollection } from './apply.ts'
+export { unknownSession } from './refusal.ts'
 export { checkCommit, checkKey, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
 export { checkStore, totalsAfter } from './check.ts'
 export { CommitQueue, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'

@@ -1,7 +1,7 @@
 import { invalidInput, type SessionId } from '#kernel'
 import type { Entry } from './entry.ts'
 import type { TenantStore } from './store.ts'
-import { unknownSession } from './apply.ts'
+import { unknownSession } from './refusal.ts'
 
 /** Rings when a session's journal may have grown. Rings too many cost one read; rings lost are made up for by the adapter's poll. */
 export class Bell {
