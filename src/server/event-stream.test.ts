@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { memoryStore, type Store } from '#journal'
 import type { SessionEvent } from '#session'
 import { openSkein } from '#skein'
 import { verifies } from '#verifies'
@@ -48,8 +49,8 @@ function framesOf(body: ReadableStream<Uint8Array>) {
 const idOf = (text: string | undefined) => /^id: (.*)$/m.exec(text ?? '')?.[1]
 const live = (n: number): SessionEvent => ({ type: 'text_delta', after: 1, n, text: `t${n}` })
 
-const open = async (options: ServerOptions = {}) => {
-  const skein = await openSkein({ store: 'memory:', worker: false })
+const open = async (options: ServerOptions = {}, store: Store | string = 'memory:') => {
+  const skein = await openSkein({ store, worker: false })
   const face = createFace(skein, options)
   const get = (path: string, headers: Record<string, string> = {}) =>
     face.fetch(new Request(`http://localhost${path}`, { headers }))
@@ -177,6 +178,37 @@ describe('following a session', () => {
     expect([await end, await erased?.next()]).toEqual(['event: session_erased\ndata: {}', undefined])
     await server.face.stop()
     expect([await stop, await stopped?.next()]).toEqual(['event: server_stopping\ndata: {}', undefined])
+  })
+
+  it('a reader that leaves ends the watch of the store', async () => {
+    const store = memoryStore()
+    let watching = 0
+    const counting: Store = {
+      ...store,
+      in: tenant => {
+        const rows = store.in(tenant)
+        const watch: typeof rows.watch = async function* (...asked) {
+          watching++
+          try {
+            yield* rows.watch(...asked)
+          } finally {
+            watching--
+          }
+        }
+        return { ...rows, watch }
+      },
+    }
+    await using server = await open({}, counting)
+    const session = await server.skein.sessions.create()
+    const frames = framesOf((await server.get(`/v1/sessions/${session.id}/events`)).body as ReadableStream<Uint8Array>)
+    await frames.next()
+    await frames.next()
+    const waiting = frames.next()
+    expect(watching).toBe(1)
+    await frames.cancel()
+    expect(await waiting).toBeUndefined()
+    for (let turn = 0; turn < 20 && watching > 0; turn++) await new Promise(resolve => setImmediate(resolve))
+    expect(watching).toBe(0)
   })
 
   it('at most maxStreams a tenant; one that its reader left is free again, with its watch', async () => {
