@@ -29,7 +29,8 @@ export interface Summary {
 }
 
 /** At a probe; so long after its store was open, or after it was told to open it; or never. */
-type Death = { readonly killAt: number } | { readonly afterMs: number; readonly opening: boolean } | undefined
+type Moment = { readonly killAt: number } | { readonly afterMs: number; readonly opening: boolean }
+type Death = Moment | undefined
 
 /**
  * One store's ordeal: writers are killed one generation after the other on one history, and after each the store is held
@@ -94,6 +95,7 @@ export class Campaign {
   /** Lets a writer go on until `disturb` is through, then asks it to end. `power`: what was only relaxed may be gone. */
   async disturbed(what: string, disturb: () => Promise<void>, { power = false } = {}): Promise<void> {
     await this.#settle()
+    this.#inherited = []
     const task = this.#task('endless')
     const writer = await this.#crew.next()
     writer.begin(task)
@@ -154,19 +156,21 @@ export class Campaign {
 
   async #single(): Promise<void> {
     await this.#settle()
-    const task = this.#task('endless')
     const death = this.#moment()
+    const task = this.#task('endless', death)
     await this.#run(task, death)
     await this.#judge([task], words(death))
   }
 
   async #pair(): Promise<void> {
     await this.#settle()
-    const tasks = [this.#task('endless'), this.#task('endless', {}, 1)]
+    // The second one has to live until it has been looked at, so it is killed from outside.
+    const deaths = [this.#moment(), { afterMs: Math.floor(this.#random.number() * 60), opening: false }] as const
+    const tasks = deaths.map((death, index) => this.#task('endless', death, index))
     const writers = [await this.#crew.next(), await this.#crew.next()]
-    const deaths = [this.#moment(), this.#moment()] as const
     for (const [index, writer] of writers.entries()) writer.begin(tasks[index] as Task)
     await this.#die(writers[0] as Writer, deaths[0])
+    await writers[1]?.opened
     await this.#outlived(tasks[1] as Task)
     await this.#die(writers[1] as Writer, deaths[1])
     await this.#judge(tasks, `two writers, ${deaths.map(words).join(' and ')}`)
@@ -183,14 +187,14 @@ export class Campaign {
     }
   }
 
-  #moment(): { readonly afterMs: number; readonly opening: boolean } {
-    const roll = this.#random.number()
+  /** Half of them at a probe, which is repeatable; half whenever it may be, also in the midst of a call to the system. */
+  #moment(): Moment {
     const within = (from: number, to: number): number => from + Math.floor(this.#random.number() * (to - from))
-    const afterMs = roll < 0.6 ? within(0, 60) : roll < 0.95 ? within(60, 150) : within(150, 500)
-    return { afterMs, opening: this.#random.number() < 0.1 }
+    if (this.#random.number() < 0.5) return { killAt: within(1, this.#random.number() < 0.9 ? 150 : 600) }
+    return { afterMs: this.#random.number() < 0.9 ? within(0, 100) : within(100, 400), opening: this.#random.number() < 0.1 }
   }
 
-  #task(mode: Task['mode'], more: Pick<Task, 'killAt'> = {}, writer = 0): Task {
+  #task(mode: Task['mode'], death?: Death, writer = 0): Task {
     const name = `g${this.#generation.toString(36)}w${writer}`
     return {
       address: this.place.address,
@@ -199,7 +203,7 @@ export class Campaign {
       seed: mode === 'script' ? this.#seed : this.#seed + this.#generation * 2 + writer,
       orders: { name, inherited: writer === 0 ? this.#inherited : [], common: this.#common },
       mode,
-      ...more,
+      ...(death !== undefined && 'killAt' in death ? { killAt: death.killAt } : {}),
     }
   }
 
@@ -293,8 +297,8 @@ export class Campaign {
   }
 }
 
-const words = ({ afterMs, opening }: { readonly afterMs: number; readonly opening: boolean }): string =>
-  `${afterMs} ms after ${opening ? 'it began to open' : 'it was open'}`
+const words = (death: Moment): string =>
+  'killAt' in death ? `probe ${death.killAt}` : `${death.afterMs} ms after ${death.opening ? 'it began to open' : 'it was open'}`
 
 /** `12 kills, 345 acknowledged entries, lost 0, …`, as the command and its readers count. */
 export function tell({ kills, acknowledged, violations }: Summary): string {

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import type { Task } from './writer.ts'
 
 /** A child process that is loaded and waits for its task. */
-export interface Writer {
-  begin(task: Task): void
+export interface Writer<T = Task> {
+  begin(task: T): void
   /** Asks an endless one to come to an orderly end. */
   stop(): void
   kill(): void
@@ -20,10 +20,10 @@ export interface Writer {
 }
 
 /** Children, loaded ahead: one always warms up while another works. */
-export class Crew {
+export class Crew<T = Task> {
   readonly #entry: string
   readonly #cache = mkdtempSync(join(tmpdir(), 'skein-crew-'))
-  readonly #spare: Promise<Writer>[] = []
+  readonly #spare: Promise<Writer<T>>[] = []
   readonly #alive = new Set<ChildProcess>()
   #closed = false
 
@@ -31,7 +31,7 @@ export class Crew {
     this.#entry = fileURLToPath(new URL(entry, import.meta.url))
   }
 
-  async next(): Promise<Writer> {
+  async next(): Promise<Writer<T>> {
     const writer = this.#spare.shift() ?? this.#hire()
     while (this.#spare.length < 2) this.#spare.push(this.#hire())
     return await writer
@@ -45,7 +45,7 @@ export class Crew {
     rmSync(this.#cache, { recursive: true, force: true })
   }
 
-  async #hire(): Promise<Writer> {
+  async #hire(): Promise<Writer<T>> {
     const child = spawn(process.execPath, ['--conditions=skein-source', '--no-warnings', this.#entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, NODE_COMPILE_CACHE: this.#cache },

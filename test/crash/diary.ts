@@ -84,7 +84,12 @@ export function toldBy(lines: readonly Line[]): Told[] {
     if (line.t !== 'intent') return []
     const { n, author, deed, times } = line
     const effects = (acks.get(n) ?? []).map(ack => ack.effect)
-    const refused = (refusals.get(n) ?? []).filter(({ code }) => code !== 'store.uncertain').length === times
+    const refused = (refusals.get(n) ?? []).filter(({ code }) => isFinal(code, deed)).length === times
     return [{ n, author, deed, acks: effects, outcome: effects.length > 0 ? 'acknowledged' : refused ? 'refused' : 'unknown' }]
   })
 }
+
+/** Whether a refusal says that nothing was done. A verb of several steps may have been refused at its last. */
+const isFinal = (code: string, { verb }: Deed): boolean =>
+  code !== 'store.uncertain' &&
+  (code !== 'store.unavailable' || !['create', 'fork', 'import', 'restore', 'complete'].includes(verb))

@@ -1,5 +1,5 @@
 import { isSkeinError, type SessionId } from '#kernel'
-import { type Deed, leaseMs, perform, type Stage, tenant } from './deeds.ts'
+import { type Deed, leaseMs, perform, tenant } from './deeds.ts'
 import { seen, type Told } from './diary.ts'
 import type { Judge } from './judge.ts'
 

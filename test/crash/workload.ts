@@ -16,7 +16,7 @@ export interface Orders {
   readonly common: SessionId | undefined
 }
 
-/** Errors that a verb may be refused with here; after the last two its outcome is unknown. */
+/** Errors that a verb may be refused with here. */
 const expected: ReadonlySet<string> = new Set([
   'session.busy',
   'store.fenced',
@@ -101,7 +101,10 @@ type Scene = (author: Author) => Promise<void>
 
 /** The first thing a writer does: goes on where dead ones stopped, and takes a lease that it keeps. */
 export async function beginning(author: Author): Promise<void> {
-  for (const session of author.orders.inherited) await author.act({ verb: 'append', session, texts: [author.text()] })
+  for (const session of author.orders.inherited) {
+    if ((await author.act({ verb: 'append', session, texts: [author.text()] })) === undefined)
+      author.fault(`a dead writer still kept ${session}`)
+  }
   const held = await author.session()
   if (held !== undefined) await author.act({ verb: 'hold', session: held, owner: author.stage.owner() })
 }
@@ -223,6 +226,14 @@ export async function script(authors: readonly Author[]): Promise<void> {
       for (const scene of part) await scene(authors[index % authors.length] as Author)
     }),
   )
+}
+
+/** One session, and in it what `single` tells the probes of: one append, alone. */
+export async function single(author: Author, begun: () => void): Promise<void> {
+  const session = await author.session()
+  if (session === undefined) return
+  begun()
+  await author.act({ verb: 'note', session, durability: 'full' })
 }
 
 /** Scene after scene until `stopped`, or the process, says so. */

@@ -1,9 +1,10 @@
+import { statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { seededRandom } from '#kernel'
-import { beginDiary } from './diary.ts'
+import { beginDiary, type Line } from './diary.ts'
 import type { Address } from './place.ts'
 import { openStage } from './stage.ts'
-import { Author, endless, type Orders, script } from './workload.ts'
+import { Author, endless, type Orders, script, single } from './workload.ts'
 
 /** What a child is told on its first line of input. */
 export interface Task {
@@ -12,9 +13,9 @@ export interface Task {
   readonly now: number
   readonly seed: number
   readonly orders: Orders
-  /** `script`: every scene once, then an orderly end. `endless`: until killed, or until another line of input. */
-  readonly mode: 'script' | 'endless'
-  /** At this probe, counted from 1, the process kills itself. */
+  /** `script`: every scene once, then an orderly end. `endless`: until killed, or until another line of input. `single`: one append. */
+  readonly mode: 'script' | 'endless' | 'single'
+  /** At this probe, counted from 1 (in `single` from its one append on), the process kills itself. */
   readonly killAt?: number
 }
 
@@ -26,8 +27,13 @@ if (told.done === true) process.exit(0)
 const task = JSON.parse(told.value) as Task
 
 const names: string[] = []
+let armed = task.mode !== 'single'
 const probe = (name: string): void => {
-  if (names.push(name) === task.killAt) process.kill(process.pid, 'SIGKILL')
+  if (names.push(name) === task.killAt && armed) process.kill(process.pid, 'SIGKILL')
+}
+const arm = (): void => {
+  names.length = 0
+  armed = true
 }
 let stopped = false
 void lines.next().then(() => (stopped = true))
@@ -36,17 +42,23 @@ const diary = beginDiary(task.diary)
 const stage = await openStage(task.address, task.now, probe)
 diary.write({ t: 'opened', probes: names.length })
 process.stdout.write('opened\n')
+/** An acknowledgement says how long the log was when it came. */
+const write = (line: Line): void => {
+  const wal = line.t === 'ack' && task.address.adapter === 'sqlite' ? statSync(`${task.address.file}-wal`).size : undefined
+  diary.write(wal === undefined ? line : ({ ...line, wal } as Line))
+}
 const random = seededRandom(task.seed)
 const count = { next: 0 }
-const authors = ['a', 'b', 'c'].map(
-  name => new Author(name, { stage, orders: task.orders, random, write: line => diary.write(line), count }),
-)
+const authors = ['a', 'b', 'c'].map(name => new Author(name, { stage, orders: task.orders, random, write, count }))
 try {
-  await (task.mode === 'script' ? script(authors) : endless(authors, () => stopped))
+  if (task.mode === 'script') await script(authors)
+  else if (task.mode === 'single') await single(authors[0] as Author, arm)
+  else await endless(authors, () => stopped)
+  const told = [...names]
   await stage.close()
+  diary.write({ t: 'done', probes: told.length, names: told })
 } catch (error) {
   diary.write({ t: 'fault', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })
 }
-diary.write({ t: 'done', probes: names.length, names })
 diary.close()
 process.exit(0)
