@@ -97,7 +97,13 @@ export class Invocation {
   /** Opens the store, or names the server. Dispose of it. */
   async verbs(): Promise<Verbs> {
     const { server, tenant } = this
-    if (server !== undefined) return remoteVerbs(server)
+    if (server !== undefined) {
+      if (this.flags.tenant !== undefined)
+        throw new SkeinError('input.invalid', "A server's tenant is its token's: leave --tenant out, or give --store.", {
+          details: { path: '--tenant' },
+        })
+      return remoteVerbs(server)
+    }
     const { openSkein } = await import('#skein')
     const house = await openSkein(this.skeinOptions())
     return localVerbs(house.in(tenant), house)

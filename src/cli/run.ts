@@ -90,6 +90,7 @@ export function sendOptions(
   { settings }: Invocation,
   { model, maxSteps }: { readonly model?: string; readonly maxSteps?: number },
 ): { model?: string; maxSteps?: number } {
-  const steps = maxSteps ?? settings.number('maxSteps')
+  // A default is left to whoever runs it, which may be a server with another one.
+  const steps = maxSteps ?? settings.stated('maxSteps')
   return { ...(model === undefined ? {} : { model }), ...(steps === undefined ? {} : { maxSteps: steps }) }
 }

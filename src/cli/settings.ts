@@ -35,6 +35,11 @@ export class Settings {
     return typeof value === 'number' ? value : undefined
   }
 
+  /** A number that some layer states: no default. */
+  stated(key: string): number | undefined {
+    return this.#config.settings.get(key)?.layer === 'default' ? undefined : this.number(key)
+  }
+
   list(key: string): readonly string[] | undefined {
     const value = this.#config.settings.get(key)?.value
     return Array.isArray(value) ? (value as readonly string[]) : undefined
