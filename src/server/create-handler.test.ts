@@ -281,6 +281,8 @@ describe('time', () => {
     const held = new Promise<void>(resolve => (release = resolve))
     let reached = (): void => undefined
     const waiting = new Promise<void>(resolve => (reached = resolve))
+    let tell = (_: string): void => undefined
+    const outcome = new Promise<string>(resolve => (tell = resolve))
     let slow = false
     const late: Store = {
       ...store,
@@ -289,11 +291,15 @@ describe('time', () => {
         return {
           ...rows,
           commit: async (changes, options) => {
-            if (slow) {
-              reached()
-              await held
-            }
-            return await rows.commit(changes, options)
+            if (!slow) return await rows.commit(changes, options)
+            reached()
+            await held
+            const committed = rows.commit(changes, options)
+            committed.then(
+              () => tell('written'),
+              () => tell('taken back'),
+            )
+            return await committed
           },
         }
       },
@@ -306,8 +312,8 @@ describe('time', () => {
     timers.ring(30_000)
     const response = await answer
     expect([response.status, (await errorOf(response)).code]).toEqual([504, 'server.timeout'])
-    slow = false
     release()
+    expect(await outcome).toBe('taken back')
     expect(((await (await server.ask('GET', `/v1/sessions/${id}`)).json()) as { seq: number }).seq).toBe(1)
   })
 
