@@ -17,7 +17,7 @@ export const weightsCounter: TokenCounter = {
     let hundredths = 0
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
-      if (code < 0x80) hundredths += isLetterOrSpace(code) ? weight.letter : weight.other
+      if (code < 0x80) hundredths += asciiWeights[code] ?? 0
       else if (isHighSurrogate(code) && isLowSurrogate(text.charCodeAt(i + 1))) {
         hundredths += weight.astral
         i++
@@ -29,6 +29,7 @@ export const weightsCounter: TokenCounter = {
 
 const isLetterOrSpace = (code: number): boolean =>
   (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 32 || code === 9 || code === 10 || code === 13
+const asciiWeights = Uint8Array.from({ length: 0x80 }, (_, code) => (isLetterOrSpace(code) ? weight.letter : weight.other))
 const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff
 const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff
 

@@ -11,52 +11,73 @@ export const maxJsonDepth = 128
  * and depth over 128 (a scalar has depth 0). Keys such as `__proto__` stay plain data. Law J6.
  */
 export function toJson(value: unknown, path: string = '$'): Json {
-  return copy(value, path, 0, [])
+  try {
+    return copy(value, 0, [])
+  } catch (error) {
+    if (error instanceof NotJson) throw invalidInput(path + error.steps.reverse().join(''), error.message)
+    throw error
+  }
 }
 
-function copy(value: unknown, path: string, depth: number, above: unknown[]): Json {
+/** What is wrong, and the way to it, innermost step first: only a refusal pays for its path. */
+class NotJson extends Error {
+  readonly steps: string[] = []
+}
+
+function copy(value: unknown, depth: number, above: unknown[]): Json {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return value
     case 'number':
-      if (!Number.isFinite(value)) throw invalidInput(path, `${value} is not JSON.`)
+      if (!Number.isFinite(value)) throw new NotJson(`${value} is not JSON.`)
       return value === 0 ? 0 : value
     case 'object':
       break
     default:
-      throw invalidInput(path, `A ${typeof value} is not JSON.`)
+      throw new NotJson(`A ${typeof value} is not JSON.`)
   }
   if (value === null) return null
-  if (depth >= maxJsonDepth) throw invalidInput(path, `Nested deeper than ${maxJsonDepth}.`)
-  if (above.includes(value)) throw invalidInput(path, 'A cycle is not JSON.')
+  if (depth >= maxJsonDepth) throw new NotJson(`Nested deeper than ${maxJsonDepth}.`)
+  if (above.includes(value)) throw new NotJson('A cycle is not JSON.')
   above.push(value)
-  const result = Array.isArray(value) ? copyArray(value, path, depth, above) : copyObject(value, path, depth, above)
+  const result = Array.isArray(value) ? copyArray(value, depth, above) : copyObject(value, depth, above)
   above.pop()
   return result
 }
 
-function copyArray(value: readonly unknown[], path: string, depth: number, above: unknown[]): Json {
+function copyArray(value: readonly unknown[], depth: number, above: unknown[]): Json {
   const out: Json[] = []
-  for (let i = 0; i < value.length; i++) {
-    const item = value[i]
-    if (item === undefined) throw invalidInput(`${path}[${i}]`, 'undefined is not JSON.')
-    out.push(copy(item, `${path}[${i}]`, depth + 1, above))
+  let at = 0
+  try {
+    for (; at < value.length; at++) {
+      const item = value[at]
+      if (item === undefined) throw new NotJson('undefined is not JSON.')
+      out.push(copy(item, depth + 1, above))
+    }
+  } catch (error) {
+    if (error instanceof NotJson) error.steps.push(`[${at}]`)
+    throw error
   }
   return out
 }
 
-function copyObject(value: object, path: string, depth: number, above: unknown[]): Json {
+function copyObject(value: object, depth: number, above: unknown[]): Json {
   const proto: unknown = Object.getPrototypeOf(value)
   if (proto !== null && proto !== Object.prototype && Object.getPrototypeOf(proto) !== null) {
-    throw invalidInput(path, 'An instance of a class is not JSON.')
+    throw new NotJson('An instance of a class is not JSON.')
   }
   const out: Record<string, Json> = {}
-  for (const key of Object.keys(value)) {
-    const item = (value as Record<string, unknown>)[key]
-    if (item === undefined) continue
-    const json = copy(item, `${path}${step(key)}`, depth + 1, above)
-    setOwn(out, key, json)
+  let at = ''
+  try {
+    for (const key of Object.keys(value)) {
+      at = key
+      const item = (value as Record<string, unknown>)[key]
+      if (item !== undefined) setOwn(out, key, copy(item, depth + 1, above))
+    }
+  } catch (error) {
+    if (error instanceof NotJson) error.steps.push(step(at))
+    throw error
   }
   return out
 }

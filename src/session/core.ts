@@ -34,7 +34,7 @@ export interface Plan {
 
 export interface WriteOptions {
   readonly idempotencyKey?: string
-  /** What was asked, for telling a replay from a reuse of the key. */
+  /** What was asked, for telling a replay from a reuse of the key. Looked at only with a key. */
   readonly asked?: unknown
   readonly traceId?: string
   readonly durability?: 'full' | 'relaxed'
@@ -43,6 +43,10 @@ export interface WriteOptions {
   readonly retryOnConflict?: boolean
   /** The run that writes; while one is going on nobody else extends the branch. */
   readonly run?: RunId
+}
+
+interface KeyedOptions extends WriteOptions {
+  readonly digest?: string
 }
 
 export interface Written {
@@ -101,9 +105,10 @@ export class SessionCore {
   /** A write that commutes: no lease, from any process, also during a run. */
   async side(decide: (row: SessionRow) => Plan | Promise<Plan>, options: WriteOptions = {}): Promise<Written> {
     return await this.#counted(async () => {
-      const replayed = await this.#replayed(options)
+      const keyed = this.#keyed(options)
+      const replayed = await this.#replayed(keyed)
       const row = await this.row()
-      return replayed === undefined ? await this.#commit(row, await decide(row), undefined, options) : { ...replayed, row }
+      return replayed === undefined ? await this.#commit(row, await decide(row), undefined, keyed) : { ...replayed, row }
     })
   }
 
@@ -111,12 +116,13 @@ export class SessionCore {
   async path(decide: (row: SessionRow) => Plan | Promise<Plan>, options: WriteOptions = {}): Promise<Written> {
     return await this.#counted(() =>
       this.#exclusive(async () => {
+        const keyed = this.#keyed(options)
         try {
-          return await this.#writePath(decide, options)
+          return await this.#writePath(decide, keyed)
         } catch (error) {
           if (isSkeinError(error) && error.code === 'store.fenced') this.#fence = undefined
           else if (!(isSkeinError(error) && error.code === 'store.conflict' && options.retryOnConflict === true)) throw error
-          return await this.#writePath(decide, options)
+          return await this.#writePath(decide, keyed)
         } finally {
           this.#scheduleRelease()
         }
@@ -186,7 +192,12 @@ export class SessionCore {
     return mine
   }
 
-  async #writePath(decide: (row: SessionRow) => Plan | Promise<Plan>, options: WriteOptions): Promise<Written> {
+  /** The options with the digest of what was asked, made once. */
+  #keyed(options: WriteOptions): KeyedOptions {
+    return options.idempotencyKey === undefined ? options : { ...options, digest: digestOf(this.id, options.asked) }
+  }
+
+  async #writePath(decide: (row: SessionRow) => Plan | Promise<Plan>, options: KeyedOptions): Promise<Written> {
     const replayed = await this.#replayed(options)
     const row = await this.row()
     if (replayed !== undefined) return { ...replayed, row }
@@ -197,13 +208,13 @@ export class SessionCore {
   }
 
   /** What an idempotency key was answered with, before anything is decided or refused. */
-  async #replayed(options: WriteOptions): Promise<Omit<Written, 'row'> | undefined> {
-    if (options.idempotencyKey === undefined) return undefined
-    const committed = await this.store.replay(options.idempotencyKey, digestOf(this.id, options.asked))
+  async #replayed({ idempotencyKey, digest }: KeyedOptions): Promise<Omit<Written, 'row'> | undefined> {
+    if (idempotencyKey === undefined) return undefined
+    const committed = await this.store.replay(idempotencyKey, digest)
     return committed === undefined ? undefined : { committed, entries: await this.#entriesOf(committed) }
   }
 
-  async #commit(row: SessionRow, plan: Plan, lease: SessionRow['lease'] | undefined, options: WriteOptions): Promise<Written> {
+  async #commit(row: SessionRow, plan: Plan, lease: SessionRow['lease'] | undefined, options: KeyedOptions): Promise<Written> {
     if (plan.drafts.length === 0 && plan.alongside === undefined)
       return { committed: await this.store.commit([]), entries: [], row }
     const now = this.runtime.clock.now()
@@ -223,7 +234,9 @@ export class SessionCore {
     }
     changes.push(...(plan.alongside ?? []))
     const committed = await this.store.commit(changes, {
-      ...(options.idempotencyKey === undefined ? {} : { key: options.idempotencyKey, digest: digestOf(this.id, options.asked) }),
+      ...(options.idempotencyKey === undefined
+        ? {}
+        : { key: options.idempotencyKey, ...(options.digest === undefined ? {} : { digest: options.digest }) }),
       ...(options.durability === undefined ? {} : { durability: options.durability }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(plan.memo === undefined ? {} : { memo: plan.memo }),

@@ -86,15 +86,42 @@ export function sessionValues(row: SessionRow): Value[] {
   return columnNames.map(name => sessionWriters[name](row))
 }
 
-/** Only the columns that differ; both members are empty when none does. Objects that are one and the same are not compared. */
+/** Which member of a row a column is written from, where it isn't the one of the same name. */
+const writtenFrom: { readonly [C in SessionColumn]?: keyof SessionRow } = {
+  uid: 'id',
+  leaf: 'leafId',
+  messages: 'totals',
+  turns: 'totals',
+  tokens: 'totals',
+  turnCount: 'counters',
+  requests: 'counters',
+  unknownRequests: 'counters',
+  costNano: 'counters',
+  inputTokens: 'counters',
+  cacheReadTokens: 'counters',
+  cacheWrite5mTokens: 'counters',
+  cacheWrite1hTokens: 'counters',
+  outputTokens: 'counters',
+  reasoningTokens: 'counters',
+  leaseOwner: 'lease',
+  leaseToken: 'lease',
+  leaseUntil: 'lease',
+  updatedHour: 'updatedAt',
+}
+const writers = columnNames.map(name => ({
+  name,
+  member: writtenFrom[name] ?? (name as keyof SessionRow),
+  write: sessionWriters[name] as (row: SessionRow) => Value,
+}))
+
+/** Only the columns that differ; both members are empty when none does. What is one and the same is not compared. */
 export function changedColumns(row: SessionRow, before: SessionRow): { readonly names: string[]; readonly values: Value[] } {
   const names: string[] = []
   const values: Value[] = []
-  for (const name of columnNames) {
-    if (name === 'data' && row.data === before.data) continue
-    if (name === 'tags' && row.tags === before.tags) continue
-    const value = sessionWriters[name](row)
-    if (value === sessionWriters[name](before)) continue
+  for (const { name, member, write } of writers) {
+    if (row[member] === before[member]) continue
+    const value = write(row)
+    if (value === write(before)) continue
     names.push(name)
     values.push(value)
   }

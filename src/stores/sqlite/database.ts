@@ -94,6 +94,19 @@ export class Database {
     return (this.connection.get('sessionKey', tenant, uid)?.[0] as number | undefined) ?? -1
   }
 
+  /** A tenant's rows as they are committed, remembered ones among them: until another connection has written, they are still true. */
+  committed(name: string): SqliteRows {
+    const { rows } = this.tenant(name)
+    this.#forgetIfOthersWrote()
+    return rows
+  }
+
+  #forgetIfOthersWrote(): void {
+    const version = this.connection.get('dataVersion')?.[0] as number
+    if (version !== this.#version) this.forget()
+    this.#version = version
+  }
+
   /** Nothing that was read or made up to now counts any more. */
   forget(): void {
     for (const tenant of this.#tenants.values()) tenant.rows.forget()
@@ -134,10 +147,7 @@ export class Database {
         this.#full = full
       }
       await retryWhileBusy(this.options, () => this.connection.control('begin'))
-      // What this process read or wrote stays true until another connection has written.
-      const version = this.connection.get('dataVersion')?.[0] as number
-      if (version !== this.#version) this.forget()
-      this.#version = version
+      this.#forgetIfOthersWrote()
     } catch (error) {
       throw storeError(error, this.file)
     }

@@ -9,6 +9,7 @@ import {
   renewLease,
   routeCollection,
   type RouteRow,
+  type SearchResult,
   type TenantStore,
   unknownSession,
   watchEntries,
@@ -33,6 +34,8 @@ export interface Handle {
   readonly queue: CommitQueue
   readonly bell: Bell
   readonly searchFile: SearchFile
+  /** Gives the indexer a moment to read what it has not. */
+  catchUp(): Promise<void>
   /** Throws `store.closed`. */
   requireOpen(): void
   /** Keeps the handle from closing under the work. */
@@ -68,8 +71,11 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
       read(() => replayedAnswer(database, tenant, idempotencyKey, digest, database.clock.now())),
     session: async ref =>
       read(() => {
-        const id = typeof ref === 'string' ? ref : rows().sessionByAlias(ref.alias)
-        return id === undefined ? undefined : rows().session(id)
+        const committed = database.committed(tenant)
+        const id = typeof ref === 'string' ? ref : committed.sessionByAlias(ref.alias)
+        const row = id === undefined ? undefined : committed.session(id)
+        // What is remembered is nobody's to change.
+        return row === undefined ? undefined : { ...row, tags: [...row.tags], data: ownCopy(row.data) }
       }),
     sessions: async (filter = {}) => read(() => listSessions(db(), key(), filter)),
     async entries(session, { after = 0, before = everything, types, limit, order = 'asc' } = {}) {
@@ -173,7 +179,11 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
     },
     search: async query => {
       handle.requireOpen()
-      return handle.track(findEntries(database, handle.searchFile, store, query))
+      const find = (): Promise<SearchResult> => handle.track(findEntries(database, handle.searchFile, store, query))
+      const found = await find()
+      if (found.behind === undefined) return found
+      await handle.track(handle.catchUp())
+      return find()
     },
     async acquire(session, owner, leaseMs) {
       const { results } = await store.commit([{ type: 'acquire', session, owner, leaseMs }], { durability: 'relaxed' })
