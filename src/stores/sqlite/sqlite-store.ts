@@ -7,7 +7,7 @@ import { fileSize } from './header.ts'
 import type { Migration } from './migrate.ts'
 import { realFile } from './open-file.ts'
 import { formatVersion } from './schema.ts'
-import { SearchFile } from './search-file.ts'
+import { newestEntry, SearchFile } from './search-file.ts'
 import { AttentiveBell } from './attentive-bell.ts'
 import { BackgroundThread } from './background-thread.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -83,16 +83,34 @@ async function openShared(file: string, options: SqliteOptions): Promise<Shared>
     checkpoints.committed()
     indexer.ring()
   }
+  const searchFile = new SearchFile(file, false)
+  // What an earlier process left unread.
+  if (
+    options.readOnly !== true &&
+    newestEntry(database.connection) > (searchFile.use(database.connection)?.progress.watermark ?? 0)
+  )
+    indexer.ring()
   return {
     database,
     thread,
     indexer,
-    searchFile: new SearchFile(file, false),
+    searchFile,
     queue: new CommitQueue(group => database.exclusive(() => commitGroup(database, group))),
     handles: 0,
     watchers: 0,
     poll: undefined,
   }
+}
+
+/** How long a search waits for an index that is far behind. Milliseconds. */
+const catchUpMs = 2_000
+
+/** Settles with the work, or after `ms` without it; its failure is left to whoever else waits. */
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => (timer = setTimeout(resolve, ms)))
+  await Promise.race([work.catch(() => undefined), late])
+  clearTimeout(timer)
 }
 
 function handle(shared: Shared, name: string): SqliteStore {
@@ -110,6 +128,7 @@ function handle(shared: Shared, name: string): SqliteStore {
     queue,
     bell,
     searchFile: shared.searchFile,
+    catchUp: () => atMost(catchUpMs, shared.indexer.caughtUp()),
     requireOpen,
     async track(work) {
       underWay.add(work)
