@@ -1,5 +1,4 @@
 import { dirname } from 'node:path'
-import type { Command } from 'commander'
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
 import { parseTenant, SkeinError } from '#kernel'
@@ -120,9 +119,6 @@ function modelOf(settings: Settings): string | undefined {
   const provider = settings.text('provider')
   return model === undefined || provider === undefined || model.startsWith(`${provider}/`) ? model : `${provider}/${model}`
 }
-
-/** A group of commands adds itself to the program. */
-export type Add = (program: Command, run: Runner) => void
 
 /** What a command does: the invocation, its arguments, its options. */
 export type Act<A extends readonly unknown[]> = (invocation: Invocation, ...given: A) => Promise<void>

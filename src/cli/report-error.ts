@@ -22,7 +22,10 @@ export function reportError(io: Pick<Io, 'stderr' | 'newId'>, json: boolean, thr
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
   const error =
     thrown instanceof CommanderError
-      ? new SkeinError('input.invalid', thrown.message.replace(/^error: /, ''))
+      ? new SkeinError(
+          'input.invalid',
+          thrown.code === 'commander.help' ? 'Name a command.' : thrown.message.replace(/^error: /, ''),
+        )
       : asSkeinError(thrown)
   io.stderr.write(json ? `${JSON.stringify(errorBody(error, io))}\n` : `skein: ${error.message}\n${hintOf(error)}`)
   return errorRules[error.code].exit

@@ -120,6 +120,21 @@ describe('exit codes', () => {
     })
   })
 
+  it('of no command at all is 2, with the help on stderr; of --help 0, with the help on stdout', async () => {
+    for (const args of [[], ['sessions']]) {
+      const { code, stdout, stderr } = await place.here(args)
+      expect([code, stdout, stderr.startsWith('Usage: skein')]).toEqual([2, '', true])
+    }
+    const help = await place.here(['sessions', 'ls', '--help'])
+    expect([help.code, help.stdout.includes('--cursor'), help.stdout.includes('--tenant'), help.stderr]).toEqual([
+      0,
+      true,
+      true,
+      '',
+    ])
+    expect(JSON.parse((await place.here(['sessions', '--json'])).stderr)).toMatchObject({ error: { code: 'input.invalid' } })
+  })
+
   it('of a run that was refused leave no session behind', async () => {
     const before = await json<{ items: Info[] }>(['sessions', 'ls'])
     await place.skein(['run', '--model', 'sonnet', 'hi'])
