@@ -74,6 +74,7 @@ export class SessionCore {
   #open = 0
   #cancelRelease: (() => void) | undefined
   #pins = 0
+  #readers = 0
 
   constructor(id: SessionId, store: TenantStore, runtime: Runtime) {
     this.id = id
@@ -83,9 +84,24 @@ export class SessionCore {
     this.lastUsedAt = runtime.clock.now()
   }
 
-  /** True while a verb or run is in progress; such a session is never evicted. */
+  /** True while a verb or run is in progress. */
   get busy(): boolean {
     return this.#open > 0 || this.#pins > 0
+  }
+
+  /** What is busy or read live is never evicted: its events belong to this object. */
+  get evictable(): boolean {
+    return !this.busy && this.#readers === 0
+  }
+
+  /** Counts a reader of live events until the returned function is called. */
+  read(): () => void {
+    this.#readers++
+    let reading = true
+    return () => {
+      if (reading) this.#readers--
+      reading = false
+    }
   }
 
   get closed(): boolean {

@@ -85,7 +85,7 @@ export class LiveSessions<S> {
     const gone: SessionId[] = []
     for (const [key, { core }] of this.#live) {
       if (tenant !== undefined && !key.startsWith(`${tenant} `)) continue
-      if (core.busy || (filter.id !== undefined && core.id !== filter.id)) continue
+      if (!core.evictable || (filter.id !== undefined && core.id !== filter.id)) continue
       if (filter.idleMs !== undefined && !(filter.idleMs > 0 && now - core.lastUsedAt > filter.idleMs)) continue
       this.#live.delete(key)
       gone.push(core.id)
@@ -109,7 +109,7 @@ export class LiveSessions<S> {
   #evictOverflow(): void {
     if (this.#live.size <= this.#limits.liveMax) return
     const byAge = [...this.#live]
-      .filter(([, { core }]) => !core.busy)
+      .filter(([, { core }]) => core.evictable)
       .sort(([, a], [, b]) => a.core.lastUsedAt - b.core.lastUsedAt)
     for (const [key, { core }] of byAge.slice(0, this.#live.size - this.#limits.liveMax)) {
       this.#live.delete(key)

@@ -42,6 +42,7 @@ export async function* sessionEvents(
   const wanted = (type: string): boolean => options.types === undefined || options.types.includes(type)
   let position = options.after === undefined || seq === 0 ? 0 : core.live.positionAfter(seq, n)
   let cursor = seq
+  const leave = core.read()
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
   const entries = core.store.watch(core.id, seq, { signal })[Symbol.asyncIterator]()
@@ -76,6 +77,7 @@ export async function* sessionEvents(
       }
     }
   } finally {
+    leave()
     stop.abort()
     await entries.return?.()
   }

@@ -68,7 +68,7 @@ describe.each(files)('a pi session from elsewhere (%#)', file => {
     const exported = await place.skein(['sessions', 'export', id, '--format', 'messages'])
     const said = JSON.parse(exported.stdout) as { role: string; content: unknown }[]
     const words = said.flatMap(({ role, content }) =>
-      role === 'user' && typeof content === 'string' ? (content.match(/[a-z]{4,}/g) ?? []) : [],
+      role === 'user' && typeof content === 'string' ? (content.match(/\b[a-z]{4,}\b/g) ?? []) : [],
     )
     const word = words.sort((one, other) => other.length - one.length)[0] ?? ''
     const { hits, behind } = await json<{ hits: { session: string }[]; behind?: unknown }>('sessions', 'search', word)
