@@ -32,6 +32,14 @@ describe('words of a text', () => {
     ]
     for (const [text, words] of table) expect(searchWords(text), text).toEqual(words)
   })
+
+  it('finds the same words in an ASCII text whether or not other letters follow', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary-ascii' }), text => {
+        expect(searchWords(`${text} é`)).toEqual([...searchWords(text), 'é'])
+      }),
+    )
+  })
 })
 
 describe('matching a query', () => {

@@ -4,20 +4,30 @@
  * Source: spec/foundation.md 3.4, law J45.
  */
 export function searchWords(text: string): string[] {
+  if (ascii.test(text)) return text.toLowerCase().match(asciiWords) ?? []
   const words: string[] = []
-  for (const [run] of text
+  for (const run of text
     .toWellFormed()
     .normalize('NFKC')
     .toLowerCase()
-    .matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-    for (const [piece, cjk] of run.matchAll(
-      /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]+)|[^\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]+/gu,
-    )) {
-      if (cjk === undefined) words.push(piece)
-      else words.push(...pairs(piece))
-    }
+    .match(/[\p{L}\p{N}\p{M}]+/gu) ?? []) {
+    if (ascii.test(run)) words.push(run)
+    else addWords(words, run)
   }
   return words
+}
+
+/** Most text is ASCII, where the rules come down to this. */
+const ascii = /^[\0-\x7f]*$/
+const asciiWords = /[a-z0-9]+/g
+
+function addWords(words: string[], run: string): void {
+  for (const [piece, cjk] of run.matchAll(
+    /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]+)|[^\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]+/gu,
+  )) {
+    if (cjk === undefined) words.push(piece)
+    else words.push(...pairs(piece))
+  }
 }
 
 const isLoneCjk = (word: string): boolean =>
