@@ -148,7 +148,8 @@ export class Commits {
           async lent => (attempted = await this.#attempt(lent, tenant, members, relaxed, lost)),
           () => (committing = true),
         )
-        if (outcomes.some(isNews)) this.#tenants.add(tenant)
+        // A server that crashes may forget what was relaxed.
+        if (!relaxed && outcomes.some(isNews)) this.#tenants.add(tenant)
         return outcomes
       } catch (error) {
         if (error instanceof ConnectionLost && committing && attempted !== undefined) {

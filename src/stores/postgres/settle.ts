@@ -1,7 +1,7 @@
 import type { EntryId, SessionId } from '#kernel'
 import { isSkeinError, SkeinError } from '#kernel'
 import type { Committed } from '#journal'
-import { ConnectionLost } from './faults.ts'
+import { ConnectionLost, sqlState } from './faults.ts'
 import { answerOf, type Chain, type Outline, outlinesOf } from './hot-plan.ts'
 import { keySelect, replayOf } from './keys.ts'
 import type { Lent, Link } from './link.ts'
@@ -83,13 +83,21 @@ async function findAppend(
 /** Whether a transaction whose COMMIT was sent was committed. Asks until it has ended one way or the other. */
 export async function settleTransaction(link: Link, transaction: string, uncertainMs: number): Promise<boolean> {
   return await persist(uncertainMs, async () => {
-    const { rows } = await link.lend(lent =>
-      lent.query({ text: 'SELECT pg_xact_status($1::text::xid8) AS status', values: [transaction] }),
-    )
-    const status = rows[0]?.['status']
+    const status = await link.lend(lent => statusOf(lent, transaction))
     if (status === 'in progress') throw new ConnectionLost('The transaction is still under way.')
     return status === 'committed'
   })
+}
+
+/** A server that crashed has forgotten transactions of which nothing had reached its disk, and calls their ids future ones. */
+async function statusOf(lent: Lent, transaction: string): Promise<unknown> {
+  try {
+    const { rows } = await lent.query({ text: 'SELECT pg_xact_status($1::text::xid8) AS status', values: [transaction] })
+    return rows[0]?.['status']
+  } catch (error) {
+    if (sqlState(error) === '22023') return 'forgotten'
+    throw error
+  }
 }
 
 async function persist<T>(uncertainMs: number, ask: () => Promise<T>): Promise<T> {
