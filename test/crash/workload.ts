@@ -171,10 +171,10 @@ const relay: Scene = async author => {
   const session = await author.session()
   if (session === undefined) return
   for (const face of [0, 1, 0] as const) {
-    await author.act({ verb: 'append', session, texts: [author.text()], face })
+    const held = await author.act({ verb: 'append', session, texts: [author.text()], face })
     const other = face === 0 ? 1 : 0
-    if ((await author.act({ verb: 'append', session, texts: [author.text()], face: other })) !== undefined)
-      author.fault(`two owners wrote ${session} at once`)
+    const entered = await author.act({ verb: 'append', session, texts: [author.text()], face: other })
+    if (held !== undefined && entered !== undefined) author.fault(`two owners wrote ${session} at once`)
     await author.stage.faces[face].sessions.evict({ id: session })
   }
   const owners = [author.stage.owner(), author.stage.owner(), author.stage.owner()]
@@ -195,7 +195,7 @@ const relay: Scene = async author => {
 /** Comes in as a bundle, goes into hiding and comes back, or goes for good. */
 const comings: Scene = async author => {
   const bundle = await bundleOf(author)
-  await author.act({ verb: 'import', ...bundle })
+  if ((await author.act({ verb: 'import', ...bundle })) === undefined) return
   await author.act({ verb: 'delete', session: bundle.session })
   await author.act({ verb: 'restore', session: bundle.session })
   await author.act({ verb: 'append', session: bundle.session, texts: [author.text()] })
