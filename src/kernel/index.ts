@@ -1,4 +1,7 @@
 export { type Clock, manualClock, systemClock } from './clock.ts'
+export { every, manualTimers, systemTimers, type Timers, wait, within } from './timers.ts'
+export { unlessAborted } from './unless-aborted.ts'
+export { type Given, given } from './given.ts'
 export { type Random, seededRandom, systemRandom } from './random.ts'
 export {
   asSkeinError,
