@@ -116,7 +116,10 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
     return ending
   } catch (error) {
     const known = asSkeinError(error)
-    return result('failed', known.code === 'store.fenced' ? 'lease_lost' : 'store_error', known)
+    const failed = result('failed', known.code === 'store.fenced' ? 'lease_lost' : 'store_error', known)
+    // What the last step left can't be stored; that the run has ended is told all the same, unless the store is why.
+    if (!known.code.startsWith('store.')) await write(core, options, endingDrafts(options, failed)).catch(() => undefined)
+    return failed
   }
 }
 
@@ -180,7 +183,13 @@ async function ask(core: SessionCore, options: RunOptions, progress: Progress, s
       maxTokens,
       ...(thinking === null ? {} : { thinking: thinking as ThinkingLevel }),
     }
-    const outcome = await streamStep(model, request, signal, event => core.live.emit({ ...event, run, step }))
+    const outcome = await streamStep(
+      model,
+      request,
+      signal,
+      event => core.live.emit({ ...event, run, step }),
+      () => core.runtime.ids('evt').replace('evt', 'call'),
+    )
     const hadOutput = outcome.parts.length > 0
     const decision =
       outcome.error === undefined

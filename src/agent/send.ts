@@ -1,4 +1,15 @@
-import { canonical, type Id, invalidInput, isObject, type RunId, sha256, SkeinError, toJson, type TurnId } from '#kernel'
+import {
+  canonical,
+  type Id,
+  invalidInput,
+  isObject,
+  isSkeinError,
+  type RunId,
+  sha256,
+  SkeinError,
+  toJson,
+  type TurnId,
+} from '#kernel'
 import { checkKey } from '#journal'
 import {
   digestable,
@@ -88,9 +99,7 @@ export function startRun(core: SessionCore, ports: AgentPorts, input: unknown, o
   const over = new Promise<void>(resolve => (done = resolve))
   const admitted = admit(core, ports, input, options, id)
   const outcome = admitted
-    .then(async ({ receipt, begin }) =>
-      begin === undefined ? await readResult(core, receipt.runId, receipt.seq) : await begin(signal),
-    )
+    .then(async ({ receipt, begin }) => (begin === undefined ? await resultOf(core, receipt) : await begin(signal)))
     .finally(done)
   const receipt = admitted.then(({ receipt: given }) => given)
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
@@ -121,6 +130,20 @@ async function* runEvents(core: SessionCore, receipt: Promise<InputReceipt>): As
   }
 }
 
+/** What an earlier call's run came to. A run that died with its process would never end, so it is ended here. */
+async function resultOf(core: SessionCore, { runId, seq }: InputReceipt): Promise<TurnResult> {
+  const isDead = (running: unknown): boolean => isObject(running) && running['run'] === runId && core.activeRun !== runId
+  if (isDead((await core.row()).data['running'])) {
+    await core
+      .path(now => ({ drafts: isDead(now.data['running']) ? abandoned(now.data['running'], core) : [] }), { run: runId })
+      .catch((error: unknown) => {
+        // Another process has the lease, so it may be running there.
+        if (!(isSkeinError(error) && error.code === 'session.busy')) throw error
+      })
+  }
+  return await readResult(core, runId, seq)
+}
+
 interface Admitted {
   readonly receipt: InputReceipt
   /** Absent for a duplicate: its run belongs to an earlier call. */
@@ -131,6 +154,9 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
   const message = readUserInput(input)
   const maxSteps = options.maxSteps ?? maxStepsDefault
   if (!Number.isSafeInteger(maxSteps) || maxSteps < 1) throw invalidInput('maxSteps', 'Expected a whole number from 1.')
+  if (options.traceId !== undefined) checkKey(options.traceId, 'traceId')
+  if (options.model !== undefined && typeof options.model !== 'string' && !isObject(options.model))
+    throw invalidInput('model', 'Expected a reference or a model.')
   const digest = sha256(canonical(toJson(digestable(message))))
   const key = options.idempotencyKey === undefined ? undefined : `${core.id} ${checkKey(options.idempotencyKey)}`
   const known = key === undefined ? undefined : await duplicateOf(core, key, digest)
@@ -209,7 +235,7 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
   } catch (error) {
     if (core.activeRun === run) core.activeRun = undefined
     const raced =
-      key !== undefined && error instanceof SkeinError && error.code === 'store.conflict'
+      key !== undefined && isSkeinError(error) && (error.code === 'store.conflict' || error.code === 'session.busy')
         ? await duplicateOf(core, key, digest)
         : undefined
     if (raced !== undefined) return { receipt: raced }

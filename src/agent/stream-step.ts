@@ -1,6 +1,6 @@
-import { type Json, SkeinError, toJson } from '#kernel'
-import type { FinishReason, Part, PartInput, Usage } from '#journal'
-import type { ModelEvent, ModelPort, ModelRequest } from '#models'
+import { isObject, isSkeinError, type Json, messageOf, SkeinError, toJson } from '#kernel'
+import { type FinishReason, type Part, type PartInput, type Usage, usageFields } from '#journal'
+import { type ModelEvent, type ModelPort, type ModelRequest, unlessAborted } from '#models'
 import { brokenInput } from './tool.ts'
 
 /** What one model request gave. `error` is set when it failed; what had arrived by then is kept beside it. */
@@ -14,18 +14,38 @@ export interface StepOutcome {
 
 type Emit = (event: { readonly type: string; readonly [more: string]: unknown }) => void
 
-/** Reads one answer to its end, telling what arrives. A failure is part of the outcome; an abort gives what there was. */
-export async function streamStep(port: ModelPort, request: ModelRequest, signal: AbortSignal, emit: Emit): Promise<StepOutcome> {
-  const answer = new Answer(emit)
+/**
+ * Reads one answer to its end, telling what arrives. Never throws: a failure is part of the outcome, also of a port that
+ * throws or tells nonsense, and an abort gives what there was, also of a port that is deaf to it.
+ */
+export async function streamStep(
+  port: ModelPort,
+  request: ModelRequest,
+  signal: AbortSignal,
+  emit: Emit,
+  newCallId: () => string,
+): Promise<StepOutcome> {
+  const answer = new Answer(emit, callIdsOf(request), newCallId)
+  let events: AsyncIterator<ModelEvent> | undefined
   try {
-    for await (const event of port.stream(request, signal)) answer.take(event)
-    if (!answer.closed)
-      answer.take({ type: 'failed', error: new SkeinError('provider.truncated', 'The answer just stopped. Ask again.') })
+    events = port.stream(request, signal)[Symbol.asyncIterator]()
+    while (!answer.closed) {
+      const next = await unlessAborted(events.next(), signal)
+      if (next.done === true) throw new SkeinError('provider.truncated', 'The answer just stopped. Ask again.')
+      answer.take(next.value)
+    }
   } catch (error) {
-    if (!signal.aborted) throw error
-    answer.abort()
+    if (signal.aborted) answer.abort()
+    else answer.fail(error)
   }
+  // Not waited for: a deaf port would never say that it has stopped.
+  events?.return?.().catch(() => undefined)
   return answer.outcome()
+}
+
+/** The calls that the model is shown; a provider may repeat an id, a session may not. */
+function callIdsOf({ messages }: ModelRequest): Set<string> {
+  return new Set(messages.flatMap(({ parts }) => parts.flatMap(part => (part.type === 'tool_call' ? [part.callId] : []))))
 }
 
 interface Open {
@@ -43,10 +63,16 @@ class Answer {
   #finish: FinishReason = 'other'
   #raw: string | undefined
   #error: SkeinError | undefined
+  readonly #callIds: Set<string>
+  readonly #newCallId: () => string
+  /** What the calls that are arriving are called here. */
+  readonly #arriving = new Map<string, string>()
   closed = false
 
-  constructor(emit: Emit) {
+  constructor(emit: Emit, callIds: Set<string>, newCallId: () => string) {
     this.#emit = emit
+    this.#callIds = callIds
+    this.#newCallId = newCallId
   }
 
   take(event: ModelEvent): void {
@@ -55,42 +81,51 @@ class Answer {
         return
       case 'text_delta':
       case 'reasoning_delta':
-        return this.#delta(event.type === 'text_delta' ? 'text' : 'reasoning', event.id, event.text)
+        return this.#delta(event.type === 'text_delta' ? 'text' : 'reasoning', event.id, textOf(event.text))
       case 'text_ended':
       case 'reasoning_ended':
-        return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, event.providerData)
+        return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, given(event.providerData))
       case 'call_delta':
-        return this.#emit({ type: 'call_delta', callId: event.callId, tool: event.name, text: event.text })
+        return this.#emit({ type: 'call_delta', callId: this.#callId(event.callId), tool: event.name, text: event.text })
       case 'call_ended': {
+        const callId = this.#callId(event.callId)
+        this.#arriving.delete(event.callId)
         const part: Part = {
           type: 'tool_call',
-          callId: event.callId,
-          tool: event.name,
+          callId,
+          tool: textOf(event.name),
           input: readInput(event.input),
           ...given(event.providerData),
         }
         this.#parts.push(part)
-        return this.#emit({ type: 'call_ended', callId: event.callId, tool: event.name, input: part.input })
+        return this.#emit({ type: 'call_ended', callId, tool: event.name, input: part.input })
       }
       case 'file_ended':
-        this.#parts.push({ type: 'file', mediaType: event.mediaType, data: event.bytes, ...given(event.providerData) })
+        if (!(event.bytes instanceof Uint8Array)) throw new TypeError('A file without bytes.')
+        this.#parts.push({ type: 'file', mediaType: textOf(event.mediaType), data: event.bytes, ...given(event.providerData) })
         return
       case 'usage':
-        this.#usage = event.usage
+        this.#usage = countsOf(event.usage)
         return
       case 'ended':
         this.closed = true
-        this.#finish = event.reason
-        this.#raw = event.rawFinishReason
+        this.#finish = finishReasons.includes(event.reason) ? event.reason : 'other'
+        this.#raw = event.rawFinishReason === undefined ? undefined : textOf(event.rawFinishReason)
         return
       case 'failed':
-        this.closed = true
-        this.#finish = 'error'
-        this.#error = event.error
-        return
+        return this.fail(event.error)
       default:
         event satisfies never
     }
+  }
+
+  /** What is no failure of Skein's own kind is the port's fault; asking again would not help. */
+  fail(error: unknown): void {
+    this.closed = true
+    this.#finish = 'error'
+    this.#error = isSkeinError(error)
+      ? error
+      : new SkeinError('provider.rejected', `The model's port broke: ${messageOf(error)}`, { cause: error })
   }
 
   abort(): void {
@@ -125,7 +160,17 @@ class Answer {
     this.#emit({ type: `${type}_delta`, id, text })
   }
 
-  #end(type: 'text' | 'reasoning', id: string, providerData: Json | undefined): void {
+  /** The id that a call has in this session: its provider's, if that is one and not taken. */
+  #callId(told: string): string {
+    const known = this.#arriving.get(told)
+    if (known !== undefined) return known
+    const id = typeof told === 'string' && told !== '' && !this.#callIds.has(told) ? told : this.#newCallId()
+    this.#arriving.set(told, id)
+    this.#callIds.add(id)
+    return id
+  }
+
+  #end(type: 'text' | 'reasoning', id: string, { providerData }: { readonly providerData?: Json }): void {
     const key = `${type} ${id}`
     const open = this.#open.get(key) ?? { type, text: '' }
     if (!this.#parts.includes(open)) this.#parts.push(open)
@@ -142,7 +187,23 @@ class Answer {
   }
 }
 
-const given = (providerData: Json | undefined): { providerData?: Json } => (providerData === undefined ? {} : { providerData })
+const given = (providerData: Json | undefined): { providerData?: Json } =>
+  providerData === undefined ? {} : { providerData: toJson(providerData, 'providerData') }
+
+const finishReasons: readonly string[] = ['stop', 'tool_calls', 'length', 'content_filter', 'other']
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new TypeError(`Expected a text, got ${typeof value}.`)
+}
+
+/** Counts as they can be added up: what is no whole number from 0 is unknown. */
+function countsOf(usage: unknown): Usage | null {
+  if (!isObject(usage)) return null
+  const count = (value: unknown): number | null =>
+    Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null
+  return Object.fromEntries(usageFields.map(field => [field, count(usage[field])])) as unknown as Usage
+}
 
 function readInput(text: string): Json {
   if (text.trim() === '') return {}

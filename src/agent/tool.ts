@@ -1,15 +1,20 @@
 import {
   invalidInput,
+  byteLength,
+  cutCodePoints,
   isObject,
   isSkeinError,
   isStandardSchema,
   type Json,
   type JsonObject,
+  messageOf,
   type StandardSchema,
+  stringify,
   toJson,
   validate,
 } from '#kernel'
-import type { ToolCallPart, ToolDescription, ToolResultPart } from '#journal'
+import { maxPartBytes, type ToolCallPart, type ToolDescription, type ToolResultPart } from '#journal'
+import { unlessAborted } from '#models'
 
 /** One call, as its tool sees it. */
 export interface ToolCall {
@@ -40,11 +45,18 @@ export interface Tool<I = unknown> {
 export type ToolSet = readonly Tool<never>[]
 
 export const toolTimeoutMs = 120_000
+/** Of a tool's error, in code points. */
+const maxErrorLength = 16_384
+const maxDetailsBytes = 65_536
 const nameShape = /^[A-Za-z0-9_-]{1,64}$/
 
 export function describeTool(tool: Tool<never>): ToolDescription {
+  if (!isObject(tool) || typeof tool.name !== 'string')
+    throw invalidInput('tools', 'Expected tools: { name, description, input, run }.')
   if (!nameShape.test(tool.name))
     throw invalidInput('tools', `A tool's name has 1–64 letters, digits, underscores or hyphens: ${tool.name}`)
+  if (tool.timeoutMs !== undefined && !(Number.isSafeInteger(tool.timeoutMs) && tool.timeoutMs > 0))
+    throw invalidInput('tools', `The timeoutMs of ${tool.name} is not a whole number of milliseconds.`)
   const schema = isStandardSchema(tool.input) ? (tool.inputSchema ?? { type: 'object' }) : tool.input
   return { name: tool.name, description: tool.description, inputSchema: schema }
 }
@@ -66,8 +78,10 @@ export async function runCall(
   if (isBroken(call.input)) return result('error', `The arguments are not JSON: ${call.input.broken.slice(0, 200)}`)
   const timeout = AbortSignal.timeout(tool.timeoutMs ?? toolTimeoutMs)
   const signal = AbortSignal.any([context.signal, timeout])
+  let begun = false
   try {
-    const input = isStandardSchema(tool.input) ? await validate(tool.input, call.input) : call.input
+    const input = isStandardSchema(tool.input) ? await unlessAborted(validate(tool.input, call.input), signal) : call.input
+    begun = true
     const output = await unlessAborted(
       Promise.resolve(tool.run(input as never, { ...context, signal, id: call.callId, idempotencyKey: call.callId })),
       signal,
@@ -80,8 +94,11 @@ export async function runCall(
         'Outcome unknown: the run was cancelled while this call was going on. Check before repeating it.',
       )
     if (timeout.aborted) return result('error', `The tool took longer than ${tool.timeoutMs ?? toolTimeoutMs} ms.`)
-    const message = error instanceof Error ? error.message : String(error)
-    return result('error', isSkeinError(error) && error.code === 'input.invalid' ? `Invalid arguments: ${message}` : message)
+    const message = cutCodePoints(messageOf(error), maxErrorLength)
+    return result(
+      'error',
+      !begun && isSkeinError(error) && error.code === 'input.invalid' ? `Invalid arguments: ${message}` : message,
+    )
   }
 }
 
@@ -90,14 +107,27 @@ function readOutput(output: unknown, result: (status: ToolResultPart['status'], 
     const { content, isError, details } = output
     return {
       ...result(isError === true ? 'error' : 'ok', plain(content)),
-      ...(details === undefined ? {} : { details: toJson(details, 'details') }),
+      ...(details === undefined ? {} : { details: readDetails(details) }),
     }
   }
   return result('ok', plain(output))
 }
 
+/** Details stand in the entry itself, so there is little room for them; of larger ones their size is kept. */
+function readDetails(details: unknown): Json {
+  const json = toJson(details, 'details')
+  const bytes = byteLength(stringify(json))
+  return bytes > maxDetailsBytes ? { leftOut: { bytes } } : json
+}
+
 /** Text stays text, nothing is null, the rest is JSON. */
-const plain = (value: unknown): Json => (value === undefined ? null : toJson(value, 'result'))
+function plain(value: unknown): Json {
+  if (value === undefined) return null
+  const json = toJson(value, 'result')
+  const bytes = byteLength(stringify(json))
+  if (bytes > maxPartBytes) throw new Error(`The result takes ${bytes} bytes; at most ${maxPartBytes} can be stored.`)
+  return json
+}
 
 /** Arguments that were not JSON, kept as they came so that nothing is lost. */
 export function brokenInput(text: string): JsonObject {
@@ -106,13 +136,4 @@ export function brokenInput(text: string): JsonObject {
 
 function isBroken(input: Json): input is { readonly broken: string } & JsonObject {
   return isObject(input) && input['skein'] === 'broken-input' && typeof input['broken'] === 'string'
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error)
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

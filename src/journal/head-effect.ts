@@ -3,6 +3,7 @@ import type { Entry, NewEntry } from './entry.ts'
 import { isKnown, isPath } from './entry-types.ts'
 import { type Counter, type Counters, counters, type HeadPatch, type SessionFields, type SessionRow } from './head.ts'
 import type { Message, Usage } from './message.ts'
+import { hasUnindexedText } from './search-text.ts'
 
 export const previewLength = 120
 
@@ -44,9 +45,12 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       const preview =
         row.preview === null && effect.set.preview == null && entry.data.role === 'user' ? previewOf(entry.data) : null
       if (preview !== null) effect.set.preview = preview
+      if (hasUnindexedText(entry)) effect.merge['large'] = true
       return
     }
     case 'turn_started':
+      // A run's turn is named by its index when it has to be ended by others.
+      if (entry.run !== undefined) mergeInto(effect, 'running', { index: entry.data.index })
       return addTo(effect, { turnCount: 1 })
     case 'usage_recorded':
       return addTo(effect, usageCounters(entry.data.usage, entry.data.cost))

@@ -187,6 +187,15 @@ export function invalidInput(path: string, problem: string): SkeinError {
 /** Turns whatever was thrown into a SkeinError; an unknown throw is a bug of ours and says so. */
 export function asSkeinError(thrown: unknown): SkeinError {
   if (isSkeinError(thrown)) return thrown
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return new SkeinError('skein.bug', `Unexpected: ${message}`, { cause: thrown })
+  return new SkeinError('skein.bug', `Unexpected: ${messageOf(thrown)}`, { cause: thrown })
+}
+
+/** What a thrown value says, whatever it is: nothing that foreign code throws makes this throw. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const said: unknown = thrown instanceof Error ? thrown.message : thrown
+    return typeof said === 'string' ? said : String(said)
+  } catch {
+    return `a thrown ${typeof thrown}`
+  }
 }

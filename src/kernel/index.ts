@@ -5,6 +5,7 @@ export { type Given, given } from './given.ts'
 export { type Random, seededRandom, systemRandom } from './random.ts'
 export {
   asSkeinError,
+  messageOf,
   type Category,
   type ErrorCode,
   type ErrorDetails,

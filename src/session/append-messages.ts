@@ -28,7 +28,7 @@ export function writeOptions(verb: string, options: VerbOptions, asked: unknown)
   if (options.idempotencyKey !== undefined) checkKey(options.idempotencyKey)
   return {
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
-    ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+    ...(options.traceId === undefined ? {} : { traceId: checkKey(options.traceId, 'traceId') }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     asked: [verb, asked],
   }

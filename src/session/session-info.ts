@@ -76,9 +76,13 @@ export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {
     metadata: member('metadata'),
     parent: row.parent,
     holds: Object.keys(member('holds')).sort(),
-    running: isObject(running) ? (running as unknown as SessionInfo['running']) : null,
+    running: isObject(running) ? runningOf(running) : null,
     usage: usageTotals(row.counters),
   }
+}
+
+function runningOf({ run, turn, since }: Record<string, unknown>): SessionInfo['running'] {
+  return { run, turn, since } as NonNullable<SessionInfo['running']>
 }
 
 const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)
