@@ -127,6 +127,6 @@ export {
   stowParts,
 } from './parts.ts'
 export { findIn, hitOf, sortHits } from './search.ts'
-export { indexedLength, searchText } from './search-text.ts'
+export { hasUnindexedText, indexedLength, searchText } from './search-text.ts'
 export { matches, parseQuery, searchWords, type Term } from './search-words.ts'
 export { Bell, watchEntries } from './watch.ts'

@@ -4,8 +4,14 @@ import type { Entry } from './entry.ts'
 /** How much of a part is indexed, in UTF-16 units; what lies beyond is found by scanning for a literal phrase. */
 export const indexedLength = 65_536
 
-/** What of an entry can be found by words, and as whose: titles, labels, summaries, message texts and tool results. Needs full parts. */
-export function searchText(entry: Entry): { readonly role: string; readonly text: string } | undefined {
+/**
+ * What of an entry can be found by words, and as whose: titles, labels, summaries, message texts and tool results, up to
+ * `length` of each part. Needs full parts.
+ */
+export function searchText(
+  entry: Entry,
+  length: number = indexedLength,
+): { readonly role: string; readonly text: string } | undefined {
   const { data } = entry
   if (!isObject(data)) return undefined
   switch (entry.type) {
@@ -13,6 +19,7 @@ export function searchText(entry: Entry): { readonly role: string; readonly text
       return textOf(
         typeof data['role'] === 'string' ? data['role'] : 'user',
         Array.isArray(data['parts']) ? data['parts'].map(partText) : [],
+        length,
       )
     case 'session_titled':
       return textOf('session_titled', [data['title']])
@@ -43,7 +50,16 @@ function strings(value: unknown): string {
   return isObject(value) ? Object.values(value).map(strings).filter(Boolean).join('\n') : ''
 }
 
-function textOf(role: string, texts: readonly unknown[]): { role: string; text: string } | undefined {
-  const text = texts.flatMap(item => (typeof item === 'string' && item !== '' ? [item.slice(0, indexedLength)] : [])).join('\n')
+function textOf(role: string, texts: readonly unknown[], length: number): { role: string; text: string } | undefined {
+  const text = texts.flatMap(item => (typeof item === 'string' && item !== '' ? [item.slice(0, length)] : [])).join('\n')
   return text === '' ? undefined : { role, text }
+}
+
+/** Whether a message has a part that goes on beyond what is indexed. */
+export function hasUnindexedText({ data }: Pick<Entry, 'data'>): boolean {
+  const parts: unknown = isObject(data) ? data['parts'] : undefined
+  return (
+    Array.isArray(parts) &&
+    parts.some(part => isObject(part) && typeof part['encoding'] === 'string' && (part['bytes'] as number) > indexedLength)
+  )
 }

@@ -10,12 +10,13 @@ export function findIn(
   entries: readonly Entry[],
   query: SearchQuery,
   titleOf: (session: SessionId) => string | null,
+  length?: number,
 ): SearchHit[] {
   const limit = checkLimit(query.limit, 20, 100)
   const terms = parseQuery(query.query)
   const hits: SearchHit[] = []
   for (const entry of entries) {
-    const found = searchText(entry)
+    const found = searchText(entry, length)
     if (found === undefined || (query.roles !== undefined && !query.roles.includes(found.role))) continue
     const words = searchWords(found.text)
     if (matches(words, terms, query.match))

@@ -12,6 +12,7 @@ import { type ContextOptions, sessionContext, type SessionContext } from './read
 import { entryOf, type MessagesOptions, type MessagesPage, readAll, readPage, type SessionMessage } from './read-messages.ts'
 import { readAppend, readTurn } from './read-input.ts'
 import { type Recorded, recordTurn } from './record-turn.ts'
+import { searchSession } from './search-session.ts'
 import { type EventsOptions, sessionEvents, type SessionEvent } from './session-events.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
 import { sessionTree, type TreeNode } from './session-tree.ts'
@@ -193,9 +194,8 @@ export class CoreSession {
 
   /** Entries of this session that hold the words. */
   async search(query: string, options: { readonly match?: 'all' | 'any'; readonly limit?: number } = {}): Promise<SearchResult> {
-    await this.#core.row()
     if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
-    return await this.#core.store.search({ query, ...options, session: this.id })
+    return await searchSession(this.#core, { ...options, query })
   }
 
   /** Durable events, one per entry, and between them the live ones of this process; replays after the cursor, then follows. */

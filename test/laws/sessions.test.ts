@@ -354,6 +354,18 @@ onEveryStore('sessions', place => {
     await expect(session.messages({ limit: 0 })).rejects.toMatchObject({ code: 'input.invalid' })
   })
 
+  verifies('J45', 'finds a literal phrase also beyond what of a part is indexed', async () => {
+    const session = await (await (await place()).open()).sessions.create()
+    await session.append([
+      { role: 'user', content: `${'filler '.repeat(20_000)}the needle is here` },
+      { role: 'user', content: 'short' },
+    ])
+    expect((await session.search('needle')).hits).toEqual([])
+    const { hits } = await session.search('"the needle is"')
+    expect(hits).toMatchObject([{ role: 'user', seq: 2 }])
+    expect(hits[0]?.snippet).toContain('needle')
+  })
+
   verifies('J12', 'moves only to path entries that are there, and not during a run', async () => {
     const here = await place()
     const skein = await here.open()
