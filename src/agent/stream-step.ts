@@ -1,6 +1,6 @@
-import { isObject, isSkeinError, type Json, messageOf, SkeinError, toJson } from '#kernel'
+import { isObject, isSkeinError, type Json, messageOf, SkeinError, toJson, unlessAborted } from '#kernel'
 import { type FinishReason, type Part, type PartInput, type Usage, usageFields } from '#journal'
-import { type ModelEvent, type ModelPort, type ModelRequest, unlessAborted } from '#models'
+import type { ModelEvent, ModelPort, ModelRequest } from '#models'
 import { brokenInput } from './tool.ts'
 
 /** What one model request gave. `error` is set when it failed; what had arrived by then is kept beside it. */

@@ -11,10 +11,10 @@ import {
   type StandardSchema,
   stringify,
   toJson,
+  unlessAborted,
   validate,
 } from '#kernel'
 import { maxPartBytes, type ToolCallPart, type ToolDescription, type ToolResultPart } from '#journal'
-import { unlessAborted } from '#models'
 
 /** One call, as its tool sees it. */
 export interface ToolCall {

@@ -1,5 +1,5 @@
-import { type Clock, parseId, type SessionId, SkeinError } from '#kernel'
-import { checkLimit, type JobFilter, type JobRow, type JobState, type TenantStore } from '#journal'
+import { type Clock, given, parseId, type SessionId, SkeinError, type Timers, wait } from '#kernel'
+import { checkLimit, type JobRow, type JobState, type TenantStore } from '#journal'
 
 export interface JobsFilter {
   readonly state?: JobState
@@ -14,10 +14,10 @@ export interface JobsFilter {
 export class Jobs {
   readonly #store: TenantStore
   readonly #clock: Clock
-  readonly #timers: { after(ms: number, run: () => void): () => void }
+  readonly #timers: Timers
   readonly #wake: () => void
 
-  constructor(store: TenantStore, clock: Clock, timers: { after(ms: number, run: () => void): () => void }, wake: () => void) {
+  constructor(store: TenantStore, clock: Clock, timers: Timers, wake: () => void) {
     this.#store = store
     this.#clock = clock
     this.#timers = timers
@@ -32,12 +32,8 @@ export class Jobs {
   /** Newest first. */
   async list(filter: JobsFilter = {}): Promise<readonly JobRow[]> {
     const { state, ...rest } = filter
-    const query: JobFilter = {
-      ...rest,
-      limit: checkLimit(filter.limit, 50, 200),
-      ...(state === undefined ? {} : { states: [state] }),
-    }
-    return await this.#store.jobs(query)
+    const limit = checkLimit(filter.limit, 50, 200)
+    return await this.#store.jobs({ ...rest, limit, ...given({ states: state && [state] }) })
   }
 
   /** Lets a parked job run again, with all its attempts. Throws `job.not_found`, `job.wrong_state`. */
@@ -48,9 +44,7 @@ export class Jobs {
 
   /** Gives a parked job up. */
   async skip(id: string, reason?: string): Promise<void> {
-    await this.#store.commit([
-      { type: 'redrive', job: parseId('job', id), action: 'skip', ...(reason === undefined ? {} : { reason }) },
-    ])
+    await this.#store.commit([{ type: 'redrive', job: parseId('job', id), action: 'skip', ...given({ reason }) }])
   }
 
   /** Resolves when nothing that fits is queued or running; after `waitMs` it is `job.not_idle`, with counts. Law Q14. */
@@ -69,7 +63,7 @@ export class Jobs {
         })
       }
       this.#wake()
-      await new Promise<void>(resolve => void this.#timers.after(50, resolve))
+      await wait(this.#timers, 50)
     }
   }
 }

@@ -1,4 +1,14 @@
-import { type Clock, isSkeinError, type Json, type Random, type SessionId } from '#kernel'
+import {
+  type Clock,
+  every,
+  isSkeinError,
+  type Json,
+  type Random,
+  type SessionId,
+  type Timers,
+  unlessAborted,
+  within,
+} from '#kernel'
 import type { Change, JobRow, Store } from '#journal'
 import { afterFailure, errorInfo } from './job-outcome.ts'
 
@@ -26,7 +36,7 @@ export interface WorkerParts {
   readonly clock: Clock
   readonly random: Random
   readonly owner: string
-  readonly timers: { after(ms: number, run: () => void): () => void }
+  readonly timers: Timers
   readonly works: Readonly<Record<string, JobWork>>
   /** How many jobs at once; default 4. */
   readonly concurrency?: number
@@ -89,10 +99,7 @@ export function startWorker(parts: WorkerParts): Worker {
       cancelPoll()
       await looking
       const all = Promise.all([...running.values()].map(({ done }) => done))
-      let cancel = (): void => undefined
-      const late = new Promise<void>(resolve => (cancel = parts.timers.after(waitMs, resolve)))
-      await Promise.race([all, late])
-      cancel()
+      await within(parts.timers, waitMs, all, () => undefined)
       for (const { abort } of running.values()) abort(released)
       await all
     },
@@ -110,7 +117,7 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
   try {
     if (work === undefined) throw new Error(`No work for ${job.kind}.`)
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(work.timeoutMs)])
-    const { result = null, effects = [] } = await settled(work.run(job, signal), signal)
+    const { result = null, effects = [] } = await unlessAborted(work.run(job, signal), signal)
     await commit({ type: 'complete', ...claim, result }, effects)
   } catch (error) {
     const lost = isSkeinError(error) && error.code === 'store.conflict' && stop.signal.aborted
@@ -136,29 +143,9 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
 }
 
 function heartbeat(parts: WorkerParts, job: JobRow, stop: AbortController): () => void {
-  let cancel = (): void => undefined
-  let over = false
-  const beat = (): void => {
-    cancel = parts.timers.after(heartbeatMs, () => {
-      parts.store.heartbeat(job, jobLeaseMs).catch((error: unknown) => {
-        if (isSkeinError(error) && error.code === 'store.conflict') stop.abort(error)
-      })
-      if (!over) beat()
+  return every(parts.timers, heartbeatMs, () => {
+    parts.store.heartbeat(job, jobLeaseMs).catch((error: unknown) => {
+      if (isSkeinError(error) && error.code === 'store.conflict') stop.abort(error)
     })
-  }
-  beat()
-  return () => {
-    over = true
-    cancel()
-  }
-}
-
-/** The work's answer, or the signal's reason when that comes first. */
-function settled<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
 }

@@ -1,9 +1,8 @@
-import { type Clock, SkeinError, systemClock } from '#kernel'
+import { type Clock, SkeinError, systemClock, unlessAborted } from '#kernel'
 import type { AiSdkModel, ModelInfo, ModelPort, ModelRequest } from './port.ts'
 import { isAiSdkModel, sdkOptions } from './sdk-options.ts'
 import type { SdkVersion } from './sdk-prompt.ts'
 import { sdkReading } from './sdk-reading.ts'
-import { unlessAborted } from './unless-aborted.ts'
 
 /**
  * A port over a model object of the AI SDK (`specificationVersion` v2, v3 or v4 with `doStream`), by its shape alone: the

@@ -17,7 +17,6 @@ export {
   thinkingLevels,
 } from './port.ts'
 export { fullUsage, noUsage } from './usage.ts'
-export { unlessAborted } from './unless-aborted.ts'
 export { complete, type Completion } from './complete.ts'
 export { demoInfo, demoModel, demoNotice } from './demo.ts'
 export {

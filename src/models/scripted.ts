@@ -1,7 +1,6 @@
 import type { Usage } from '#journal'
-import { type Json, SkeinError, stringify } from '#kernel'
+import { given, type Json, SkeinError, stringify, unlessAborted } from '#kernel'
 import type { EndReason, ModelEvent, ModelInfo, ModelPort, ModelRequest } from './port.ts'
-import { unlessAborted } from './unless-aborted.ts'
 import { fullUsage } from './usage.ts'
 
 /** A call that a scripted answer makes. A string as `input` is the raw JSON text, so it may be broken. */
@@ -60,7 +59,7 @@ export function scriptedModel(steps: readonly ScriptedStep[], options: ScriptedO
   return {
     provider: options.provider ?? 'scripted',
     modelId: options.modelId ?? 'script',
-    ...(options.info === undefined ? {} : { info: options.info }),
+    ...given({ info: options.info }),
     requests,
     async *stream(request, signal) {
       signal.throwIfAborted()
