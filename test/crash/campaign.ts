@@ -92,14 +92,24 @@ export class Campaign {
     }
   }
 
-  /** Lets a writer go on until `disturb` is through, then asks it to end. `power`: what was only relaxed may be gone. */
-  async disturbed(what: string, disturb: () => Promise<void>, { power = false } = {}): Promise<void> {
+  /**
+   * Lets a writer go on until `disturb` is through, then asks it to end. `heard` settles when the writer was acknowledged so
+   * many verbs in all. `power`: what was only relaxed may be gone.
+   */
+  async disturbed(
+    what: string,
+    disturb: (heard: (acks: number) => Promise<void>) => Promise<void>,
+    { power = false }: { readonly power?: boolean } = {},
+  ): Promise<void> {
     await this.#settle()
     this.#inherited = []
     const task = this.#task('endless')
     const writer = await this.#crew.next()
     writer.begin(task)
-    await disturb()
+    await disturb(async acks => {
+      while (readDiary(task.diary).filter(line => line.t === 'ack').length < acks)
+        await new Promise(resolve => setTimeout(resolve, 5))
+    })
     writer.stop()
     await writer.ended
     await this.#judge([task], what, { full: true, power })
