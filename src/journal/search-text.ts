@@ -22,15 +22,15 @@ export function searchText(
         length,
       )
     case 'session_titled':
-      return textOf('session_titled', [data['title']])
+      return textOf('session_titled', [data['title']], length)
     case 'session_created':
-      return textOf('session_titled', [data['title']])
+      return textOf('session_titled', [data['title']], length)
     case 'entry_labelled':
-      return textOf('entry_labelled', [data['label']])
+      return textOf('entry_labelled', [data['label']], length)
     case 'summary_added':
-      return textOf('summary_added', [data['text']])
+      return textOf('summary_added', [data['text']], length)
     case 'custom':
-      return textOf('custom', [data['text']])
+      return textOf('custom', [data['text']], length)
     default:
       return undefined
   }
