@@ -13,8 +13,8 @@ export interface Writer<T = Task> {
   /** Asks an endless one to come to an orderly end. */
   stop(): void
   kill(): void
-  /** Settles when its store is open, or when it has ended. */
-  readonly opened: Promise<unknown>
+  /** What it says when its store is open; nothing if it ended before. */
+  readonly opened: Promise<string | undefined>
   /** Its signal, or its exit code; rejects if it ended by itself in disorder. */
   readonly ended: Promise<string | number>
 }
@@ -70,7 +70,7 @@ export class Crew<T = Task> {
       begin: task => void child.stdin.write(`${JSON.stringify(task)}\n`),
       stop: () => void child.stdin.write('stop\n'),
       kill: () => void child.kill('SIGKILL'),
-      opened: said.next(),
+      opened: said.next().then(line => (line.done === true ? undefined : line.value)),
       ended,
     }
   }
