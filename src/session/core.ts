@@ -66,12 +66,15 @@ export class SessionCore {
   readonly runtime: Runtime
   readonly live: LiveEvents
   lastUsedAt: number
+  /** Called by whoever keeps the open sessions when a verb uses this one. */
+  onUse: (() => void) | undefined
   /** The run that is going on in this process. */
   activeRun: RunId | undefined
   #closed = false
   #fence: (Fence & { readonly until: number }) | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #open = 0
+  readonly #whenIdle: (() => void)[] = []
   #cancelRelease: (() => void) | undefined
   #pins = 0
   #readers = 0
@@ -114,6 +117,7 @@ export class SessionCore {
     const row = await this.store.session(this.id)
     if (row === undefined || row.hidden || row.state === 'deleted') throw unknownSession(this.id)
     this.lastUsedAt = this.runtime.clock.now()
+    this.onUse?.()
     this.live.advance(row.seq)
     return row
   }
@@ -133,9 +137,12 @@ export class SessionCore {
     return await this.#counted(() =>
       this.#exclusive(async () => {
         const keyed = this.#keyed(options)
+        const begun = this.#isBegun(options.run)
         try {
           return await this.#writePath(decide, keyed)
         } catch (error) {
+          // A run that has lost its lease never writes again, even if the lease is free by now: the branch was another's.
+          if (begun) throw isTaken(error) ? takenOver(this.id, error) : error
           if (isSkeinError(error) && error.code === 'store.fenced') this.#fence = undefined
           else if (!(isSkeinError(error) && error.code === 'store.conflict' && options.retryOnConflict === true)) throw error
           return await this.#writePath(decide, keyed)
@@ -169,9 +176,14 @@ export class SessionCore {
     if (fence !== undefined) this.#fence = await this.store.renew(fence, this.runtime.leaseMs)
   }
 
+  /** Counts a verb that reads and writes in several steps; closing waits for it. */
+  async verb<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#counted(work)
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
-    await this.#turn.catch(() => undefined)
+    while (this.#open > 0) await new Promise<void>(resolve => void this.#whenIdle.push(resolve))
     this.#closed = true
     await this.releaseLease()
     this.live.finish()
@@ -198,7 +210,7 @@ export class SessionCore {
     try {
       return await work()
     } finally {
-      this.#open--
+      if (--this.#open === 0) for (const idle of this.#whenIdle.splice(0)) idle()
     }
   }
 
@@ -218,7 +230,8 @@ export class SessionCore {
     const row = await this.row()
     if (replayed !== undefined) return { ...replayed, row }
     if (this.activeRun !== undefined && this.activeRun !== options.run) throw busyWithRun(this.activeRun)
-    if (row.state === 'ended')
+    // What a run still has to tell is told, also when the session has ended meanwhile.
+    if (row.state === 'ended' && !this.#isBegun(options.run))
       throw new SkeinError('session.ended', `Session ${this.id} has ended. Reopen it first.`, { details: { session: this.id } })
     return await this.#commit(row, await decide(row), row.lease, options)
   }
@@ -246,7 +259,11 @@ export class SessionCore {
       const fence = this.#heldFence(now)
       if (fence === undefined)
         changes.push({ type: 'acquire', session: this.id, owner: this.runtime.owner, leaseMs: this.runtime.leaseMs })
-      changes.push({ ...append, fence: fence ?? { of: 0 }, ...(row.leafId === null ? {} : { expectLeaf: row.leafId }) })
+      changes.push({
+        ...append,
+        fence: fence ?? (this.#isBegun(options.run) ? this.#ownFence() : { of: 0 }),
+        ...(row.leafId === null ? {} : { expectLeaf: row.leafId }),
+      })
     }
     changes.push(...(plan.alongside ?? []))
     const committed = await this.store.commit(changes, {
@@ -276,6 +293,17 @@ export class SessionCore {
     return { session: fence.session, owner: fence.owner, token: fence.token }
   }
 
+  /** True for the run that was admitted and goes on here; it keeps the lease that it began with. */
+  #isBegun(run: RunId | undefined): boolean {
+    return run !== undefined && run === this.activeRun && this.#pins > 0
+  }
+
+  #ownFence(): Fence {
+    if (this.#fence === undefined) throw takenOver(this.id)
+    const { session, owner, token } = this.#fence
+    return { session, owner, token }
+  }
+
   async #entriesOf(committed: Committed): Promise<Entry[]> {
     const appended = committed.results.find(
       (result): result is Results['append'] => typeof result === 'object' && 'ids' in result && 'first' in result,
@@ -298,6 +326,16 @@ export class SessionCore {
       else this.#scheduleRelease()
     })
   }
+}
+
+const isTaken = (error: unknown): boolean =>
+  isSkeinError(error) && (error.code === 'store.fenced' || (error.code === 'session.busy' && error.details['by'] === 'lease'))
+
+function takenOver(id: SessionId, cause?: unknown): SkeinError {
+  return new SkeinError('store.fenced', `Another owner has taken over session ${id}.`, {
+    details: { session: id },
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 export function busyWithRun(run: RunId): SkeinError {

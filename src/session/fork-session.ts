@@ -63,7 +63,7 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
   const entries: NewEntry[] = placeDrafts(drafts, place, now, core.runtime.ids)
   const settings = await settingsAt({ store, id: core.id }, end)
   const effect = headEffect(entries, { preview: source.preview, data: {}, state: 'active' })
-  await store.commit(
+  const committed = await store.commit(
     [
       { type: 'acquire', session: id, owner: core.runtime.owner, leaseMs: core.runtime.leaseMs },
       {
@@ -92,6 +92,11 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
     ],
     { ...(options.idempotencyKey === undefined ? {} : { key: options.idempotencyKey, digest }), memo: id },
   )
+  if (committed.replayed) {
+    // Another call with this key was first; this copy was never seen.
+    await store.commit([{ type: 'erase_session', session: id }])
+    return committed.memo as SessionId
+  }
   const row = await store.session(id)
   if (row !== undefined) await store.release({ session: id, owner: core.runtime.owner, token: row.lease.token })
   return id

@@ -21,9 +21,14 @@ interface Live<S> {
  */
 export class LiveSessions<S> {
   readonly #live = new Map<string, Live<S>>()
+  /** Objects that were dropped from memory and that somebody still holds: opening gives the same one, so no two write. */
+  readonly #asleep = new Map<string, WeakRef<Live<S>>>()
   readonly #loading = new Map<string, Promise<Live<S>>>()
   readonly #runtime: Runtime
   readonly #limits: LiveLimits
+  readonly #forgotten = new FinalizationRegistry<string>(key => {
+    if (this.#asleep.get(key)?.deref() === undefined) this.#asleep.delete(key)
+  })
   #cancelSweep: (() => void) | undefined
 
   constructor(runtime: Runtime, limits: LiveLimits) {
@@ -40,7 +45,8 @@ export class LiveSessions<S> {
   }
 
   get(tenant: string, id: SessionId): S | undefined {
-    return this.#live.get(`${tenant} ${id}`)?.session
+    const key = `${tenant} ${id}`
+    return (this.#live.get(key) ?? this.#asleep.get(key)?.deref())?.session
   }
 
   /** The cores of a session's live objects, in whatever tenant. */
@@ -53,6 +59,13 @@ export class LiveSessions<S> {
     const key = `${tenant} ${id}`
     const known = this.#live.get(key)
     if (known !== undefined && !known.core.closed) return known.session
+    const asleep = this.#asleep.get(key)?.deref()
+    if (asleep !== undefined && !asleep.core.closed) {
+      // Still there? An object that slept knows nothing.
+      await asleep.core.row()
+      this.#wake(key, asleep)
+      return asleep.session
+    }
     const loading = this.#loading.get(key) ?? this.#load(key, load)
     return (await loading).session
   }
@@ -66,9 +79,8 @@ export class LiveSessions<S> {
     })
     const loading = Promise.race([load(), late])
       .then(live => {
-        this.#live.set(key, live)
-        this.#evictOverflow()
-        this.#scheduleSweep()
+        live.core.onUse = () => this.#wake(key, live)
+        this.#wake(key, live)
         return live
       })
       .finally(() => {
@@ -79,23 +91,40 @@ export class LiveSessions<S> {
     return loading
   }
 
+  /** Takes an object in, or in again when it is used after it was dropped. */
+  #wake(key: string, live: Live<S>): void {
+    if (this.#live.get(key)?.core.closed === false || live.core.closed) return
+    this.#asleep.delete(key)
+    this.#live.set(key, live)
+    this.#evictOverflow()
+    this.#scheduleSweep()
+  }
+
+  #drop(key: string, live: Live<S>): Promise<void> {
+    this.#live.delete(key)
+    this.#asleep.set(key, new WeakRef(live))
+    this.#forgotten.register(live, key)
+    return live.core.releaseLease()
+  }
+
   /** Drops what was idle for longer, or one session; returns whose objects went. */
   async evict(tenant: string | undefined, filter: { readonly idleMs?: number; readonly id?: SessionId }): Promise<SessionId[]> {
     const now = this.#runtime.clock.now()
     const gone: SessionId[] = []
-    for (const [key, { core }] of this.#live) {
+    for (const [key, live] of this.#live) {
+      const { core } = live
       if (tenant !== undefined && !key.startsWith(`${tenant} `)) continue
       if (!core.evictable || (filter.id !== undefined && core.id !== filter.id)) continue
       if (filter.idleMs !== undefined && !(filter.idleMs > 0 && now - core.lastUsedAt > filter.idleMs)) continue
-      this.#live.delete(key)
       gone.push(core.id)
-      await core.releaseLease()
+      await this.#drop(key, live)
     }
     return gone
   }
 
   forget(tenant: string, id: SessionId): void {
     this.#live.delete(`${tenant} ${id}`)
+    this.#asleep.delete(`${tenant} ${id}`)
   }
 
   /** Every live object, to be closed. */
@@ -111,10 +140,7 @@ export class LiveSessions<S> {
     const byAge = [...this.#live]
       .filter(([, { core }]) => core.evictable)
       .sort(([, a], [, b]) => a.core.lastUsedAt - b.core.lastUsedAt)
-    for (const [key, { core }] of byAge.slice(0, this.#live.size - this.#limits.liveMax)) {
-      this.#live.delete(key)
-      void core.releaseLease()
-    }
+    for (const [key, live] of byAge.slice(0, this.#live.size - this.#limits.liveMax)) void this.#drop(key, live)
   }
 
   #scheduleSweep(): void {

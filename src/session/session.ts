@@ -42,13 +42,15 @@ export class CoreSession {
 
   /** Adds messages to the branch, each an entry, all in one commit. */
   async append(messages: unknown, options: VerbOptions & { readonly format?: MessageFormat } = {}): Promise<Appended> {
-    return await appendMessages(this.#core, readAppend(messages, options.format), options)
+    return await this.#core.verb(() => appendMessages(this.#core, readAppend(messages, options.format), options))
   }
 
   /** Adds a whole turn that your own model made: `{ user, assistant, usage, … }`, or `{ messages, format }`. */
   async record(turn: unknown, options: VerbOptions = {}): Promise<Recorded> {
     const { input, idempotencyKey } = readTurn(turn)
-    return await recordTurn(this.#core, input, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...options })
+    return await this.#core.verb(() =>
+      recordTurn(this.#core, input, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...options }),
+    )
   }
 
   /** What a model has to see next: system and the newest messages that fit its budget, valid for any chat API. */
@@ -110,20 +112,16 @@ export class CoreSession {
   }
 
   async moveTo(entryId: EntryId, options: VerbOptions & { readonly reason?: string } = {}): Promise<{ leafId: string }> {
-    return await moveLeaf(
-      this.#core,
-      entryId,
-      options.reason === undefined ? 'moved' : readName(options.reason, 'reason'),
-      options,
-    )
+    const reason = options.reason === undefined ? 'moved' : readName(options.reason, 'reason')
+    return await this.#core.verb(() => moveLeaf(this.#core, entryId, reason, options))
   }
 
   async fork(options: ForkOptions = {}): Promise<this> {
-    return (await this.#opened(await forkSession(this.#core, options))) as this
+    return (await this.#opened(await this.#core.verb(() => forkSession(this.#core, options)))) as this
   }
 
   label(entryId: EntryId, text: string | null, options?: VerbOptions): Promise<{ label: string | null }> {
-    return label(this.#core, entryId, text, options)
+    return this.#core.verb(() => label(this.#core, entryId, text, options))
   }
 
   rename(title: string | null, options?: VerbOptions): Promise<{ title: string | null }> {
@@ -134,8 +132,10 @@ export class CoreSession {
     input: { readonly tags?: readonly string[]; readonly metadata?: unknown },
     options?: VerbOptions,
   ): Promise<SessionInfo> {
-    await annotate(this.#core, input, options)
-    return await this.info()
+    return await this.#core.verb(async () => {
+      await annotate(this.#core, input, options)
+      return await this.info()
+    })
   }
 
   addCustom(entry: CustomInput, options?: VerbOptions): Promise<{ entry: string; seq: number }> {
@@ -151,13 +151,17 @@ export class CoreSession {
   }
 
   async end(reason?: string, options?: VerbOptions): Promise<SessionInfo> {
-    await end(this.#core, reason, options)
-    return await this.info()
+    return await this.#core.verb(async () => {
+      await end(this.#core, reason, options)
+      return await this.info()
+    })
   }
 
   async reopen(options?: VerbOptions): Promise<SessionInfo> {
-    await reopen(this.#core, options)
-    return await this.info()
+    return await this.#core.verb(async () => {
+      await reopen(this.#core, options)
+      return await this.info()
+    })
   }
 
   async setModel(model: string, options: VerbOptions = {}): Promise<void> {
@@ -249,7 +253,7 @@ export class CoreSession {
   }
 
   /** Waits for open verbs, gives the lease up. Again: nothing. Later verbs reject `session.closed`. */
-  async close(): Promise<void> {
+  async close(_options: { readonly graceMs?: number } = {}): Promise<void> {
     await this.#core.close()
   }
 

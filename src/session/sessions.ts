@@ -140,6 +140,8 @@ export class Sessions<S extends CoreSession> {
     const before = await this.#deletedBefore(id, erase, options)
     if (before !== undefined) return before
     const row = await this.#row(id, erase)
+    // A run that goes on here is cancelled and tells how far it came, before nobody can see it any more.
+    await this.#close(row.id)
     if (erase) {
       const { idempotencyKey: key } = options
       const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
@@ -264,7 +266,7 @@ export class Sessions<S extends CoreSession> {
   async #close(id: SessionId): Promise<void> {
     const live = this.#live.get(this.#store.tenant, id)
     this.#live.forget(this.#store.tenant, id)
-    await live?.close()
+    await live?.close({ graceMs: 0 })
   }
 }
 
