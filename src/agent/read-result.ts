@@ -1,8 +1,7 @@
 import { isObject, type RunId, type TurnId } from '#kernel'
-import { type Entry, isType, type Usage, usageFields } from '#journal'
-import { noUsage } from '#models'
+import { addUsage, type Entry, isType, noUsage } from '#journal'
 import { isEntryEvent, type SessionCore, sessionEvents } from '#session'
-import type { RunStatus, TurnResult } from './run.ts'
+import type { RunStatus, TurnResult } from './run-record.ts'
 
 /** A run's result as its entries tell it, in any process; waits for its end. */
 export async function readResult(core: SessionCore, run: RunId, fromSeq: number): Promise<TurnResult> {
@@ -18,7 +17,7 @@ export async function readResult(core: SessionCore, run: RunId, fromSeq: number)
 /** Pure: the entries of one run, in order. */
 export function foldResult(entries: readonly Entry[]): TurnResult {
   let text = ''
-  let usage: Usage = noUsage
+  let usage = noUsage
   let cost: number | null = 0
   const messages: Entry['id'][] = []
   let finishReason: TurnResult['finishReason'] = null
@@ -33,10 +32,7 @@ export function foldResult(entries: readonly Entry[]): TurnResult {
       if (entry.data.role === 'assistant' && said !== '') text = said
       finishReason = entry.data.finishReason ?? finishReason
     } else if (isType(entry, 'usage_recorded')) {
-      const given = entry.data.usage
-      usage = Object.fromEntries(
-        usageFields.map(field => [field, usage[field] === null ? given[field] : (usage[field] ?? 0) + (given[field] ?? 0)]),
-      ) as unknown as Usage
+      usage = addUsage(usage, entry.data.usage)
       cost = cost === null || entry.data.cost === null ? null : cost + entry.data.cost
       demo ||= entry.data.demo === true
     } else if (entry.type === 'run_ended' && isObject(entry.data)) ended = entry.data

@@ -1,10 +1,12 @@
 import {
   canonical,
+  given,
   type Id,
   invalidInput,
   isObject,
   isSkeinError,
   type RunId,
+  type SessionId,
   sha256,
   SkeinError,
   toJson,
@@ -25,7 +27,8 @@ import {
   sessionEvents,
   type SessionEvent,
 } from '#session'
-import { executeRun, type InputReceipt, maxStepsDefault, refOf, type TurnResult } from './run.ts'
+import { executeRun, maxStepsDefault } from './run.ts'
+import { refOf, type TurnResult } from './run-record.ts'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
 import { describeTool, type Tool } from './tool.ts'
@@ -46,6 +49,15 @@ export interface AgentPorts {
   /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
   connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
   readonly tools: readonly Tool<never>[]
+}
+
+export interface InputReceipt {
+  readonly inputId: string
+  readonly runId: RunId
+  readonly turnId: TurnId
+  readonly session: SessionId
+  readonly disposition: 'started' | 'duplicate'
+  readonly seq: number
 }
 
 /**
@@ -101,7 +113,7 @@ export function startRun(core: SessionCore, ports: AgentPorts, input: unknown, o
   const outcome = admitted
     .then(async ({ receipt, begin }) => (begin === undefined ? await resultOf(core, receipt) : await begin(signal)))
     .finally(done)
-  const receipt = admitted.then(({ receipt: given }) => given)
+  const receipt = admitted.then(admission => admission.receipt)
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
   receipt.catch(() => undefined)
   outcome.catch(() => undefined)
@@ -154,7 +166,8 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
   const message = readUserInput(input)
   const maxSteps = options.maxSteps ?? maxStepsDefault
   if (!Number.isSafeInteger(maxSteps) || maxSteps < 1) throw invalidInput('maxSteps', 'Expected a whole number from 1.')
-  if (options.traceId !== undefined) checkKey(options.traceId, 'traceId')
+  const { traceId } = options
+  if (traceId !== undefined) checkKey(traceId, 'traceId')
   if (options.model !== undefined && typeof options.model !== 'string' && !isObject(options.model))
     throw invalidInput('model', 'Expected a reference or a model.')
   const digest = sha256(canonical(toJson(digestable(message))))
@@ -206,8 +219,7 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
       },
       {
         run,
-        ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...given({ traceId, signal: options.signal }),
       },
     )
     const seq = entries.find(entry => entry.type === 'run_started')?.seq ?? entries[0]?.seq ?? 0
@@ -224,7 +236,7 @@ async function admit(core: SessionCore, ports: AgentPorts, input: unknown, optio
           tools,
           maxSteps,
           signal,
-          ...(options.traceId === undefined ? {} : { traceId: options.traceId }),
+          ...given({ traceId }),
         })
       } finally {
         core.activeRun = undefined

@@ -1,6 +1,7 @@
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { Entry } from './entry.ts'
-import type { FinishReason, Message, ToolDescription, Usage } from './message.ts'
+import type { FinishReason, Message, ToolDescription } from './message.ts'
+import type { Usage } from './usage.ts'
 
 /**
  * Every entry type, where it stands and its newest version. `path`: has a parent and becomes the leaf.

@@ -2,7 +2,8 @@ import { cleanLine, isObject, type Json, type JsonObject } from '#kernel'
 import type { Entry, NewEntry } from './entry.ts'
 import { isKnown, isPath } from './entry-types.ts'
 import { type Counter, type Counters, counters, type HeadPatch, type SessionFields, type SessionRow } from './head.ts'
-import type { Message, Usage } from './message.ts'
+import type { Message } from './message.ts'
+import type { Usage } from './usage.ts'
 import { hasUnindexedText } from './search-text.ts'
 
 export const previewLength = 120

@@ -29,9 +29,8 @@ export {
   type ToolDescription,
   type ToolResultPart,
   type ToolResultStatus,
-  type Usage,
-  usageFields,
 } from './message.ts'
+export { addUsage, fullUsage, noUsage, type Usage, usageFields } from './usage.ts'
 export {
   addCounters,
   type Counter,

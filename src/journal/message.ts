@@ -76,28 +76,6 @@ export interface LostPart {
 
 export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart | SourcePart | CustomPart | LostPart
 
-/**
- * Tokens of one model request. `inputTokens` leave cached ones out, `outputTokens` include reasoning;
- * `null` is what the provider did not say. Source: spec/agent.md 4.
- */
-export interface Usage {
-  readonly inputTokens: number | null
-  readonly cacheReadTokens: number | null
-  readonly cacheWrite5mTokens: number | null
-  readonly cacheWrite1hTokens: number | null
-  readonly outputTokens: number | null
-  readonly reasoningTokens: number | null
-}
-
-export const usageFields = [
-  'inputTokens',
-  'cacheReadTokens',
-  'cacheWrite5mTokens',
-  'cacheWrite1hTokens',
-  'outputTokens',
-  'reasoningTokens',
-] as const
-
 /** What a model is told of a tool. */
 export interface ToolDescription {
   readonly name: string

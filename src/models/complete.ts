@@ -1,7 +1,6 @@
-import type { Usage } from '#journal'
+import { noUsage, type Usage } from '#journal'
 import { SkeinError } from '#kernel'
 import type { EndReason, ModelPort, ModelRequest } from './port.ts'
-import { noUsage } from './usage.ts'
 
 /** What a single request gave where only the text matters. */
 export interface Completion {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { fullUsage } from '#journal'
 import { verifies } from '#verifies'
 import { chooseRows, costOf } from './cost.ts'
 import { createModels } from './models.ts'
 import type { PriceRow } from './port.ts'
-import { fullUsage } from './usage.ts'
 
 const at = Date.parse('2026-11-01T00:00:00Z')
 const none = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 }

@@ -1,6 +1,6 @@
 import { byteLength, stringify } from '#kernel'
+import { fullUsage } from '#journal'
 import type { ModelEvent, ModelInfo, ModelPort, ModelRequest, RequestMessage } from './port.ts'
-import { fullUsage } from './usage.ts'
 
 export const demoNotice = 'demo model: no language model is connected'
 

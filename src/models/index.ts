@@ -16,7 +16,6 @@ export {
   type ThinkingLevel,
   thinkingLevels,
 } from './port.ts'
-export { fullUsage, noUsage } from './usage.ts'
 export { complete, type Completion } from './complete.ts'
 export { demoInfo, demoModel, demoNotice } from './demo.ts'
 export {

@@ -1,11 +1,11 @@
 import { SkeinError } from '#kernel'
 import { expect, it } from 'vitest'
+import { fullUsage } from '#journal'
 import { verifies } from '#verifies'
 import { missing } from './connectors.ts'
 import { createModels } from './models.ts'
 import type { ModelEvent, ModelInfo } from './port.ts'
 import { scriptedModel } from './scripted.ts'
-import { fullUsage } from './usage.ts'
 
 const house: ModelInfo = { provider: 'house', id: 'm1', name: 'M1', contextWindow: 10_000, maxOutput: 1_000, capabilities: {} }
 const signal = new AbortController().signal

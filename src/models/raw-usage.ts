@@ -1,6 +1,5 @@
-import type { Usage } from '#journal'
+import { fullUsage, type Usage } from '#journal'
 import { isObject } from '#kernel'
-import { fullUsage } from './usage.ts'
 
 type Fields = { readonly [name: string]: unknown }
 

@@ -1,7 +1,6 @@
-import type { Usage } from '#journal'
+import { fullUsage, type Usage } from '#journal'
 import { given, type Json, SkeinError, stringify, unlessAborted } from '#kernel'
 import type { EndReason, ModelEvent, ModelInfo, ModelPort, ModelRequest } from './port.ts'
-import { fullUsage } from './usage.ts'
 
 /** A call that a scripted answer makes. A string as `input` is the raw JSON text, so it may be broken. */
 export interface ScriptedCall {

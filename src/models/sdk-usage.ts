@@ -1,7 +1,6 @@
-import { type Usage, usageFields } from '#journal'
+import { fullUsage, type Usage, usageFields } from '#journal'
 import { isObject } from '#kernel'
 import { count, type RawUsage, splitWrites, usageOfRaw, without } from './raw-usage.ts'
-import { fullUsage } from './usage.ts'
 
 type Fields = { readonly [name: string]: unknown }
 

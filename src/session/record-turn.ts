@@ -1,6 +1,16 @@
 import { invalidInput, isObject, type Json, type TurnId } from '#kernel'
 import { messageTokens } from '#context'
-import { type Durability, type Entry, type FinishReason, isType, type TurnEnded, type Usage, usageFields } from '#journal'
+import {
+  type Durability,
+  type Entry,
+  type FinishReason,
+  fullUsage,
+  isType,
+  noUsage,
+  type TurnEnded,
+  type Usage,
+  usageFields,
+} from '#journal'
 import { checkNamedBlobs, digestable, messageDrafts, type VerbOptions, writeOptions } from './append-messages.ts'
 import type { Plan, SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
@@ -29,27 +39,16 @@ export interface Recorded {
   readonly replayed: boolean
 }
 
-export const noUsage: Usage = {
-  inputTokens: null,
-  cacheReadTokens: null,
-  cacheWrite5mTokens: null,
-  cacheWrite1hTokens: null,
-  outputTokens: null,
-  reasoningTokens: null,
-}
-
 /** Reads a caller's usage: whole numbers or null. Throws `input.invalid`. */
 export function readUsage(value: unknown, path: string = 'usage'): Usage {
   if (!isObject(value)) throw invalidInput(path, 'Expected an object of token counts.')
-  for (const key of Object.keys(value))
-    if (!(usageFields as readonly string[]).includes(key))
-      throw invalidInput(`${path}.${key}`, `Unknown field; expected ${usageFields.join(', ')}.`)
-  const read = (field: keyof Usage): number | null => {
-    const tokens = value[field] ?? null
-    if (tokens === null || (typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens >= 0)) return tokens
-    throw invalidInput(`${path}.${field}`, 'Expected a whole number of tokens, or null.')
+  for (const [field, tokens] of Object.entries(value)) {
+    if (!(usageFields as readonly string[]).includes(field))
+      throw invalidInput(`${path}.${field}`, `Unknown field; expected ${usageFields.join(', ')}.`)
+    if (tokens != null && !(typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens >= 0))
+      throw invalidInput(`${path}.${field}`, 'Expected a whole number of tokens, or null.')
   }
-  return Object.fromEntries(usageFields.map(field => [field, read(field)])) as unknown as Usage
+  return fullUsage(value)
 }
 
 /**
