@@ -1,4 +1,4 @@
-import { invalidInput, isId, isObject } from '#kernel'
+import { invalidInput, isId, isObject, type Json, toJson } from '#kernel'
 import {
   assemble,
   type ContextBudget,
@@ -8,18 +8,18 @@ import {
   messageTokens,
   type Repair,
 } from '#context'
-import { isType, type Message, type SessionRow, type ToolDescription } from '#journal'
+import { isType, type Message, type PartInput, type SessionRow, type ToolDescription } from '#journal'
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
-import type { MessageInput } from './message-input.ts'
+import { type MessageInput, readMessage, readParts } from './message-input.ts'
 import type { ModelFacts } from './runtime.ts'
 import { fileContents, toMessages } from './read-messages.ts'
 
 export interface ContextOptions {
   /** Instead of the session's, for this call. `null`: none. */
   readonly system?: string | null
-  /** Shown as the newest user message, not stored. */
-  readonly input?: MessageInput
+  /** Shown as the newest user message, not stored: a text, parts, or a message. */
+  readonly input?: string | readonly PartInput[] | Pick<MessageInput, 'parts'>
   /** For this model's window and family. Default: the session's. */
   readonly model?: string
   /** What is known of the model, where the caller knows better than its name tells. */
@@ -88,8 +88,20 @@ export async function readContext(core: SessionCore, row: SessionRow, options: C
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
   const row = await core.row()
   const context = await readContext(core, row, options)
-  const files = await fileContents(core, context.messages)
-  return { ...context, messages: writeMessages(formatFor(core, options, row), context.messages, files) }
+  return { ...context, messages: await writeContext(core, context, formatFor(core, options, row)) }
+}
+
+/** What the messages of a context became in a format, as long as the context is. Whoever asks again gets a copy to change. */
+const written = new WeakMap<OwnContext, { readonly format: MessageFormat; readonly messages: Json }>()
+
+async function writeContext(core: SessionCore, context: OwnContext, format: MessageFormat): Promise<readonly unknown[]> {
+  const known = written.get(context)
+  if (known?.format === format) return toJson(known.messages) as readonly Json[]
+  const messages = writeMessages(format, context.messages, await fileContents(core, context.messages))
+  // Files may stand as bytes or urls, which are no JSON.
+  if (!context.messages.some(({ parts }) => parts.some(part => part.type === 'file')))
+    written.set(context, { format, messages: toJson(messages) })
+  return messages
 }
 
 function formatFor(core: SessionCore, { format = 'auto', model }: ContextOptions, row: SessionRow): MessageFormat {
@@ -122,8 +134,10 @@ async function newestItems(core: SessionCore, row: SessionRow, usable: number): 
   return found.reverse()
 }
 
-function inputItem(core: SessionCore, input: MessageInput): ContextItem {
-  const { at: _at, ...message } = input
+function inputItem(core: SessionCore, input: NonNullable<ContextOptions['input']>): ContextItem {
+  const asked = isObject(input) ? { role: 'user', ...input } : { role: 'user', parts: readParts(input, 'input') }
+  const { at: _at, ...message } = readMessage(asked, 'input')
+  if (message.role !== 'user') throw invalidInput('input.role', 'Expected a user message.')
   const parts = message.parts.map(part => {
     if (part.type !== 'file' || !('data' in part)) return part
     throw invalidInput('input', 'A file can be shown once it is stored; append it instead.')
