@@ -30,6 +30,7 @@ export {
   type ToolResultPart,
   type ToolResultStatus,
 } from './message.ts'
+export { UndoLog } from './undo-log.ts'
 export { addUsage, fullUsage, noUsage, type Usage, usageFields } from './usage.ts'
 export {
   addCounters,

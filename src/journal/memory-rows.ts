@@ -5,6 +5,7 @@ import type { Entry } from './entry.ts'
 import type { SessionRow } from './head.ts'
 import type { Rows } from './rows.ts'
 import type { ArchiveRow, BlobRow, JobRow, MemoryRow, RecordRow, ViewRow } from './store.ts'
+import { UndoLog } from './undo-log.ts'
 
 /**
  * One tenant's tables in memory. Every write remembers how to undo itself, so a refused commit leaves nothing.
@@ -23,32 +24,11 @@ export class MemoryRows implements Rows {
   readonly records: Map<string, Map<string, RecordRow>> = new Map()
   readonly memories: Map<string, MemoryRow[]> = new Map()
   readonly jobs: Map<JobId, JobRow> = new Map()
-  #undo: (() => void)[] = []
+  readonly #log = new UndoLog()
 
   /** Runs `work`; if it throws, everything it put is taken back. */
   transaction<T>(work: () => T): T {
-    this.#undo = []
-    try {
-      return work()
-    } catch (error) {
-      for (const step of this.#undo.reverse()) step()
-      throw error
-    }
-  }
-
-  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
-    const had = map.has(key)
-    const before = map.get(key) as V
-    map.set(key, value)
-    this.#undo.push(() => (had ? map.set(key, before) : map.delete(key)))
-  }
-
-  #delete<K, V>(map: Map<K, V>, key: K): boolean {
-    if (!map.has(key)) return false
-    const before = map.get(key) as V
-    map.delete(key)
-    this.#undo.push(() => map.set(key, before))
-    return true
+    return this.#log.transaction(work)
   }
 
   session(id: SessionId): SessionRow | undefined {
@@ -60,12 +40,12 @@ export class MemoryRows implements Rows {
   }
 
   putSession(row: SessionRow): void {
-    this.#set(this.sessions, row.id, row)
-    if (row.alias !== null) this.#set(this.aliases, row.alias, row.id)
+    this.#log.set(this.sessions, row.id, row)
+    if (row.alias !== null) this.#log.set(this.aliases, row.alias, row.id)
     if (!this.journals.has(row.id)) {
-      this.#set(this.journals, row.id, [])
-      this.#set(this.places, row.id, new Map())
-      this.#set(this.blobRefs, row.id, new Map())
+      this.#log.set(this.journals, row.id, [])
+      this.#log.set(this.places, row.id, new Map())
+      this.#log.set(this.blobRefs, row.id, new Map())
     }
   }
 
@@ -81,19 +61,19 @@ export class MemoryRows implements Rows {
       journal.push(entry)
       places.set(entry.id, entry.seq)
     }
-    this.#undo.push(() => {
+    this.#log.add(() => {
       for (const entry of journal.splice(length)) places.delete(entry.id)
     })
   }
 
   addBlobs(blobs: readonly NewBlob[]): void {
     for (const { id, hash, bytes } of blobs)
-      if (!this.blobs.has(id)) this.#set(this.blobs, id, { id, hash, bytes: bytes.slice() })
+      if (!this.blobs.has(id)) this.#log.set(this.blobs, id, { id, hash, bytes: bytes.slice() })
   }
 
   addBlobRefs(session: SessionId, blobs: readonly BlobId[]): void {
     const refs = this.blobRefs.get(session) ?? new Map<BlobId, number>()
-    for (const blob of blobs) this.#set(refs, blob, (refs.get(blob) ?? 0) + 1)
+    for (const blob of blobs) this.#log.set(refs, blob, (refs.get(blob) ?? 0) + 1)
   }
 
   copyEntries(from: SessionId, to: SessionId, fromSeq: number, toSeq: number): number {
@@ -111,18 +91,18 @@ export class MemoryRows implements Rows {
     if (row === undefined) return { entries: 0, blobs: 0, archives: 0, jobs: 0, views: 0 }
     const entries = this.journals.get(id)?.length ?? 0
     const refs = [...(this.blobRefs.get(id)?.keys() ?? [])]
-    this.#delete(this.sessions, id)
-    if (row.alias !== null) this.#delete(this.aliases, row.alias)
-    this.#delete(this.journals, id)
-    this.#delete(this.places, id)
-    this.#delete(this.blobRefs, id)
+    this.#log.delete(this.sessions, id)
+    if (row.alias !== null) this.#log.delete(this.aliases, row.alias)
+    this.#log.delete(this.journals, id)
+    this.#log.delete(this.places, id)
+    this.#log.delete(this.blobRefs, id)
     let views = 0
-    for (const [key, view] of this.views) if (view.session === id && this.#delete(this.views, key)) views++
-    for (const key of this.watermarks.keys()) if (key.startsWith(`${id} `)) this.#delete(this.watermarks, key)
+    for (const [key, view] of this.views) if (view.session === id && this.#log.delete(this.views, key)) views++
+    for (const key of this.watermarks.keys()) if (key.startsWith(`${id} `)) this.#log.delete(this.watermarks, key)
     let archives = 0
-    for (const [key, archive] of this.archives) if (archive.session === id && this.#delete(this.archives, key)) archives++
+    for (const [key, archive] of this.archives) if (archive.session === id && this.#log.delete(this.archives, key)) archives++
     let jobs = 0
-    for (const [key, job] of this.jobs) if (job.session === id && this.#delete(this.jobs, key)) jobs++
+    for (const [key, job] of this.jobs) if (job.session === id && this.#log.delete(this.jobs, key)) jobs++
     return { entries, blobs: this.#dropUnusedBlobs(refs), archives, jobs, views }
   }
 
@@ -133,19 +113,19 @@ export class MemoryRows implements Rows {
       const entry = journal[seq - 1]
       if (entry === undefined || entry.type === 'erased') continue
       journal[seq - 1] = erasedEntry(entry)
-      this.#undo.push(() => (journal[seq - 1] = entry))
+      this.#log.add(() => (journal[seq - 1] = entry))
       erased++
     }
     const refs = this.blobRefs.get(id) ?? new Map<BlobId, number>()
     const named = new Set(journal.flatMap(entry => JSON.stringify(entry.data).match(/blb_[0-9a-f]{32}/g) ?? []))
     const unnamed = [...refs.keys()].filter(blob => !named.has(blob))
-    for (const blob of unnamed) this.#delete(refs, blob)
+    for (const blob of unnamed) this.#log.delete(refs, blob)
     return { entries: erased, blobs: this.#dropUnusedBlobs(unnamed) }
   }
 
   #dropUnusedBlobs(blobs: readonly BlobId[]): number {
     const used = (blob: BlobId): boolean => [...this.blobRefs.values()].some(refs => refs.has(blob))
-    return blobs.filter(blob => !used(blob) && this.#delete(this.blobs, blob)).length
+    return blobs.filter(blob => !used(blob) && this.#log.delete(this.blobs, blob)).length
   }
 
   view(session: SessionId, name: string): ViewRow | undefined {
@@ -153,7 +133,7 @@ export class MemoryRows implements Rows {
   }
 
   putView(row: ViewRow): void {
-    this.#set(this.views, `${row.session} ${row.name}`, row)
+    this.#log.set(this.views, `${row.session} ${row.name}`, row)
   }
 
   watermark(session: SessionId, reader: string): number {
@@ -161,7 +141,7 @@ export class MemoryRows implements Rows {
   }
 
   putWatermark(session: SessionId, reader: string, seq: number): void {
-    this.#set(this.watermarks, `${session} ${reader}`, seq)
+    this.#log.set(this.watermarks, `${session} ${reader}`, seq)
   }
 
   archive(id: string): ArchiveRow | undefined {
@@ -173,7 +153,7 @@ export class MemoryRows implements Rows {
   }
 
   putArchive(row: ArchiveRow): void {
-    this.#set(this.archives, row.id, row)
+    this.#log.set(this.archives, row.id, row)
   }
 
   record(collection: string, key: string): RecordRow | undefined {
@@ -183,12 +163,12 @@ export class MemoryRows implements Rows {
   putRecord(row: RecordRow): void {
     const collection = this.records.get(row.collection) ?? new Map<string, RecordRow>()
     this.records.set(row.collection, collection)
-    this.#set(collection, row.key, row)
+    this.#log.set(collection, row.key, row)
   }
 
   deleteRecord(collection: string, key: string): void {
     const rows = this.records.get(collection)
-    if (rows !== undefined) this.#delete(rows, key)
+    if (rows !== undefined) this.#log.delete(rows, key)
   }
 
   memory(id: string): MemoryRow | undefined {
@@ -197,12 +177,12 @@ export class MemoryRows implements Rows {
 
   putMemory(row: MemoryRow): void {
     const others = (this.memories.get(row.id) ?? []).filter(other => other.version !== row.version)
-    this.#set(this.memories, row.id, [...others, row])
+    this.#log.set(this.memories, row.id, [...others, row])
   }
 
   eraseMemory(id: string): number {
     const versions = this.memories.get(id)?.length ?? 0
-    this.#delete(this.memories, id)
+    this.#log.delete(this.memories, id)
     return versions
   }
 
@@ -217,6 +197,6 @@ export class MemoryRows implements Rows {
   }
 
   putJob(row: JobRow): void {
-    this.#set(this.jobs, row.id, row)
+    this.#log.set(this.jobs, row.id, row)
   }
 }

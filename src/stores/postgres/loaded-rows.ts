@@ -1,5 +1,16 @@
 import type { BlobId, EntryId, JobId, SessionId } from '#kernel'
-import type { ArchiveRow, Entry, JobRow, MemoryRow, NewBlob, RecordRow, Rows, SessionRow, ViewRow } from '#journal'
+import {
+  type ArchiveRow,
+  type Entry,
+  type JobRow,
+  type MemoryRow,
+  type NewBlob,
+  type RecordRow,
+  type Rows,
+  type SessionRow,
+  UndoLog,
+  type ViewRow,
+} from '#journal'
 
 type Erased = ReturnType<Rows['eraseSession']>
 export interface Copy {
@@ -46,37 +57,11 @@ export class LoadedRows implements Rows {
   readonly erasedSessions: SessionId[] = []
   readonly erasedEntries: (ErasableEntries & { readonly session: SessionId })[] = []
   readonly erasedMemories: string[] = []
-  #undo: (() => void)[] = []
+  readonly #log = new UndoLog()
 
   /** Runs one member of a group; if it throws, everything it put is taken back. */
   transaction<T>(work: () => T): T {
-    this.#undo = []
-    try {
-      return work()
-    } catch (error) {
-      for (const step of this.#undo.reverse()) step()
-      throw error
-    }
-  }
-
-  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
-    const had = map.has(key)
-    const before = map.get(key) as V
-    map.set(key, value)
-    this.#undo.push(() => (had ? map.set(key, before) : map.delete(key)))
-  }
-
-  #delete<K, V>(map: Map<K, V>, key: K): void {
-    if (!map.has(key)) return
-    const before = map.get(key) as V
-    map.delete(key)
-    this.#undo.push(() => map.set(key, before))
-  }
-
-  #push<T>(list: T[], ...items: T[]): void {
-    const length = list.length
-    list.push(...items)
-    this.#undo.push(() => void list.splice(length))
+    return this.#log.transaction(work)
   }
 
   session(id: SessionId): SessionRow | undefined {
@@ -88,8 +73,8 @@ export class LoadedRows implements Rows {
   }
 
   putSession(row: SessionRow): void {
-    this.#set(this.sessions, row.id, row)
-    if (row.alias !== null && this.aliases.get(row.alias) !== row.id) this.#set(this.aliases, row.alias, row.id)
+    this.#log.set(this.sessions, row.id, row)
+    if (row.alias !== null && this.aliases.get(row.alias) !== row.id) this.#log.set(this.aliases, row.alias, row.id)
   }
 
   entryExists(session: SessionId, id: EntryId): boolean {
@@ -101,53 +86,47 @@ export class LoadedRows implements Rows {
   }
 
   addEntries(session: SessionId, entries: readonly Entry[]): void {
-    this.#push(this.newEntries, ...entries)
+    this.#log.push(this.newEntries, ...entries)
     const places = this.places.get(session) ?? new Map<EntryId, number>()
     this.places.set(session, places)
-    for (const entry of entries) this.#set(places, entry.id, entry.seq)
+    for (const entry of entries) this.#log.set(places, entry.id, entry.seq)
   }
 
   addBlobs(blobs: readonly NewBlob[]): void {
-    for (const blob of blobs) if (!this.newBlobs.has(blob.id)) this.#set(this.newBlobs, blob.id, blob)
+    for (const blob of blobs) if (!this.newBlobs.has(blob.id)) this.#log.set(this.newBlobs, blob.id, blob)
   }
 
   addBlobRefs(session: SessionId, blobs: readonly BlobId[]): void {
-    this.#push(this.newRefs, ...blobs.map(blob => [session, blob] as const))
+    this.#log.push(this.newRefs, ...blobs.map(blob => [session, blob] as const))
   }
 
   copyEntries(from: SessionId, to: SessionId, fromSeq: number, toSeq: number): number {
-    this.#push(this.copies, { from, to, fromSeq, toSeq })
+    this.#log.push(this.copies, { from, to, fromSeq, toSeq })
     return Math.max(0, toSeq - fromSeq + 1)
   }
 
   eraseSession(id: SessionId): Erased {
     const row = this.sessions.get(id)
     if (row === undefined) return { entries: 0, blobs: 0, archives: 0, jobs: 0, views: 0 }
-    this.#push(this.erasedSessions, id)
-    this.#delete(this.sessions, id)
-    if (row.alias !== null) this.#delete(this.aliases, row.alias)
-    this.#delete(this.places, id)
-    for (const [key, view] of this.views) if (view.session === id) this.#delete(this.views, key)
-    for (const [key, mark] of this.watermarks) if (mark.session === id) this.#delete(this.watermarks, key)
-    for (const [key, archive] of this.archives) if (archive.session === id) this.#delete(this.archives, key)
-    for (const [key, job] of this.jobs) if (job.session === id) this.#delete(this.jobs, key)
-    this.#keep(this.newEntries, entry => entry.session !== id)
-    this.#keep(this.newRefs, ([session]) => session !== id)
-    this.#keep(this.copies, copy => copy.to !== id)
+    this.#log.push(this.erasedSessions, id)
+    this.#log.delete(this.sessions, id)
+    if (row.alias !== null) this.#log.delete(this.aliases, row.alias)
+    this.#log.delete(this.places, id)
+    for (const [key, view] of this.views) if (view.session === id) this.#log.delete(this.views, key)
+    for (const [key, mark] of this.watermarks) if (mark.session === id) this.#log.delete(this.watermarks, key)
+    for (const [key, archive] of this.archives) if (archive.session === id) this.#log.delete(this.archives, key)
+    for (const [key, job] of this.jobs) if (job.session === id) this.#log.delete(this.jobs, key)
+    this.#log.keep(this.newEntries, entry => entry.session !== id)
+    this.#log.keep(this.newRefs, ([session]) => session !== id)
+    this.#log.keep(this.copies, copy => copy.to !== id)
     const counted = this.erasable.get(id) ?? { entries: 0, blobs: 0, archives: 0, jobs: 0, views: 0 }
     return { ...counted, entries: row.seq }
-  }
-
-  #keep<T>(list: T[], wanted: (item: T) => boolean): void {
-    const before = [...list]
-    list.splice(0, list.length, ...before.filter(wanted))
-    this.#undo.push(() => void list.splice(0, list.length, ...before))
   }
 
   eraseEntries(id: SessionId, seqs: readonly number[]): { entries: number; blobs: number } {
     const loaded = this.erasableEntries.get(eraseKey(id, seqs))
     if (loaded === undefined || this.sessions.get(id) === undefined) return { entries: 0, blobs: 0 }
-    this.#push(this.erasedEntries, { session: id, ...loaded })
+    this.#log.push(this.erasedEntries, { session: id, ...loaded })
     return { entries: loaded.entries.length, blobs: loaded.blobs }
   }
 
@@ -156,7 +135,7 @@ export class LoadedRows implements Rows {
   }
 
   putView(row: ViewRow): void {
-    this.#set(this.views, `${row.session} ${row.name}`, row)
+    this.#log.set(this.views, `${row.session} ${row.name}`, row)
   }
 
   watermark(session: SessionId, reader: string): number {
@@ -164,7 +143,7 @@ export class LoadedRows implements Rows {
   }
 
   putWatermark(session: SessionId, reader: string, seq: number): void {
-    this.#set(this.watermarks, `${session} ${reader}`, { session, reader, seq })
+    this.#log.set(this.watermarks, `${session} ${reader}`, { session, reader, seq })
   }
 
   archive(id: string): ArchiveRow | undefined {
@@ -176,7 +155,7 @@ export class LoadedRows implements Rows {
   }
 
   putArchive(row: ArchiveRow): void {
-    this.#set(this.archives, row.id, row)
+    this.#log.set(this.archives, row.id, row)
   }
 
   record(collection: string, key: string): RecordRow | undefined {
@@ -184,11 +163,11 @@ export class LoadedRows implements Rows {
   }
 
   putRecord(row: RecordRow): void {
-    this.#set(this.records, recordKey(row.collection, row.key), row)
+    this.#log.set(this.records, recordKey(row.collection, row.key), row)
   }
 
   deleteRecord(collection: string, key: string): void {
-    this.#delete(this.records, recordKey(collection, key))
+    this.#log.delete(this.records, recordKey(collection, key))
   }
 
   memory(id: string): MemoryRow | undefined {
@@ -197,17 +176,17 @@ export class LoadedRows implements Rows {
 
   putMemory(row: MemoryRow): void {
     const isNew = this.memories.get(row.id)?.version !== row.version
-    this.#set(this.memories, row.id, row)
-    this.#set(this.newMemories, `${row.id} ${row.version}`, row)
-    if (isNew) this.#set(this.memoryVersions, row.id, (this.memoryVersions.get(row.id) ?? 0) + 1)
+    this.#log.set(this.memories, row.id, row)
+    this.#log.set(this.newMemories, `${row.id} ${row.version}`, row)
+    if (isNew) this.#log.set(this.memoryVersions, row.id, (this.memoryVersions.get(row.id) ?? 0) + 1)
   }
 
   eraseMemory(id: string): number {
     const versions = this.memoryVersions.get(id) ?? 0
-    this.#push(this.erasedMemories, id)
-    this.#delete(this.memories, id)
-    this.#delete(this.memoryVersions, id)
-    for (const [key, row] of this.newMemories) if (row.id === id) this.#delete(this.newMemories, key)
+    this.#log.push(this.erasedMemories, id)
+    this.#log.delete(this.memories, id)
+    this.#log.delete(this.memoryVersions, id)
+    for (const [key, row] of this.newMemories) if (row.id === id) this.#log.delete(this.newMemories, key)
     return versions
   }
 
@@ -222,8 +201,8 @@ export class LoadedRows implements Rows {
   }
 
   putJob(row: JobRow): void {
-    if (!this.jobs.has(row.id)) this.#push(this.newJobs, row.id)
-    this.#set(this.jobs, row.id, row)
+    if (!this.jobs.has(row.id)) this.#log.push(this.newJobs, row.id)
+    this.#log.set(this.jobs, row.id, row)
   }
 }
 
