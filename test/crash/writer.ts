@@ -39,7 +39,14 @@ let stopped = false
 void lines.next().then(() => (stopped = true))
 
 const diary = beginDiary(task.diary)
-const stage = await openStage(task.address, task.now, probe)
+const fault = (error: unknown): void => {
+  const { cause, stack } = error instanceof Error ? error : new Error(String(error))
+  diary.write({ t: 'fault', message: `${stack}${cause instanceof Error ? `\ncaused by ${cause.stack}` : ''}` })
+}
+const stage = await openStage(task.address, task.now, probe).catch((error: unknown) => {
+  fault(error)
+  return process.exit(0)
+})
 diary.write({ t: 'opened', probes: names.length })
 process.stdout.write('opened\n')
 /** An acknowledgement says how long the log was when it came. */
@@ -58,7 +65,7 @@ try {
   await stage.close()
   diary.write({ t: 'done', probes: told.length, names: told })
 } catch (error) {
-  diary.write({ t: 'fault', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  fault(error)
 }
 diary.close()
 process.exit(0)

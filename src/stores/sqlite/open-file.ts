@@ -152,11 +152,13 @@ async function openForReading(file: string, options: OpenFileOptions): Promise<C
 async function openForWriting(file: string, options: OpenFileOptions): Promise<Connection> {
   const connection = new Connection(file, { probe: options.probe })
   try {
-    configure(connection, options)
+    // Already the first look waits for whoever holds the whole file, as a process does that recovers a dead one's log.
+    await retryWhileBusy(options, () => configure(connection, options))
     await retryWhileBusy(options, () => prepareFormat(connection, file))
     await retryWhileBusy(options, () => migrate(connection, file, options))
-    if (connection.pragma('journal_mode') !== 'wal')
-      await retryWhileBusy(options, () => connection.exec('PRAGMA journal_mode = WAL'))
+    await retryWhileBusy(options, () => {
+      if (connection.pragma('journal_mode') !== 'wal') connection.exec('PRAGMA journal_mode = WAL')
+    })
     requireWritable(connection, file)
     return connection
   } catch (error) {
