@@ -20,8 +20,11 @@ export interface Spread {
 export interface Rounds {
   /** By contender and metric. */
   readonly spreads: Readonly<Record<string, Readonly<Record<string, Spread>>>>
+  /** Rounds that count, of the contender that has the fewest. */
   readonly kept: number
+  /** Of all contenders' rounds, so many were dropped, of so many taken. */
   readonly dropped: number
+  readonly taken: number
   /** One contender's metric over another's, each round against the same round. */
   ratio(metric: string, of: string, to: string, toMetric?: string): Spread | undefined
 }
@@ -32,6 +35,11 @@ export interface Control {
   /** The median of nine small synced writes. */
   readonly syncMs: number
 }
+
+/** How many rounds a row stands on. */
+export const countOf = ({ kept, dropped, taken }: Rounds): RoundCount => ({ kept, dropped, taken })
+
+export type RoundCount = Pick<Rounds, 'kept' | 'dropped' | 'taken'>
 
 export interface Conditions {
   readonly folder: string
@@ -60,66 +68,71 @@ export function control(folder: string): Control {
   return { cpuMs, syncMs: quantile(syncs, 0.5) }
 }
 
-interface Round {
-  readonly samples: Readonly<Record<string, Sample>>
+/** One contender's round, with the control jobs right before and right after it. */
+interface Turn {
+  readonly name: string
+  readonly round: number
+  readonly sample: Sample
   readonly controls: readonly Control[]
 }
 
 /**
- * Rounds in turn, A B C A B C, in this process, after one that does not count. A round with a control job beyond twice the
- * median of all is dropped whole, and counted; more are run, up to three times as many, until enough are left.
+ * Rounds in turn, A B C A B C, in this process, after one that does not count. A contender's round with a control job beside
+ * it beyond twice the median of all is dropped, and counted; more are run, up to three times as many, until each contender
+ * has enough. A ratio is made of rounds of the same turn, where both were kept.
  */
 export async function takeTurns(contenders: readonly Contender[], { folder, rounds }: Conditions): Promise<Rounds> {
-  const taken: Round[] = []
-  for (let round = 0; round === 0 || (calmOf(taken).length < rounds && round <= 3 * rounds); round++) {
-    const samples: Record<string, Sample> = {}
-    const controls: Control[] = [control(folder)]
-    for (const contender of contenders) {
-      samples[contender.name] = await contender.round(round)
-      controls.push(control(folder))
+  const turns: Turn[] = []
+  for (let round = 0; round === 0 || (fewest(contenders, calmOf(turns)) < rounds && round <= 3 * rounds); round++) {
+    let before = control(folder)
+    for (const { name, round: measure } of contenders) {
+      const sample = await measure(round)
+      const after = control(folder)
+      if (round > 0) turns.push({ name, round, sample, controls: [before, after] })
+      before = after
     }
-    if (round > 0) taken.push({ samples, controls })
   }
-  const calm = calmOf(taken)
+  const calm = calmOf(turns)
+  const kept = fewest(contenders, calm)
   // A machine that is never calm still gives an answer; the count of dropped rounds says what it is worth.
-  const kept = calm.length === 0 ? taken : calm
+  const used = kept === 0 ? turns : calm
   const values = (name: string, metric: string): number[] =>
-    kept.flatMap(({ samples }) => samples[name]?.[metric] ?? []).filter(Number.isFinite)
+    used.flatMap(turn => (turn.name === name ? (turn.sample[metric] ?? []) : [])).filter(Number.isFinite)
   return {
-    kept: calm.length,
-    dropped: taken.length - calm.length,
+    kept,
+    dropped: turns.length - calm.length,
+    taken: turns.length,
     spreads: Object.fromEntries(
       contenders.map(({ name }) => {
-        const metrics = new Set(kept.flatMap(({ samples }) => Object.keys(samples[name] ?? {})))
+        const metrics = new Set(used.flatMap(turn => (turn.name === name ? Object.keys(turn.sample) : [])))
         return [name, Object.fromEntries([...metrics].map(metric => [metric, spread(values(name, metric))]))]
       }),
     ),
     ratio(metric, of, to, toMetric = metric) {
-      const ratios = kept.flatMap(({ samples }) => {
-        const [above, below] = [samples[of]?.[metric], samples[to]?.[toMetric]]
-        return above === undefined || below === undefined || !(below > 0) ? [] : [above / below]
+      const at = (name: string, round: number): Sample | undefined =>
+        used.find(turn => turn.name === name && turn.round === round)?.sample
+      const ratios = used.flatMap(turn => {
+        const [above, below] = [turn.sample[metric], at(to, turn.round)?.[toMetric]]
+        return turn.name !== of || above === undefined || below === undefined || !(below > 0) ? [] : [above / below]
       })
       return ratios.length === 0 ? undefined : spread(ratios)
     },
   }
 }
 
-function calmOf(rounds: readonly Round[]): Round[] {
-  const controls = rounds.flatMap(round => round.controls)
-  const cpuMost =
+function calmOf(turns: readonly Turn[]): readonly Turn[] {
+  const most = (of: keyof Control): number =>
     2 *
     quantile(
-      controls.map(item => item.cpuMs),
+      turns.flatMap(turn => turn.controls.map(item => item[of])),
       0.5,
     )
-  const syncMost =
-    2 *
-    quantile(
-      controls.map(item => item.syncMs),
-      0.5,
-    )
-  return rounds.filter(round => round.controls.every(({ cpuMs, syncMs }) => cpuMs <= cpuMost && syncMs <= syncMost))
+  const [cpuMost, syncMost] = [most('cpuMs'), most('syncMs')]
+  return turns.filter(turn => turn.controls.every(({ cpuMs, syncMs }) => cpuMs <= cpuMost && syncMs <= syncMost))
 }
+
+const fewest = (contenders: readonly Contender[], turns: readonly Turn[]): number =>
+  Math.min(...contenders.map(({ name }) => turns.filter(turn => turn.name === name).length))
 
 export function spread(values: readonly number[]): Spread {
   return { median: quantile(values, 0.5), min: Math.min(...values), max: Math.max(...values) }

@@ -1,4 +1,4 @@
-import type { Rounds, Spread } from './measure.ts'
+import type { RoundCount, Rounds, Spread } from './measure.ts'
 
 /** How a row is run. */
 export interface Setting {
@@ -37,8 +37,7 @@ export interface Line {
 export interface RowResult {
   readonly title: string
   readonly lines: readonly Line[]
-  readonly kept?: number
-  readonly dropped?: number
+  readonly rounds?: RoundCount
   readonly notes?: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { folderIn, openSqlite, peersIn, rawIn } from '../opening.ts'
 import { someMessages } from '../messages.ts'
-import { type Contender, takeTurns, timeEach } from '../measure.ts'
+import { type Contender, takeTurns, timeEach, countOf } from '../measure.ts'
 import { atMost, type Row, versus } from '../row.ts'
 import { prepareAppend } from '../store-append.ts'
 import { countSyncs } from '../syncs.ts'
@@ -49,8 +49,7 @@ export const append: Row = async setting => {
   for (const peer of peers) await peer.close()
   return {
     title: 'Durable append, one writer',
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'p50', { measure: 'p50', unit: 'ms', target: atMost(1.5) }),
       versus(rounds, 'mean', { measure: 'mean', unit: 'ms' }),

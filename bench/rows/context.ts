@@ -1,6 +1,6 @@
 import { openSkein } from '#skein'
 import { largeStore } from '../large.ts'
-import { type Contender, quantile, takeTurns, timeOnce } from '../measure.ts'
+import { type Contender, quantile, takeTurns, timeOnce, countOf } from '../measure.ts'
 import { atMost, type Row, versus } from '../row.ts'
 
 const facts = { contextWindow: 128_000 }
@@ -41,8 +41,7 @@ export const context: Row = async setting => {
   const rounds = await takeTurns(contenders, setting)
   return {
     title: 'Context for a window of 128,000 tokens',
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'cold', { measure: 'cold, a session of 100,000', unit: 'ms', target: atMost(2) }),
       versus(rounds, 'cold', {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { largeStore } from '../large.ts'
 import { someMessages } from '../messages.ts'
-import { takeTurns, timeEach } from '../measure.ts'
+import { takeTurns, timeEach, countOf } from '../measure.ts'
 import { atMost, type Row, versus } from '../row.ts'
 
 /** Appending to a session of 100,000 entries, against one that is new in the same file; and what a message takes on disk. */
@@ -29,8 +29,7 @@ export const growth: Row = async setting => {
   )
   return {
     title: `Growth: ${count.toLocaleString('en')} entries against none`,
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'p50', { measure: 'append p50', unit: 'ms', of: 'large', to: 'new', target: atMost(1.2) }),
       versus(rounds, 'cpuP50', { measure: 'processor time of the writing thread, p50', unit: 'µs', of: 'large', to: 'new' }),

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { openSkein } from '#skein'
 import { postgresStore } from '#stores/postgres'
-import { type Contender, takeTurns, timeEach } from '../measure.ts'
+import { type Contender, takeTurns, timeEach, countOf } from '../measure.ts'
 import { someMessages } from '../messages.ts'
 import { alone, atLeast, atMost, type Row, versus } from '../row.ts'
 import { prepareAppend } from '../store-append.ts'
@@ -78,8 +78,7 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
   await store.close()
   await bare.end()
   return {
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'mean', {
         measure: 'append at the store’s port, mean',

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { takeTurns, type Sample } from '../measure.ts'
+import { takeTurns, type Sample, countOf } from '../measure.ts'
 import { folderIn, openSqlite } from '../opening.ts'
 import { atLeast, atMost, type Row, versus } from '../row.ts'
 
@@ -21,8 +21,7 @@ export const processes: Row = async setting => {
   )
   return {
     title: 'Two processes, one file',
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'perSecond', {
         measure: 'appends per second of both, against one alone',

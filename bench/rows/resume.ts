@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { largeStore } from '../large.ts'
-import { type Contender, takeTurns, timeOnce } from '../measure.ts'
+import { type Contender, takeTurns, timeOnce, countOf } from '../measure.ts'
 import { openRaw } from '../raw.ts'
 import { atLeast, atMost, type Row, versus } from '../row.ts'
 
@@ -44,8 +44,7 @@ export const resume: Row = async setting => {
   const rss = (name: string): number => memory.spreads[name]?.['rss']?.median ?? NaN
   return {
     title: `Resume at ${count.toLocaleString('en')} entries`,
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       { ...versus(rounds, 'ms', { measure: `open and read the newest ${shown}`, unit: 'ms', target: atMost(3) }) },
       { measure: 'the same, absolute', unit: 'ms', skein: rounds.spreads['skein']?.['ms'], target: atMost(15, 'skein') },

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { SessionId } from '#kernel'
 import type { Session } from '#skein'
-import { type Contender, takeTurns, timeEach } from '../measure.ts'
+import { type Contender, takeTurns, timeEach, countOf } from '../measure.ts'
 import { someMessages } from '../messages.ts'
 import { folderIn, openSqlite, rawIn } from '../opening.ts'
 import { atMost, type Row, versus } from '../row.ts'
@@ -65,8 +65,7 @@ export const route: Row = async setting => {
   await opened.close()
   return {
     title: `Routing among ${count.toLocaleString('en')} sessions`,
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       versus(rounds, 'p50', { measure: 'route, open, append with a key, p50', unit: 'ms', target: atMost(2.5) }),
       { ...versus(rounds, 'p99', { measure: 'the same, p99', unit: 'ms' }), target: atMost(5, 'skein') },

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { largeStore } from '../large.ts'
-import { type Contender, quantile, takeTurns, timeEach } from '../measure.ts'
+import { type Contender, quantile, takeTurns, timeEach, countOf } from '../measure.ts'
 import { someMessages } from '../messages.ts'
 import { folderIn, openSqlite } from '../opening.ts'
 import { alone, atMost, type Line, type Row, versus } from '../row.ts'
@@ -53,8 +53,7 @@ export const search: Row = async setting => {
   ]
   return {
     title: `Search in ${count.toLocaleString('en')} entries`,
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: lines.map(alone),
     notes: ['None of the peers searches words: mastra wants an embedding model for it, pi and langgraph have nothing.'],
   }

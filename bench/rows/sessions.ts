@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Contender, type Sample, takeTurns } from '../measure.ts'
+import { type Contender, type Sample, takeTurns, countOf } from '../measure.ts'
 import { bytesWritten } from '../machine.ts'
 import { someMessages } from '../messages.ts'
 import { folderIn, openSqlite, peersIn, rawIn } from '../opening.ts'
@@ -60,8 +60,7 @@ export const hundredSessions: Row = async setting => {
     versus(rounds, 'perSecond', { measure: `appends per second, against ${to}`, unit: 'per s', to, target: atLeast(limit) })
   return {
     title: 'A hundred sessions at once',
-    kept: rounds.kept,
-    dropped: rounds.dropped,
+    rounds: countOf(rounds),
     lines: [
       rateOf('raw one by one', 3.5),
       rateOf('raw grouped', 0.7),
