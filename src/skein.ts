@@ -2,7 +2,17 @@ import { type AgentPorts, AgentSession, AgentSessions, type Tool } from '#agent'
 import { weightsCounter } from '#context'
 import { type JobWork, Jobs, startWorker, type Worker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
-import { type Clock, createIds, parseTenant, type Random, SkeinError, systemClock, systemRandom } from '#kernel'
+import {
+  type Clock,
+  createIds,
+  parseTenant,
+  type Random,
+  SkeinError,
+  systemClock,
+  systemRandom,
+  systemTimers,
+  type Timers,
+} from '#kernel'
 import { createModels, type Models, type ModelsOptions } from '#models'
 import {
   eraseDue,
@@ -13,8 +23,6 @@ import {
   type ModelFacts,
   type Notice,
   type Runtime,
-  systemTimers,
-  type Timers,
 } from '#session'
 
 export interface SkeinOptions {

@@ -1,4 +1,4 @@
-import { invalidInput, sha256, SkeinError, type Json } from '#kernel'
+import { invalidInput, type Json, sha256, SkeinError, within } from '#kernel'
 import { checkKey } from '#journal'
 import type { VerbOptions } from '#session'
 import type { Skein } from '#skein'
@@ -27,7 +27,7 @@ export async function answerCall(admitted: Admitted, request: Request, found: Fo
     throw new SkeinError('server.stopping', 'This server is stopping. Ask another one, or again in a moment.', {
       details: { retryAfterMs: 1_000 },
     })
-  return await within(shared, found?.route.streams === true, async signal => {
+  const answer = async (signal?: AbortSignal): Promise<Response> => {
     const caller = await admit(admitted, request, found?.route)
     if (found === undefined) {
       const { pathname } = new URL(request.url)
@@ -36,7 +36,8 @@ export async function answerCall(admitted: Admitted, request: Request, found: Fo
       })
     }
     return await carryOut(admitted, request, found, caller, signal)
-  })
+  }
+  return await (found?.route.streams === true ? answer() : inTime(shared, answer))
 }
 
 const nobody: Caller = { bucket: '', tenant: 'default', scopes: [], owners: 'all' }
@@ -97,27 +98,13 @@ async function readBody(route: Route, request: Request, { settings }: Shared): P
 }
 
 /** Gives the work its time; what isn't committed by then is taken back, what is done then is done. */
-async function within<T>(
-  { settings, timers }: Shared,
-  unbounded: boolean,
-  work: (signal: AbortSignal | undefined) => Promise<T>,
-): Promise<T> {
-  if (unbounded) return await work(undefined)
+async function inTime<T>({ settings, timers }: Shared, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { requestMs } = settings
   const stop = new AbortController()
-  let cancel = (): void => undefined
-  const late = new Promise<never>((_, reject) => {
-    cancel = timers.after(settings.requestMs, () => {
-      const error = new SkeinError(
-        'server.timeout',
-        `This took longer than ${settings.requestMs} ms. Ask again with the same Idempotency-Key.`,
-      )
-      stop.abort(error)
-      reject(error)
-    })
+  return await within(timers, requestMs, work(stop.signal), () => {
+    const told = `This took longer than ${requestMs} ms. Ask again with the same Idempotency-Key.`
+    const error = new SkeinError('server.timeout', told)
+    stop.abort(error)
+    throw error
   })
-  try {
-    return await Promise.race([work(stop.signal), late])
-  } finally {
-    cancel()
-  }
 }

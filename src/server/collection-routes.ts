@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi'
-import { isId, type SessionId, sha256 } from '#kernel'
+import { given, isId, type SessionId, sha256 } from '#kernel'
 import type { CreateOptions } from '#session'
 import { type Call, route, type Route } from './route.ts'
 import { ok, sessionPath } from './answer.ts'
 import { demandScope } from './access.ts'
 import { jsonObject, sessionId, toolDescription } from './entry-schemas.ts'
-import { flag, given, whole, words } from './fields.ts'
+import { flag, whole, words } from './fields.ts'
 import { deleted, searchResult, sessionInfo, sessionPage } from './session-schemas.ts'
 
 const nullableText = z.string().nullable()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { memoryStore, type Store } from '#journal'
-import { manualClock } from '#kernel'
+import { manualClock, manualTimers } from '#kernel'
 import { openSkein } from '#skein'
 import { verifies } from '#verifies'
 import { createFace } from './create-handler.ts'
@@ -256,26 +256,9 @@ describe('answering', () => {
   })
 })
 
-class ManualTimers {
-  readonly #due = new Set<{ readonly ms: number; readonly run: () => void }>()
-  after(ms: number, run: () => void): () => void {
-    const timer = { ms, run }
-    this.#due.add(timer)
-    return () => void this.#due.delete(timer)
-  }
-  /** Rings every timer of that length. */
-  ring(ms: number): void {
-    for (const timer of [...this.#due]) {
-      if (timer.ms !== ms) continue
-      this.#due.delete(timer)
-      timer.run()
-    }
-  }
-}
-
 describe('time', () => {
   it('a request that takes too long is 504 server.timeout, and what was not taken yet writes nothing', async () => {
-    const timers = new ManualTimers()
+    const timers = manualTimers()
     const store = memoryStore()
     let release = (): void => undefined
     const held = new Promise<void>(resolve => (release = resolve))

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi'
-import { invalidInput } from '#kernel'
+import { given, invalidInput } from '#kernel'
 import { parseEventId } from '#session'
 import { sessionOf } from './collection-routes.ts'
 import { eventStream } from './event-stream.ts'
-import { given, words } from './fields.ts'
+import { words } from './fields.ts'
 import { route, type Route } from './route.ts'
 
 /** The session as it happens. What is wrong with the request is said before the stream begins. Laws H5, H6. */

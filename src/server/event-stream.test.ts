@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { manualTimers } from '#kernel'
 import { memoryStore, type Store } from '#journal'
 import type { SessionEvent } from '#session'
 import { openSkein } from '#skein'
@@ -6,25 +7,6 @@ import { verifies } from '#verifies'
 import { createFace } from './create-handler.ts'
 import { eventStream, frame } from './event-stream.ts'
 import type { ServerOptions } from './index.ts'
-
-class ManualTimers {
-  readonly #due = new Set<{ readonly ms: number; readonly run: () => void }>()
-  get count(): number {
-    return this.#due.size
-  }
-  after(ms: number, run: () => void): () => void {
-    const timer = { ms, run }
-    this.#due.add(timer)
-    return () => void this.#due.delete(timer)
-  }
-  ring(ms: number): void {
-    for (const timer of [...this.#due]) {
-      if (timer.ms !== ms) continue
-      this.#due.delete(timer)
-      timer.run()
-    }
-  }
-}
 
 /** Reads frames one by one; nothing is read that nobody asked for. */
 function framesOf(body: ReadableStream<Uint8Array>) {
@@ -59,7 +41,7 @@ const open = async (options: ServerOptions = {}, store: Store | string = 'memory
 
 describe('an event stream', () => {
   it('begins with retry, names each event, and pings when there is nothing', async () => {
-    const timers = new ManualTimers()
+    const timers = manualTimers()
     let give = (_: IteratorResult<SessionEvent>): void => undefined
     let closed = 0
     const body = eventStream({
@@ -82,7 +64,7 @@ describe('an event stream', () => {
   })
 
   it('takes no more from its source than a slow reader reads, and no ping piles up', async () => {
-    const timers = new ManualTimers()
+    const timers = manualTimers()
     let taken = 0
     const body = eventStream({
       events: { next: async () => ({ done: false, value: live(++taken) }) },
@@ -212,7 +194,7 @@ describe('following a session', () => {
   })
 
   it('at most maxStreams a tenant; one that its reader left is free again, with its watch', async () => {
-    const timers = new ManualTimers()
+    const timers = manualTimers()
     await using server = await open({ maxStreams: 3, timers })
     const session = await server.skein.sessions.create()
     const path = `/v1/sessions/${session.id}/events`

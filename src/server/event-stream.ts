@@ -1,4 +1,5 @@
-import { eventId, type SessionEvent, type Timers } from '#session'
+import type { Timers } from '#kernel'
+import { eventId, type SessionEvent } from '#session'
 
 export interface EventStreamParts {
   readonly events: AsyncIterator<SessionEvent>

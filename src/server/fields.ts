@@ -25,10 +25,3 @@ export function words(): z.ZodType<string[], string | string[]> {
     .transform(value => (Array.isArray(value) ? value : [value]).flatMap(text => text.split(',')))
     .openapi({ type: 'array', items: { type: 'string' } })
 }
-
-/** The optional members that were given, so that `undefined` never stands for a choice. */
-export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
-}

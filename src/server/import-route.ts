@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
+import { given } from '#kernel'
 import { sessionPath } from './answer.ts'
-import { given } from './fields.ts'
 import { bodyPieces, checkEncoding, checkMediaType } from './read-body.ts'
 import { route, type Route } from './route.ts'
 import { imported } from './session-schemas.ts'

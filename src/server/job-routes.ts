@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
-import { parseId, type SessionId, SkeinError } from '#kernel'
+import { given, parseId, type SessionId, SkeinError } from '#kernel'
 import type { JobRow } from '#journal'
 import { ok } from './answer.ts'
-import { given, whole } from './fields.ts'
+import { whole } from './fields.ts'
 import { type Call, route, type Route } from './route.ts'
 import { job, jobPage } from './run-schemas.ts'
 

@@ -1,5 +1,4 @@
-import { type Clock, SkeinError, systemClock } from '#kernel'
-import { systemTimers, type Timers } from '#session'
+import { type Clock, SkeinError, systemClock, systemTimers, type Timers } from '#kernel'
 import type { Scope } from './access-tokens.ts'
 import type { Logger } from './log.ts'
 

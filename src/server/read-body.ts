@@ -1,5 +1,4 @@
-import { invalidInput, type Json, SkeinError } from '#kernel'
-import type { Timers } from '#session'
+import { invalidInput, type Json, SkeinError, type Timers, within } from '#kernel'
 
 /**
  * The pieces of a body, refused with `input.too_large` as soon as they are more than `maxBytes`, told or counted.
@@ -17,7 +16,10 @@ export async function* bodyPieces(
   let bytes = 0
   try {
     for (;;) {
-      const { done, value } = await withinIdle(reader.read(), idle)
+      const piece = reader.read()
+      const { done, value } = await (idle === undefined
+        ? piece
+        : within(idle.timers, idle.idleMs, piece, () => silent(idle.idleMs)))
       if (done) return
       bytes += value.length
       if (bytes > maxBytes) throw tooLarge(maxBytes)
@@ -29,20 +31,8 @@ export async function* bodyPieces(
   }
 }
 
-async function withinIdle<T>(
-  read: Promise<T>,
-  idle: { readonly idleMs: number; readonly timers: Timers } | undefined,
-): Promise<T> {
-  if (idle === undefined) return await read
-  let cancel = (): void => undefined
-  const late = new Promise<never>((_, reject) => {
-    cancel = idle.timers.after(idle.idleMs, () => reject(new SkeinError('server.timeout', `Nothing came for ${idle.idleMs} ms.`)))
-  })
-  try {
-    return await Promise.race([read, late])
-  } finally {
-    cancel()
-  }
+function silent(idleMs: number): never {
+  throw new SkeinError('server.timeout', `Nothing came for ${idleMs} ms.`)
 }
 
 /** A JSON body; `undefined` for an empty one. Throws `input.unsupported`, `input.too_large`, `input.invalid`. */

@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi'
-import { parseId, type RunId, SkeinError } from '#kernel'
+import { given, parseId, type RunId, SkeinError } from '#kernel'
 import { foldResult } from '#agent'
 import { type Entry, isType } from '#journal'
 import type { AgentSession } from '#agent'
 import { ok } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
 import { input } from './entry-schemas.ts'
-import { given } from './fields.ts'
 import { route, type Route } from './route.ts'
 import { inputReceipt, runAnswer } from './run-schemas.ts'
 

@@ -1,10 +1,9 @@
 import { z } from '@hono/zod-openapi'
-import type { EntryId } from '#kernel'
+import { type EntryId, given } from '#kernel'
 import type { Entry, ToolDescription } from '#journal'
 import { ok, sessionPath } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
 import { count, entryId, finishReason, json, messageFormat, messageInput, toolDescription, usageInput } from './entry-schemas.ts'
-import { given } from './fields.ts'
 import { route, type Route } from './route.ts'
 import { appended, recorded, sessionInfo } from './session-schemas.ts'
 

@@ -14,7 +14,7 @@ export { type MessageInput, readMessage, readMessages, readParts } from './messa
 export { type ContextOptions, readContext, type SessionContext, type Settings, settingsOf } from './read-context.ts'
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
-export { type ModelFacts, type Notice, type Runtime, systemTimers, type Timers } from './runtime.ts'
+export { type ModelFacts, type Notice, type Runtime } from './runtime.ts'
 export {
   type EntryEvent,
   type EventsOptions,

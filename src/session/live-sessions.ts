@@ -1,4 +1,4 @@
-import { type SessionId, SkeinError } from '#kernel'
+import { type SessionId, SkeinError, within } from '#kernel'
 import type { SessionCore } from './core.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -71,22 +71,16 @@ export class LiveSessions<S> {
   }
 
   #load(key: string, load: () => Promise<Live<S>>): Promise<Live<S>> {
-    let cancel = (): void => undefined
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#runtime.timers.after(loadMs, () =>
-        reject(new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)),
-      )
-    })
-    const loading = Promise.race([load(), late])
+    const late = (): never => {
+      throw new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)
+    }
+    const loading = within(this.#runtime.timers, loadMs, load(), late)
       .then(live => {
         live.core.onUse = () => this.#wake(key, live)
         this.#wake(key, live)
         return live
       })
-      .finally(() => {
-        cancel()
-        this.#loading.delete(key)
-      })
+      .finally(() => this.#loading.delete(key))
     this.#loading.set(key, loading)
     return loading
   }

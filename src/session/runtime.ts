@@ -1,4 +1,4 @@
-import type { Clock, ErrorCode, JobId, NewId, Random, SessionId } from '#kernel'
+import type { Clock, ErrorCode, JobId, NewId, Random, SessionId, Timers } from '#kernel'
 import type { TokenCounter } from '#context'
 import type { Store } from '#journal'
 
@@ -10,20 +10,6 @@ export interface Notice {
   readonly session?: SessionId
   readonly job?: JobId
   readonly traceId?: string
-}
-
-/** Calls back once after `ms`; the returned function takes that back. */
-export interface Timers {
-  after(ms: number, run: () => void): () => void
-}
-
-/** Real timers that do not keep a process alive. */
-export const systemTimers: Timers = {
-  after(ms, run) {
-    const timer = setTimeout(run, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
 }
 
 export interface ModelFacts {
