@@ -71,11 +71,11 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       effect.merge['ended'] = null
       return
     case 'session_deleted':
+      mergeInto(effect, 'deleted', { until: entry.data.until, state: effect.set.state ?? row.state })
       effect.set.state = 'deleted'
-      mergeInto(effect, 'deleted', { until: entry.data.until, state: row.state })
       return
     case 'session_restored': {
-      const deleted = row.data['deleted']
+      const deleted = effect.merge['deleted'] ?? row.data['deleted']
       effect.set.state = isObject(deleted) && deleted['state'] === 'ended' ? 'ended' : 'active'
       effect.merge['deleted'] = null
       return
@@ -116,7 +116,16 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
 
 function mergeInto(effect: Effect, member: string, patch: JsonObject): void {
   const before = effect.merge[member]
-  effect.merge[member] = { ...(isObject(before) ? before : {}), ...patch }
+  effect.merge[member] = bothPatches(isObject(before) ? (before as JsonObject) : {}, patch)
+}
+
+/** One merge patch that does what two do, one after the other. What a `null` of the first emptied, the second fills in part. */
+function bothPatches(first: JsonObject, second: JsonObject): JsonObject {
+  const members = Object.entries(second).map(([name, value]): [string, Json] => {
+    const before = Object.hasOwn(first, name) ? first[name] : undefined
+    return [name, isObject(before) && isObject(value) ? bothPatches(before as JsonObject, value as JsonObject) : value]
+  })
+  return { ...first, ...Object.fromEntries(members) }
 }
 
 function addTo(effect: Effect, add: Partial<Counters>): void {

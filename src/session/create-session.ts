@@ -148,7 +148,7 @@ function readSystem(value: unknown): string | null {
 /** A parent must be there, and sub-sessions are at most three deep. */
 async function checkParent(store: TenantStore, parent: SessionId): Promise<void> {
   let depth = 0
-  for (let id: SessionId | null = parent; id !== null; depth++) {
+  for (let id: SessionId | null = parent; id !== null && depth <= maxDepth; depth++) {
     const row: SessionRow | undefined = await store.session(id)
     if (depth === 0 && (row === undefined || row.hidden || row.state === 'deleted'))
       throw new SkeinError('session.not_found', `There is no session ${parent}.`, { details: { session: parent } })

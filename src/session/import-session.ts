@@ -102,8 +102,9 @@ async function beginTarget(
     id: writer.id,
     created: true,
     take: async ({ seq, ...entry }, blobs) => {
-      if (isPath(entry) && entry.totals !== undefined) {
-        const counted = totalsAfter(entry, writer.totalsAt(entry.parentId ?? ''))
+      const moved = entry.type === 'leaf_moved' && isObject(entry.data) ? writer.totalsAt(String(entry.data['to'])) : undefined
+      if (entry.totals !== undefined && (isPath(entry) || moved !== undefined)) {
+        const counted = moved ?? totalsAfter(entry, writer.totalsAt(entry.parentId ?? ''))
         if (canonical({ ...counted }) !== canonical({ ...entry.totals }))
           throw badLine(seq + 1, `Its totals are ${JSON.stringify(entry.totals)}; ${JSON.stringify(counted)} was counted.`)
       }

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { isObject, isSkeinError, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
   blobsOf,
   type Counter,
@@ -33,6 +33,8 @@ export class ImportWriter {
   readonly id: SessionId
   readonly #runtime: Runtime
   readonly #store: TenantStore
+  /** Each import is an owner of its own, so that two of one session never write into each other. */
+  readonly #owner: string
   readonly #totals = new Map<string, Totals>()
   #fence: Fence | undefined
   #entries: NewEntry[] = []
@@ -43,6 +45,7 @@ export class ImportWriter {
 
   constructor(runtime: Runtime, store: TenantStore, id: SessionId) {
     this.#runtime = runtime
+    this.#owner = `${runtime.owner}-${runtime.ids('own').slice(4)}`
     this.#store = store
     this.id = id
   }
@@ -53,11 +56,14 @@ export class ImportWriter {
 
   /** Takes the id. A hidden rest of an import that died is removed first; one that is still going on is `session.busy`. */
   async begin(alias: string | null, first: NewEntry, createdAt: number): Promise<void> {
-    const { owner, leaseMs } = this.#runtime
+    const owner = this.#owner
+    const { leaseMs } = this.#runtime
     const left = await this.#store.session(this.id)
     if (left?.hidden === true) {
-      await this.#store.commit([{ type: 'acquire', session: this.id, owner, leaseMs }])
-      await this.#store.commit([{ type: 'erase_session', session: this.id }])
+      await this.#store.commit([
+        { type: 'acquire', session: this.id, owner, leaseMs },
+        { type: 'erase_session', session: this.id },
+      ])
     }
     const { results } = await this.#store.commit([
       { type: 'create_session', session: this.id, alias, fields: fieldsOf(first, createdAt), data: dataOf(first) },
@@ -98,14 +104,24 @@ export class ImportWriter {
         session: this.id,
         entries: [],
         ...this.#fenced(),
-        head: { ...settings, set: { ...settings.set, ...more, hidden: false } },
+        head: { ...settings, ...this.#totalsOf(row?.leafId ?? null), set: { ...settings.set, ...more, hidden: false } },
       },
       { type: 'release', fence: this.#fence as Fence },
     ])
   }
 
+  /** Removes what was written, unless another import has taken it over by now. */
   async discard(): Promise<void> {
-    if (this.#fence !== undefined) await this.#store.commit([{ type: 'erase_session', session: this.id }])
+    const fence = this.#fence
+    if (fence === undefined) return
+    await this.#store
+      .commit([
+        { type: 'require', that: { fence } },
+        { type: 'erase_session', session: this.id },
+      ])
+      .catch((error: unknown) => {
+        if (!isSkeinError(error) || !['store.fenced', 'session.not_found'].includes(error.code)) throw error
+      })
   }
 
   async #flush(): Promise<void> {
@@ -123,7 +139,7 @@ export class ImportWriter {
         ...this.#fenced(),
         head: { ...effect, add: this.#counted(effect.add ?? {}) },
       },
-      { type: 'acquire', session: this.id, owner: this.#runtime.owner, leaseMs: this.#runtime.leaseMs },
+      { type: 'acquire', session: this.id, owner: this.#owner, leaseMs: this.#runtime.leaseMs },
     ])
     this.#entries = []
     this.#blobs = []
@@ -143,6 +159,12 @@ export class ImportWriter {
     const change = plus(kept, this.#usage, -1)
     this.#usage = kept
     return change
+  }
+
+  /** Counted here, for entries that come without their own. */
+  #totalsOf(leaf: string | null): { totals?: Totals } {
+    const totals = this.#totals.get(leaf ?? '')
+    return totals === undefined ? {} : { totals }
   }
 
   #fenced(): { fence?: Fence } {

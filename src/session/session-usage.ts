@@ -80,8 +80,9 @@ async function* entriesOf(core: SessionCore, session: SessionCore['id'], types: 
 }
 
 /** The session and all its sub-sessions. */
-async function family(core: SessionCore): Promise<SessionCore['id'][]> {
-  const found = [core.id]
+async function family(core: SessionCore): Promise<ReadonlySet<SessionCore['id']>> {
+  // A set goes on over what is added to it, and takes each only once: an imported session may name itself its parent.
+  const found = new Set([core.id])
   for (const parent of found) {
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
       const page = await core.store.sessions({
@@ -90,7 +91,7 @@ async function family(core: SessionCore): Promise<SessionCore['id'][]> {
         limit: 200,
         ...(cursor === undefined ? {} : { cursor }),
       })
-      found.push(...page.items.map(row => row.id))
+      for (const { id } of page.items) found.add(id)
       cursor = page.next
     }
   }

@@ -1,6 +1,7 @@
 import { type BlobId, blobId, isAlias, isBlobId, isId, isObject, type Json, SkeinError, toJson, sha256 } from '#kernel'
 import { blobsOf, counters, isKnown, entryTypes, type Entry, type NewBlob } from '#journal'
 import { BundleChain, type BundleEntry, bundleEnd, type BundleSession, bundleVersion } from './bundle.ts'
+import { faultOfEntry } from './entry-fault.ts'
 import { badLine, type FormatInput, linesOf, textOfLine } from './lines.ts'
 
 /** What a bundle holds, in its order. A blob comes before the first entry that names it. Exactly one `end` closes it. */
@@ -140,6 +141,8 @@ class BundleCheck {
     if (typeof type !== 'string' || type === '') throw this.#bad(`Entry ${id} needs a type.`)
     if (!whole(seq, 1) || !whole(v, 1) || !whole(at, 0)) throw this.#bad(`Entry ${id} needs seq, v and at as whole numbers.`)
     if (session !== undefined || !('data' in value)) throw this.#bad(`Entry ${id} needs data, and names no session.`)
+    const fault = faultOfEntry(value as unknown as Entry)
+    if (fault !== undefined) throw this.#bad(`The ${fault} of entry ${id}, a ${type}, is missing or not as it should be.`)
     try {
       toJson(value)
     } catch (error) {
