@@ -6,7 +6,7 @@ import type { Tool } from './tool.ts'
 /** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
 export interface AgentGear {
   readonly modelOverride?: ModelPort | AiSdkModel
-  readonly tools?: readonly Tool<never>[]
+  readonly tools?: readonly Tool[]
   readonly maxSteps?: number
 }
 

@@ -6,7 +6,7 @@ import { describeTool, type Tool } from './tool.ts'
 
 export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
-  readonly tools?: readonly (Tool<never> | ToolDescription)[]
+  readonly tools?: readonly (Tool | ToolDescription)[]
 }
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
@@ -28,9 +28,9 @@ export class AgentSessions extends Sessions<AgentSession> {
   }
 }
 
-const isRunnable = (tool: Tool<never> | ToolDescription): tool is Tool<never> => 'run' in tool
+const isRunnable = (tool: Tool | ToolDescription): tool is Tool => 'run' in tool
 
-function runnable(tools: AgentOptions['tools']): readonly Tool<never>[] | undefined {
+function runnable(tools: AgentOptions['tools']): readonly Tool[] | undefined {
   return tools?.filter(isRunnable)
 }
 

@@ -28,7 +28,7 @@ export interface RunOptions {
   readonly turn: TurnId
   readonly index: number
   readonly model: ConnectedModel
-  readonly tools: readonly Tool<never>[]
+  readonly tools: readonly Tool[]
   readonly maxSteps: number
   readonly signal: AbortSignal
   readonly traceId?: string

@@ -41,14 +41,14 @@ export interface SendOptions {
   /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
   readonly model?: string | ModelPort | AiSdkModel
   readonly maxSteps?: number
-  readonly tools?: readonly Tool<never>[]
+  readonly tools?: readonly Tool[]
 }
 
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
 export interface AgentPorts {
   /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
   connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
-  readonly tools: readonly Tool<never>[]
+  readonly tools: readonly Tool[]
 }
 
 export interface InputReceipt {
@@ -278,7 +278,7 @@ function abandoned(running: unknown, core: SessionCore): Draft[] {
   return [draft('turn_ended', { index, ...ended }, mark), draft('run_ended', { ...ended, steps: 0 }, mark)]
 }
 
-export function checkTools(tools: readonly Tool<never>[]): void {
+export function checkTools(tools: readonly Tool[]): void {
   const names = new Set<string>()
   for (const tool of tools) {
     describeTool(tool)

@@ -42,7 +42,7 @@ export interface Tool<I = unknown> {
 }
 
 /** Tools by name; two of one name is `tool.duplicate`, found when they are listed. */
-export type ToolSet = readonly Tool<never>[]
+export type ToolSet = readonly Tool[]
 
 export const toolTimeoutMs = 120_000
 /** Of a tool's error, in code points. */
@@ -50,7 +50,7 @@ const maxErrorLength = 16_384
 const maxDetailsBytes = 65_536
 const nameShape = /^[A-Za-z0-9_-]{1,64}$/
 
-export function describeTool(tool: Tool<never>): ToolDescription {
+export function describeTool(tool: Tool): ToolDescription {
   if (!isObject(tool) || typeof tool.name !== 'string')
     throw invalidInput('tools', 'Expected tools: { name, description, input, run }.')
   if (!nameShape.test(tool.name))
@@ -63,7 +63,7 @@ export function describeTool(tool: Tool<never>): ToolDescription {
 
 /** Carries out one call. Never throws but for an abort: whatever goes wrong is a result that the model can correct. */
 export async function runCall(
-  tool: Tool<never> | undefined,
+  tool: Tool | undefined,
   call: ToolCallPart,
   context: Omit<ToolCall, 'id' | 'idempotencyKey'>,
 ): Promise<ToolResultPart> {

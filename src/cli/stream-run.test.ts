@@ -22,7 +22,7 @@ function collected(): { out: Output; text: () => string } {
   }
 }
 
-const live = (type: string, text: string): SessionEvent => ({ type, after: 1, n: 1, text })
+const live = (type: string, text: string): SessionEvent => ({ type, after: 1, n: 1, text }) as unknown as SessionEvent
 const durable = (type: string, data: unknown): SessionEvent => ({ type, seq: 1, entry: { data } }) as unknown as SessionEvent
 const said = (text: string): SessionEvent => durable('message_added', { role: 'assistant', parts: [{ type: 'text', text }] })
 const ended = durable('run_ended', { status: 'done', reason: 'answered' })

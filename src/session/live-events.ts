@@ -1,10 +1,35 @@
-/** Something that happens and is not stored: a delta, a timing, a notice. `after`: the newest durable `seq` before it; `n` counts from 1. */
-export interface LiveEvent {
-  readonly type: string
+import type { Json, RunId } from '#kernel'
+import type { ToolResultStatus } from '#journal'
+
+/** `after`: the newest durable `seq` before it; `n` counts from 1. */
+interface Place {
   readonly after: number
   readonly n: number
   readonly [more: string]: unknown
 }
+interface OfStep {
+  readonly run: RunId
+  readonly step: number
+}
+interface OfTool {
+  readonly run: RunId
+  readonly callId: string
+  readonly tool: string
+}
+type Live<T extends string, More> = Place & { readonly type: T } & Readonly<More>
+
+/** Something that happens and is not stored: a delta, a tool that begins, a notice. What it comes to is an entry. */
+export type LiveEvent =
+  | Live<'step_requested', OfStep & { attempt: number; model: string }>
+  | Live<'text_started' | 'text_ended' | 'reasoning_started' | 'reasoning_ended', OfStep & { id: string }>
+  | Live<'text_delta' | 'reasoning_delta', OfStep & { id: string; text: string }>
+  /** The input of a call, as the model writes it: a piece of JSON text. */
+  | Live<'call_delta', OfStep & { callId: string; tool: string; text: string }>
+  | Live<'call_ended', OfStep & { callId: string; tool: string; input: Json }>
+  | Live<'tool_started', OfTool & { input: Json }>
+  | Live<'tool_delta', OfTool & { text: string }>
+  | Live<'tool_ended', OfTool & { status: ToolResultStatus }>
+  | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */
 export const ringSize = 10_000
@@ -39,7 +64,7 @@ export class LiveEvents {
   }
 
   emit(event: { readonly type: string; readonly [more: string]: unknown }): LiveEvent {
-    const live: LiveEvent = { ...event, after: this.#seq, n: ++this.#n }
+    const live = { ...event, after: this.#seq, n: ++this.#n } as unknown as LiveEvent
     this.#ring.push(live)
     if (this.#ring.length > ringSize) this.#drop()
     this.wake()
@@ -86,6 +111,6 @@ export class LiveEvents {
     if (typeof old['text'] !== 'string') return
     const key = JSON.stringify([old.type, old['run'], old['step'], old['id'] ?? old['callId']])
     const before = this.#joined.get(key)
-    this.#joined.set(key, before === undefined ? old : { ...old, text: `${String(before['text'])}${old['text']}` })
+    this.#joined.set(key, before === undefined ? old : ({ ...old, text: `${String(before['text'])}${old['text']}` } as LiveEvent))
   }
 }

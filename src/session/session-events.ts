@@ -1,10 +1,13 @@
 import { invalidInput } from '#kernel'
-import { type Entry, fetchParts } from '#journal'
+import { type Entry, fetchParts, type KnownEntryType } from '#journal'
 import type { SessionCore } from './core.ts'
 import type { LiveEvent } from './live-events.ts'
 
-/** A durable event: one entry, whole, under its type and with its `seq`. */
-export type EntryEvent = { readonly type: string; readonly seq: number; readonly entry: Entry }
+/**
+ * A durable event: one entry, whole, under its type and with its `seq`. One whose type this release doesn't know, or that
+ * was erased, comes as well, under the name that it has.
+ */
+export type EntryEvent = { readonly type: KnownEntryType; readonly seq: number; readonly entry: Entry }
 export type SessionEvent = EntryEvent | LiveEvent
 
 export interface EventsOptions {
@@ -93,7 +96,7 @@ export async function* sessionEvents(
 
 async function entryEvent(core: SessionCore, entry: Entry): Promise<EntryEvent> {
   const { entries } = await fetchParts(core.store, [entry])
-  return { type: entry.type, seq: entry.seq, entry: entries[0] ?? entry }
+  return { type: entry.type as KnownEntryType, seq: entry.seq, entry: entries[0] ?? entry }
 }
 
 /** Resolves when there is a live event after `position`, the session's stream ended, or the signal aborted. */
