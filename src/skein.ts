@@ -38,7 +38,7 @@ export interface SkeinOptions {
   /** Where keys and base URLs are looked up. Default: nothing; the server and the command line hand in the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Tools that every session of this process may use. */
-  readonly tools?: readonly Tool<never>[]
+  readonly tools?: readonly Tool[]
   /** `false`: this process runs no background jobs. */
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
