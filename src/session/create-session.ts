@@ -11,7 +11,7 @@ import {
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import { digestOf } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
-import { readMetadata, readName, readTags, readTitle } from './marks.ts'
+import { readMetadata, readName, readTags, readTitle, readToolDescriptions } from './marks.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface CreateOptions extends VerbOptions {
@@ -51,8 +51,8 @@ export async function createSession(
   const { idempotencyKey: _key, signal: _signal, traceId: _trace, ...asked } = options
   const write = writeOptions('create', options, asked)
   const traced = options.traceId === undefined ? {} : { traceId: options.traceId }
-  const tools =
-    options.tools === undefined || options.tools.length === 0 ? [] : [draft('tools_changed', { tools: options.tools }, traced)]
+  const told = options.tools === undefined ? [] : readToolDescriptions(options.tools)
+  const tools = told.length === 0 ? [] : [draft('tools_changed', { tools: told }, traced)]
   const entries = placeDrafts(
     [draft('session_created', created, traced), ...tools],
     { leafId: null, totals: { messages: 0, turns: 0, tokens: 0 } },

@@ -1,5 +1,6 @@
 import { type EntryId, isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
+  checkKey,
   type Entry,
   headEffect,
   isPath,
@@ -31,6 +32,7 @@ const chunk = 2_000
  * behind. It can't be listed or opened before the last commit. Laws J13, J14.
  */
 export async function forkSession(core: SessionCore, options: ForkOptions = {}): Promise<SessionId> {
+  if (options.idempotencyKey !== undefined) checkKey(options.idempotencyKey)
   const digest = digestOf(core.id, ['fork', { at: options.at, title: options.title }])
   if (options.idempotencyKey !== undefined) {
     const before = await core.store.replay(options.idempotencyKey, digest)

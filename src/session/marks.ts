@@ -1,6 +1,7 @@
 import { cleanLine, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
 import { messageOverhead } from '#context'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
+import type { ToolDescription } from '#journal'
 import type { Plan, SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
 import { entryOf } from './read-messages.ts'
@@ -40,6 +41,19 @@ export function readMetadata(value: unknown, path = 'metadata'): JsonObject {
   return json as JsonObject
 }
 
+/** What a model is told of tools, as plain data: a name, a description and the schema of its input. */
+export function readToolDescriptions(value: unknown, path = 'tools'): ToolDescription[] {
+  if (!Array.isArray(value)) throw invalidInput(path, 'Expected a list of tools.')
+  return value.map((tool: unknown, index) => {
+    const at = `${path}[${index}]`
+    const json = toJson(tool, at)
+    if (!isObject(json) || typeof json['name'] !== 'string' || json['name'] === '' || typeof json['description'] !== 'string')
+      throw invalidInput(at, 'Expected a tool: { name, description, inputSchema }.')
+    if (!isObject(json['inputSchema'])) throw invalidInput(`${at}.inputSchema`, 'Expected a JSON Schema.')
+    return json as unknown as ToolDescription
+  })
+}
+
 /** A title doesn't count as activity: `lastMessageAt` stays. Law S10. */
 export async function rename(core: SessionCore, title: unknown, options: VerbOptions = {}): Promise<{ title: string | null }> {
   if (title !== null && typeof title !== 'string') throw invalidInput('title', 'Expected a text or null.')
@@ -54,6 +68,7 @@ export async function annotate(
   input: { tags?: unknown; metadata?: unknown },
   options: VerbOptions = {},
 ): Promise<void> {
+  if (!isObject(input)) throw invalidInput('', 'Give tags or metadata.')
   const tags = input.tags === undefined ? {} : { tags: readTags(input.tags) }
   const metadata = input.metadata === undefined ? {} : { metadata: readMetadata(input.metadata) }
   if (input.tags === undefined && input.metadata === undefined) throw invalidInput('', 'Give tags or metadata.')
@@ -132,6 +147,7 @@ export async function addCustom(
   input: CustomInput,
   options: VerbOptions = {},
 ): Promise<{ entry: string; seq: number }> {
+  if (!isObject(input)) throw invalidInput('', 'Expected { name, data, text }.')
   const name = readName(input.name, 'name')
   const data: Json = toJson(input.data ?? null, 'data')
   if (input.text !== undefined && (typeof input.text !== 'string' || input.text === ''))

@@ -13,7 +13,8 @@ import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import { type MessageInput, readMessage, readParts } from './message-input.ts'
 import type { ModelFacts } from './runtime.ts'
-import { fileContents, toMessages } from './read-messages.ts'
+import { readToolDescriptions } from './marks.ts'
+import { fileContents, isShown, toMessages } from './read-messages.ts'
 
 export interface ContextOptions {
   /** Instead of the session's, for this call. `null`: none. */
@@ -67,8 +68,9 @@ export async function readContext(core: SessionCore, row: SessionRow, options: C
     facts.contextWindow,
     facts.maxOutput,
     maxTokens,
-    asked,
-    given,
+    // Nothing asked is not the same as asked for nothing.
+    asked === undefined ? [] : [asked],
+    given === undefined ? [] : [given],
   ])
   const known = input === undefined ? latest.get(core) : undefined
   if (known?.key === key) return known.context
@@ -86,9 +88,18 @@ export async function readContext(core: SessionCore, row: SessionRow, options: C
 }
 
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
+  checkOptions(options)
   const row = await core.row()
   const context = await readContext(core, row, options)
   return { ...context, messages: await writeContext(core, context, formatFor(core, options, row)) }
+}
+
+function checkOptions({ system, tools, maxTokens }: ContextOptions): void {
+  if (system !== undefined && system !== null && typeof system !== 'string')
+    throw invalidInput('system', 'Expected a text or null.')
+  if (tools !== undefined) readToolDescriptions(tools)
+  if (maxTokens !== undefined && !(Number.isSafeInteger(maxTokens) && maxTokens > 0))
+    throw invalidInput('maxTokens', 'Expected a whole number from 1.')
 }
 
 /** What the messages of a context became in a format, as long as the context is. Whoever asks again gets a copy to change. */
@@ -120,8 +131,7 @@ async function newestItems(core: SessionCore, row: SessionRow, usable: number): 
     const messages = await toMessages(core, page)
     for (const [index, message] of messages.entries()) {
       const entry = page[index]
-      if (entry === undefined || message.finishReason === 'error') continue
-      if (isType(entry, 'custom') && (entry.parentId === null || typeof entry.data.text !== 'string')) continue
+      if (entry === undefined || !isShown(entry) || message.finishReason === 'error') continue
       const { id: _id, seq: _seq, at: _at, turn: _turn, ...content } = message
       const size = entry.tokens ?? messageTokens(content, core.runtime.counter)
       found.push({ message: content, tokens: size })

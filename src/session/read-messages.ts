@@ -34,10 +34,11 @@ export async function readPage(core: SessionCore, options: MessagesOptions & { r
   const row = await core.row()
   const from = options.before === undefined ? row.leafId : (await entryOf(core, options.before)).parentId
   if (from === null) return { items: [] }
-  const found = (await core.store.branch(core.id, { from, types, limit })).filter(isShown)
-  const items = await toMessages(core, [...found].reverse(), options.parts)
-  const first = items[0]
-  return first === undefined || found.length < limit ? { items } : { items, next: first.id }
+  const found = await core.store.branch(core.id, { from, types, limit })
+  const items = await toMessages(core, found.filter(isShown).reverse(), options.parts)
+  // The oldest that was read, also when this release can't show it: there may be more before it.
+  const oldest = found.at(-1)
+  return oldest === undefined || found.length < limit ? { items } : { items, next: oldest.id }
 }
 
 export async function readAll(core: SessionCore, options: MessagesOptions = {}): Promise<SessionMessage[]> {
@@ -61,7 +62,8 @@ export async function entryOf(core: SessionCore, id: unknown, path = 'entryId'):
   return entry
 }
 
-const isShown = (entry: Entry): boolean =>
+/** Messages, and entries of a caller's own that have a text for the model, in a version that this release reads. */
+export const isShown = (entry: Entry): boolean =>
   isType(entry, 'message_added') || (isType(entry, 'custom') && typeof entry.data.text === 'string')
 
 export async function toMessages(

@@ -5,7 +5,19 @@ import type { SessionCore } from './core.ts'
 import { draft } from './draft.ts'
 import { exportLines, type ExportFormat, exportMessages, readBlob } from './export-session.ts'
 import { type ForkOptions, forkSession } from './fork-session.ts'
-import { addCustom, annotate, type CustomInput, end, hold, label, readName, release, rename, reopen } from './marks.ts'
+import {
+  addCustom,
+  annotate,
+  type CustomInput,
+  end,
+  hold,
+  label,
+  readName,
+  readToolDescriptions,
+  release,
+  rename,
+  reopen,
+} from './marks.ts'
 import type { MessageFormat } from './formats/messages.ts'
 import { moveLeaf } from './move-leaf.ts'
 import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
@@ -75,7 +87,10 @@ export class CoreSession {
   async entries(options: EntriesOptions = {}): Promise<readonly Entry[]> {
     const { branch = false, parts = 'full', after = 0, before, types } = options
     const limit = checkLimit(options.limit, 100, 1_000)
-    if (!Number.isSafeInteger(after) || after < 0) throw invalidInput('after', 'Expected a seq.')
+    for (const [name, seq] of Object.entries({ after, before }))
+      if (seq !== undefined && (!Number.isSafeInteger(seq) || seq < 0)) throw invalidInput(name, 'Expected a seq.')
+    if (types !== undefined && !(Array.isArray(types) && types.every(type => typeof type === 'string')))
+      throw invalidInput('types', 'Expected a list of entry types.')
     await this.#core.row()
     const { store } = this.#core
     const range = { ...(before === undefined ? {} : { before }), ...(types === undefined ? {} : { types }) }
@@ -189,7 +204,11 @@ export class CoreSession {
   }
 
   async setTools(tools: readonly ToolDescription[], options: VerbOptions = {}): Promise<void> {
-    await this.#core.path(() => ({ drafts: [draft('tools_changed', { tools })] }), writeOptions('setTools', options, { tools }))
+    const told = readToolDescriptions(tools)
+    await this.#core.path(
+      () => ({ drafts: [draft('tools_changed', { tools: told })] }),
+      writeOptions('setTools', options, { tools: told }),
+    )
   }
 
   usage(options?: UsageOptions): Promise<UsageReport> {

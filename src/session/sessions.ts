@@ -203,6 +203,8 @@ export class Sessions<S extends CoreSession> {
       if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
         throw invalidInput(name, 'Expected a whole number of milliseconds.')
     }
+    for (const name of ['query', 'user', 'agent', 'platform', 'cwd', 'tag', 'sort', 'cursor'] as const)
+      if (filter[name] !== undefined && typeof filter[name] !== 'string') throw invalidInput(name, 'Expected a text.')
     if (filter.parent !== undefined) parseId('ses', filter.parent, 'parent')
     const from = Math.max(since ?? 0, activeWithinMs === undefined ? 0 : this.#runtime.clock.now() - activeWithinMs)
     return {
