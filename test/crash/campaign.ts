@@ -106,9 +106,13 @@ export class Campaign {
     const task = this.#task('endless')
     const writer = await this.#crew.next()
     writer.begin(task)
+    let gone = false
+    writer.ended.catch(() => undefined).finally(() => (gone = true))
     await disturb(async acks => {
-      while (readDiary(task.diary).filter(line => line.t === 'ack').length < acks)
+      while (readDiary(task.diary).filter(line => line.t === 'ack').length < acks) {
+        if (gone) throw new Error(`The writer ended by itself during: ${what}.`)
         await new Promise(resolve => setTimeout(resolve, 5))
+      }
     })
     writer.stop()
     await writer.ended

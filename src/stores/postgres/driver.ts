@@ -48,6 +48,7 @@ export interface Pool {
   connect(): Promise<PooledConnection>
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'connect', listener: (connection: Connection) => void): unknown
 }
 
 const bigintType = 20

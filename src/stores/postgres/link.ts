@@ -47,6 +47,8 @@ export class Link {
     this.#pool = driver.pool(options.max, options.waitMs)
     // An idle connection that dies leaves the pool by itself.
     this.#pool.on('error', () => undefined)
+    // Right as it is connected, since the news of its end may come in the same packet as that of its beginning.
+    this.#pool.on('connect', connection => connection.on('error', () => undefined))
   }
 
   /** A read: carried out again on another connection if the first was lost. Throws SkeinErrors. */
@@ -132,7 +134,6 @@ export class Link {
       throw asStoreError(error)
     }
     if (this.#ready.has(connection)) return connection
-    connection.on('error', () => undefined)
     try {
       this.counts.backgroundRoundTrips++
       await connection.query({ text: setup })
