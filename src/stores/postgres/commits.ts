@@ -9,7 +9,7 @@ import { loadRows } from './load-rows.ts'
 import type { LoadedRows } from './loaded-rows.ts'
 import { needsOf } from './needs.ts'
 import { maxAttempts, pause } from './pause.ts'
-import { settleAppend, settleTransaction } from './settle.ts'
+import { epochSql, evidenceOf, type Sent, settleAppend, settleTransaction } from './settle.ts'
 import { snapshotOf, writeRows } from './write-rows.ts'
 
 export interface CommitsOptions {
@@ -153,7 +153,7 @@ export class Commits {
         return outcomes
       } catch (error) {
         if (error instanceof ConnectionLost && committing && attempted !== undefined) {
-          const happened = await settleTransaction(this.#link, attempted.transaction, this.#options.uncertainMs)
+          const happened = await settleTransaction(this.#link, attempted.sent, this.#options.uncertainMs)
           if (happened) return attempted.outcomes
         }
         const again = error instanceof ConnectionLost || isRetryable(error) || isDuplicate(error)
@@ -174,7 +174,7 @@ export class Commits {
     const keys = members.flatMap(({ options }) => options.key ?? [])
     const known = await loadKeys(lent, tenant, keys)
     const { rows: facts } = await lent.query({
-      text: `SELECT ${nowSql} AS now, pg_current_xact_id()::text AS transaction, $1::text AS tenant`,
+      text: `SELECT ${nowSql} AS now, pg_current_xact_id()::text AS id, ${epochSql} AS epoch, $1::text AS tenant`,
       values: [tenant, this.#now()],
     })
     const now = facts[0]?.['now'] as number
@@ -209,7 +209,12 @@ export class Commits {
       await writeRows(lent, tenant, loaded, before)
       await writeKeys(lent, tenant, members, outcomes, now)
     }
-    return { outcomes, transaction: facts[0]?.['transaction'] as string }
+    const evidence = evidenceOf(
+      tenant,
+      now,
+      members.filter((_, index) => isNews(outcomes[index] as Outcome)),
+    )
+    return { outcomes, sent: { id: facts[0]?.['id'] as string, epoch: facts[0]?.['epoch'] as string, evidence } }
   }
 
   #count(relaxed: boolean): void {
@@ -227,8 +232,7 @@ const isNews = (outcome: Outcome): boolean => 'committed' in outcome && !outcome
 
 interface Attempted {
   readonly outcomes: readonly Outcome[]
-  /** The server's id of the transaction, by which its fate can be asked for later. */
-  readonly transaction: string
+  readonly sent: Sent
 }
 
 /** An append whose first answer was lost and that is there after all; the session's lock is held, so it can't come later. */

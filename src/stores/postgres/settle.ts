@@ -1,6 +1,7 @@
 import type { EntryId, SessionId } from '#kernel'
 import { isSkeinError, SkeinError } from '#kernel'
-import type { Committed } from '#journal'
+import type { Committed, Waiting } from '#journal'
+import type { Statement } from './driver.ts'
 import { ConnectionLost, sqlState } from './faults.ts'
 import { answerOf, type Chain, type Outline, outlinesOf } from './hot-plan.ts'
 import { keySelect, replayOf } from './keys.ts'
@@ -80,25 +81,79 @@ async function findAppend(
   return answers
 }
 
-/** Whether a transaction whose COMMIT was sent was committed. Asks until it has ended one way or the other. */
-export async function settleTransaction(link: Link, transaction: string, uncertainMs: number): Promise<boolean> {
-  return await persist(uncertainMs, async () => {
-    const status = await link.lend(lent => statusOf(lent, transaction))
-    if (status === 'in progress') throw new ConnectionLost('The transaction is still under way.')
-    return status === 'committed'
-  })
+/** A transaction as it can be asked for once its connection has broken. */
+export interface Sent {
+  /** The server's id of it. */
+  readonly id: string
+  /** The server's `epochSql` at that time. */
+  readonly epoch: string
+  /** Finds a row if it was carried out, and could not otherwise; undefined if it wrote nothing with a name of its own. */
+  readonly evidence: Statement | undefined
 }
 
-/** A server that crashed has forgotten transactions of which nothing had reached its disk, and calls their ids future ones. */
-async function statusOf(lent: Lent, transaction: string): Promise<unknown> {
+/**
+ * Where the log stood at the last checkpoint, and its timeline. A server that recovers from a crash, or takes over from one
+ * that is gone, changes one of them; while both stay, an id means the same transaction.
+ */
+export const epochSql =
+  "(SELECT checkpoint_lsn FROM pg_control_checkpoint())::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+
+/**
+ * Whether a transaction whose COMMIT was sent was committed. Asks until it has ended one way or the other. After a crash
+ * ids of transactions that had not reached the disk are given again, so what it wrote is looked for. Law J35.
+ */
+export async function settleTransaction(link: Link, sent: Sent, uncertainMs: number): Promise<boolean> {
+  const happened = await persist(uncertainMs, () =>
+    link.lend(async lent => {
+      const { status, epoch } = await statusOf(lent, sent.id)
+      if (status === 'in progress') throw new ConnectionLost('The transaction is still under way.')
+      if (status !== 'committed') return false
+      if (epoch === sent.epoch) return true
+      return sent.evidence === undefined ? undefined : (await lent.query(sent.evidence)).rows.length > 0
+    }),
+  )
+  if (happened !== undefined) return happened
+  throw uncertain('The server was restarted before the answer came')
+}
+
+/** A server that crashed calls ids that nothing on its disk knows future ones: what they stood for did nothing. */
+async function statusOf(lent: Lent, id: string): Promise<{ status: unknown; epoch?: unknown }> {
   try {
-    const { rows } = await lent.query({ text: 'SELECT pg_xact_status($1::text::xid8) AS status', values: [transaction] })
-    return rows[0]?.['status']
+    const { rows } = await lent.query({
+      text: `SELECT pg_xact_status($1::text::xid8) AS status, ${epochSql} AS epoch`,
+      values: [id],
+    })
+    return { status: rows[0]?.['status'], epoch: rows[0]?.['epoch'] }
   } catch (error) {
-    if (sqlState(error) === '22023') return 'forgotten'
+    if (sqlState(error) === '22023') return { status: 'forgotten' }
     throw error
   }
 }
+
+/** What a commit of that time left that nobody else can have: a session or the first entry that it made, or its key. */
+export function evidenceOf(tenant: string, now: number, members: readonly Waiting[]): Statement | undefined {
+  for (const { changes, options } of members) {
+    for (const change of changes) {
+      if (change.type === 'create_session')
+        return { text: 'SELECT 1 FROM skein.sessions WHERE tenant = $1 AND id = $2', values: [tenant, change.session] }
+      if (change.type === 'append' && change.entries[0] !== undefined)
+        return {
+          text: 'SELECT 1 FROM skein.entries WHERE tenant = $1 AND session = $2 AND id = $3',
+          values: [tenant, change.session, change.entries[0].id],
+        }
+    }
+    // One that has run out may still stand there.
+    if (options.key !== undefined)
+      return {
+        text: 'SELECT 1 FROM skein.keys WHERE tenant = $1 AND key = $2 AND until > $3',
+        values: [tenant, options.key, now],
+      }
+  }
+  return undefined
+}
+
+const uncertain = (what: string, cause?: unknown): SkeinError =>
+  new SkeinError('store.uncertain', `${what}: whether this was stored is unknown. Retry with the same key.`, { cause })
 
 async function persist<T>(uncertainMs: number, ask: () => Promise<T>): Promise<T> {
   const start = performance.now()
@@ -109,13 +164,7 @@ async function persist<T>(uncertainMs: number, ask: () => Promise<T>): Promise<T
       const unreachable = error instanceof ConnectionLost || (isSkeinError(error) && error.category === 'unavailable')
       if (!unreachable) throw error
       if (performance.now() - start >= uncertainMs) {
-        throw new SkeinError(
-          'store.uncertain',
-          'The connection broke before the answer came: whether this was stored is unknown. Retry with the same key.',
-          {
-            cause: error,
-          },
-        )
+        throw uncertain('The connection broke before the answer came', error)
       }
       await pause(attempt)
     }
