@@ -26,7 +26,11 @@ try {
     mkdirSync(within)
     const began = performance.now()
     const rounds = Number(values.rounds ?? (values.quick ? 3 : 7))
-    results[name] = await row({ folder: within, rounds, quick: values.quick, shared, cleanups })
+    const setting: Setting = { folder: within, rounds, quick: values.quick, shared, cleanups }
+    results[name] = await row(setting).catch((error: unknown): RowResult => {
+      console.error(error)
+      return { title: name, lines: [], notes: [`Not measured: ${error instanceof Error ? error.name : typeof error}.`] }
+    })
     console.log(`\n${consoleTable(results[name])}\n${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`)
   }
 } finally {
