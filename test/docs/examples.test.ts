@@ -57,4 +57,13 @@ describe('running the examples', () => {
     expect(text).toMatch(/^You said: Hello!\{/)
     expect(text).toContain(`status: 'done'`)
   })
+
+  it('runs the suite that the page about stores shows', async () => {
+    const block = codeBlocks(readPage('stores.md')).find(({ code }) => code.includes('storeContract'))
+    const file = join(folder, 'suite.mts')
+    writeFileSync(file, block?.code ?? '')
+    const text = await printed(file)
+    expect(text).toMatch(/^. pass [1-9]\d+$/m)
+    expect(text).toMatch(/^. fail 0$/m)
+  })
 })
