@@ -1,18 +1,18 @@
-import { invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
+import { given, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
 import type { FileInput, FilePart, Part, PartInput, ReasoningPart, ToolResultPart, ToolResultStatus } from '#journal'
 import { isUiMessage, readUiMessage } from './ai-sdk-ui-messages.ts'
-import { inOrder } from './anthropic-messages.ts'
 import {
   base64,
   bytesOf,
   type ContentOf,
   contentOfFile,
+  each,
   type Fields,
   fileFromUrl,
   type FormatMessage,
+  inOrder,
   inWords,
   isTextBlocks,
-  list,
   type Memo,
   name,
   object,
@@ -20,8 +20,11 @@ import {
   type OutgoingMessage,
   outputText,
   recall,
+  remember,
   text,
+  textIn,
   unknownType,
+  wordsOf,
 } from './message-shape.ts'
 
 /** Where the AI SDK's own members are kept in `providerData`, beside `providerOptions`, which stand there by provider. */
@@ -32,25 +35,19 @@ const memos: readonly string[] = [aiSdkFormat, 'openai-chat', 'openai-responses'
 
 /** Reads AI SDK messages: ModelMessages (`content`) and, part by part, UIMessages (`parts`). Throws `input.invalid` with the path. */
 export function readAiSdk(value: unknown, path: string): FormatMessage[] {
-  return list(value, path).flatMap((item, index) => {
-    const at = `${path}[${index}]`
-    const message = object(item, at)
-    return isUiMessage(message) ? readUiMessage(message, at) : [readModelMessage(message, at)]
-  })
+  const read = (message: Fields, at: string): FormatMessage[] =>
+    isUiMessage(message) ? readUiMessage(message, at) : [readModelMessage(message, at)]
+  return each(value, path, read).flat()
 }
 
 function readModelMessage(message: Fields, path: string): FormatMessage {
   const { role, content } = message
   if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool')
     throw invalidInput(`${path}.role`, 'Expected system, user, assistant or tool.')
-  const memo = (form?: string): { providerData?: Json } =>
-    optionsOf(message, ['role', 'content'], path, form === undefined ? {} : { form })
+  const memo = (form?: string): { providerData?: Json } => optionsOf(message, ['role', 'content'], path, { form })
   if (typeof content === 'string' && role !== 'tool') return { role, parts: [{ type: 'text', text: content }], ...memo() }
   if (role === 'system') throw invalidInput(`${path}.content`, 'Expected a text.')
-  const parts = list(content, `${path}.content`).flatMap((item, index) => {
-    const at = `${path}.content[${index}]`
-    return readPart(object(item, at), role, at)
-  })
+  const parts = each(content, `${path}.content`, (part, at) => readPart(part, role, at)).flat()
   return { role, parts, ...memo(parts.length === 1 && parts[0]?.type === 'text' ? 'parts' : undefined) }
 }
 
@@ -62,9 +59,8 @@ export function optionsOf(value: Fields, known: readonly string[], path: string,
       ? {}
       : (toJson(object(providerOptions, `${path}.providerOptions`), `${path}.providerOptions`) as JsonObject)
   for (const [provider, own] of Object.entries(options)) object(own, `${path}.providerOptions.${provider}`)
-  const fields = others(value, ['providerOptions', ...known], path)
-  const own: Memo = { ...memo, ...(fields === undefined ? {} : { fields }) }
-  const data = { ...options, ...(Object.keys(own).length === 0 ? {} : { [aiSdkFormat]: own as JsonObject }) }
+  const own = remember(aiSdkFormat, { ...memo, fields: others(value, ['providerOptions', ...known], path) })
+  const data = { ...options, ...(own.providerData as JsonObject | undefined) }
   return Object.keys(data).length === 0 ? {} : { providerData: data }
 }
 
@@ -111,32 +107,27 @@ function readReasoning(part: Fields, path: string): ReasoningPart {
   const kept = optionsOf(part, ['type', 'text'], path)
   const options = isObject(kept.providerData) ? kept.providerData['anthropic'] : undefined
   const { signature, redactedData } = isObject(options) ? options : {}
-  const signed = {
-    ...(typeof signature === 'string' ? { signature } : {}),
-    ...(typeof redactedData === 'string' ? { redacted: redactedData } : {}),
-  }
+  const signed = given({ signature: textIn(signature), redacted: textIn(redactedData) })
   const plain = JSON.stringify(kept.providerData) === JSON.stringify({ anthropic: signedOptions(signed) })
   return { type: 'reasoning', text: text(part, 'text', path), ...signed, ...(plain ? {} : kept) }
 }
 
-const signedOptions = ({ signature, redacted }: Pick<ReasoningPart, 'signature' | 'redacted'>): JsonObject => ({
-  ...(signature === undefined ? {} : { signature }),
-  ...(redacted === undefined ? {} : { redactedData: redacted }),
-})
+const signedOptions = ({ signature, redacted }: Pick<ReasoningPart, 'signature' | 'redacted'>): JsonObject =>
+  given({ signature, redactedData: redacted }) as JsonObject
 
 function readFile(part: Fields, member: 'image' | 'data', fallback: string, path: string): PartInput {
   const at = `${path}.${member}`
   const mediaType = typeof part['mediaType'] === 'string' ? part['mediaType'] : fallback
-  const given = part[member]
-  const tagged = isObject(given) && typeof given['type'] === 'string' ? given : undefined
-  const title = typeof part['filename'] === 'string' ? { name: part['filename'] } : {}
+  const held = part[member]
+  const tagged = isObject(held) && typeof held['type'] === 'string' ? held : undefined
+  const title = given({ name: textIn(part['filename']) })
   const memo = optionsOf(
     part,
     ['type', member, 'mediaType', 'filename'],
     path,
     member === 'image' ? { form: part['mediaType'] === undefined ? 'bare image' : 'image' } : {},
   )
-  const content = tagged === undefined ? given : tagged[tagged['type'] as string]
+  const content = tagged === undefined ? held : tagged[tagged['type'] as string]
   if (
     tagged?.['type'] === 'reference' ||
     (tagged === undefined && isObject(content) && !isBytes(content) && !(content instanceof URL))
@@ -164,7 +155,7 @@ function readFile(part: Fields, member: 'image' | 'data', fallback: string, path
   const data = content instanceof URL || tagged?.['type'] === 'url' ? undefined : bytesOf(plain)
   if (data !== undefined) return { type: 'file', mediaType, ...title, data, ...memo }
   if (!URL.canParse(plain)) throw invalidInput(at, 'Expected bytes, base64 text or a URL.')
-  return { ...fileFromUrl(plain, mediaType, title), mediaType, ...memo }
+  return { ...fileFromUrl(plain, mediaType, part['filename']), mediaType, ...memo }
 }
 
 const isBytes = (value: unknown): value is Uint8Array | ArrayBuffer => value instanceof Uint8Array || value instanceof ArrayBuffer
@@ -184,31 +175,24 @@ function readResult(part: Fields, path: string): PartInput[] {
   const files: PartInput[] = []
   const shown: Json[] = []
   const order: string[] = []
-  for (const [index, item] of (type === 'content' ? list(output['value'], `${at}.value`) : []).entries()) {
-    const inside = object(item, `${at}.value[${index}]`)
-    const file =
-      inside['type'] === 'file'
-        ? readFile(inside, 'data', name(inside, 'mediaType', `${at}.value[${index}]`), `${at}.value[${index}]`)
-        : undefined
+  each(type === 'content' ? output['value'] : [], `${at}.value`, (inside, path) => {
+    const file = inside['type'] === 'file' ? readFile(inside, 'data', name(inside, 'mediaType', path), path) : undefined
     order.push(file?.type === 'file' ? 'file' : 'other')
     if (file?.type === 'file') files.push(file)
-    else shown.push(toJson(inside, `${at}.value[${index}]`))
-  }
+    else shown.push(toJson(inside, path))
+  })
   const value: Json =
     type === 'content'
       ? shown
       : type === 'execution-denied'
-        ? typeof output['reason'] === 'string'
-          ? output['reason']
-          : ''
+        ? (textIn(output['reason']) ?? '')
         : toJson(output['value'] ?? null, `${at}.value`)
   if (type.endsWith('text') && typeof value !== 'string') throw invalidInput(`${at}.value`, 'Expected a text.')
   const status: ToolResultStatus = type === 'execution-denied' ? 'denied' : type.startsWith('error') ? 'error' : 'ok'
-  const inner = others(output, ['type', type === 'execution-denied' ? 'reason' : 'value'], at)
   const memo: Memo = {
-    ...(outputType(status, value) === type ? {} : { form: type }),
-    ...(inner === undefined ? {} : { inner }),
-    ...(order.join().includes('file,other') ? { order } : {}),
+    form: outputType(status, value) === type ? undefined : type,
+    inner: others(output, ['type', type === 'execution-denied' ? 'reason' : 'value'], at),
+    order: order.join().includes('file,other') ? order : undefined,
   }
   const known = ['type', 'toolCallId', 'toolName', 'output']
   return [
@@ -275,10 +259,8 @@ function writePart(part: Part | FileInput, contentOf: ContentOf): JsonObject | u
       return writeFile(part, memo, rest, contentOf)
     case 'custom':
       return part.name.startsWith(`${aiSdkFormat}/`) && isObject(part.data) ? (part.data as JsonObject) : undefined
-    default: {
-      const words = inWords(part)
-      return words === null ? undefined : { type: 'text', text: words }
-    }
+    default:
+      return wordsOf(part)
   }
 }
 
@@ -296,7 +278,7 @@ function writeFile(file: FilePart | FileInput, memo: Memo | undefined, rest: Jso
       ...(form === 'image' ? { mediaType: file.mediaType } : {}),
       ...rest,
     }
-  const title = file.name === undefined ? {} : { filename: file.name }
+  const title = given({ filename: file.name })
   const text = form === 'text' ? { type: 'text', text: Buffer.from(bytes ?? []).toString('utf8') } : undefined
   const data: Json = text ?? (url === undefined ? { type: 'data', data: base64(bytes as Uint8Array) } : { type: 'url', url })
   return { type: 'file', data, mediaType: file.mediaType, ...title, ...rest }

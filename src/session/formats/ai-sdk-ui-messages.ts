@@ -1,6 +1,6 @@
-import { invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
+import { given, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
 import type { PartInput } from '#journal'
-import { type Fields, fileFromUrl, type FormatMessage, list, name, object, others, text } from './message-shape.ts'
+import { each, type Fields, fileFromUrl, type FormatMessage, name, others, remember, text, textIn } from './message-shape.ts'
 
 const format = 'ai-sdk'
 
@@ -16,21 +16,15 @@ export function readUiMessage(message: Fields, path: string): FormatMessage[] {
   if (role !== 'system' && role !== 'user' && role !== 'assistant')
     throw invalidInput(`${path}.role`, 'Expected system, user or assistant.')
   const steps: { said: PartInput[]; results: PartInput[] }[] = [{ said: [], results: [] }]
-  for (const [index, item] of list(message['parts'], `${path}.parts`).entries()) {
-    const at = `${path}.parts[${index}]`
-    const part = object(item, at)
+  each(message['parts'], `${path}.parts`, (part, at) => {
     const type = name(part, 'type', at)
-    if (type === 'step-start') {
-      steps.push({ said: [], results: [] })
-      continue
-    }
+    if (type === 'step-start') return void steps.push({ said: [], results: [] })
     const { said, results } = readPart(part, type, at)
     const open = steps.at(-1)
     open?.said.push(...said)
     open?.results.push(...results)
-  }
-  const fields = others(message, ['role', 'parts'], path)
-  const memo = fields === undefined ? {} : { providerData: { [format]: { fields } } }
+  })
+  const memo = remember(format, { fields: others(message, ['role', 'parts'], path) })
   const messages = steps.flatMap(({ said, results }): FormatMessage[] => [
     ...(said.length === 0 ? [] : [{ role: role as FormatMessage['role'], parts: said }]),
     ...(results.length === 0 ? [] : [{ role: 'tool' as const, parts: results }]),
@@ -43,7 +37,7 @@ function readPart(part: Fields, type: string, path: string): { said: PartInput[]
   const metadata = isObject(part['providerMetadata'])
     ? (toJson(part['providerMetadata'], `${path}.providerMetadata`) as JsonObject)
     : undefined
-  const data = metadata === undefined ? {} : { providerData: metadata as Json }
+  const data = given({ providerData: metadata })
   if (type === 'dynamic-tool' || type.startsWith('tool-')) return readTool(part, type, path)
   switch (type) {
     case 'text':
@@ -51,23 +45,13 @@ function readPart(part: Fields, type: string, path: string): { said: PartInput[]
     case 'reasoning': {
       const own = isObject(metadata?.['anthropic']) ? (metadata['anthropic'] as JsonObject) : {}
       const { signature, redactedData } = own
-      const signed = {
-        ...(typeof signature === 'string' ? { signature } : {}),
-        ...(typeof redactedData === 'string' ? { redacted: redactedData } : {}),
-      }
+      const signed = given({ signature: textIn(signature), redacted: textIn(redactedData) })
       return said({ type: 'reasoning', text: text(part, 'text', path), ...signed, ...data })
     }
-    case 'file': {
-      const title = typeof part['filename'] === 'string' ? { name: part['filename'] } : {}
-      return said({ ...fileFromUrl(name(part, 'url', path), name(part, 'mediaType', path), title), ...data })
-    }
+    case 'file':
+      return said({ ...fileFromUrl(name(part, 'url', path), name(part, 'mediaType', path), part['filename']), ...data })
     case 'source-url':
-      return said({
-        type: 'source',
-        url: name(part, 'url', path),
-        ...(typeof part['title'] === 'string' ? { title: part['title'] } : {}),
-        ...data,
-      })
+      return said({ type: 'source', url: name(part, 'url', path), ...given({ title: textIn(part['title']) }), ...data })
     default:
       return said({ type: 'custom', name: `${format}/ui-${type}`, data: toJson(part, path) })
   }
@@ -93,7 +77,7 @@ function readTool(part: Fields, type: string, path: string): { said: PartInput[]
       return result('error', text(part, 'errorText', path))
     case 'output-denied': {
       const approval = isObject(part['approval']) ? part['approval'] : {}
-      return result('denied', typeof approval['reason'] === 'string' ? approval['reason'] : '')
+      return result('denied', textIn(approval['reason']) ?? '')
     }
     default:
       return { said, results: [] }

@@ -1,4 +1,4 @@
-import { invalidInput, isObject, type Json, type JsonObject } from '#kernel'
+import { given, invalidInput, isObject, type Json, type JsonObject } from '#kernel'
 import type { FileInput, FilePart, FinishReason, Part, PartInput, ToolResultPart } from '#journal'
 import {
   base64,
@@ -6,10 +6,12 @@ import {
   CallNames,
   type ContentOf,
   contentOfFile,
+  each,
   type Fields,
+  finishOf,
   type FormatMessage,
+  inOrder,
   inWords,
-  list,
   type Memo,
   name,
   object,
@@ -19,7 +21,9 @@ import {
   recall,
   remember,
   text,
+  textIn,
   unknownType,
+  wordsOf,
 } from './message-shape.ts'
 
 /** Where the Messages API's own members are kept in `providerData`. */
@@ -67,57 +71,47 @@ const blockTypes: readonly string[] = [
  */
 export function readAnthropic(value: unknown, path: string): FormatMessage[] {
   const names = new CallNames()
-  return list(value, path).flatMap((item, index) => readMessage(object(item, `${path}[${index}]`), `${path}[${index}]`, names))
+  return each(value, path, (message, at) => readMessage(message, at, names)).flat()
 }
 
 function readMessage(message: Fields, path: string, names: CallNames): FormatMessage[] {
   const { role, content, stop_reason: raw } = message
   if (role !== 'user' && role !== 'assistant')
     throw invalidInput(`${path}.role`, 'Expected user or assistant; the system text stands apart.')
-  const rest = others(message, ['role', 'content'], path)
-  const fields: Memo = rest === undefined ? {} : { fields: rest }
-  const finish = typeof raw === 'string' ? { finishReason: finishReasons[raw] ?? ('other' as const), rawFinishReason: raw } : {}
+  const fields = others(message, ['role', 'content'], path)
+  const finish = finishOf(raw, finishReasons)
   if (typeof content === 'string')
-    return [{ role, parts: [{ type: 'text', text: content }], ...finish, ...remember(format, fields) }]
+    return [{ role, parts: [{ type: 'text', text: content }], ...finish, ...remember(format, { fields }) }]
   const groups: { results: boolean; parts: PartInput[] }[] = []
-  for (const [index, item] of list(content, `${path}.content`).entries()) {
-    const at = `${path}.content[${index}]`
-    const block = object(item, at)
+  each(content, `${path}.content`, (block, at) => {
     const results = block['type'] === 'tool_result'
     if (results && role === 'assistant') throw invalidInput(`${at}.type`, 'A tool_result belongs in a message of role user.')
     if (groups.at(-1)?.results !== results) groups.push({ results, parts: [] })
     groups.at(-1)?.parts.push(...(results ? readResult(block, at, names) : [readBlock(block, at, names)]))
-  }
+  })
   if (groups.length === 0) groups.push({ results: false, parts: [] })
   return groups.map(({ results, parts }, index) => {
-    const form =
-      !results && (parts.length !== 1 || groups.length > 1)
-        ? undefined
-        : !results && parts[0]?.type === 'text'
-          ? 'blocks'
-          : undefined
-    const memo: Memo = { ...(index === 0 ? fields : { joined: true }), ...(form === undefined ? {} : { form }) }
-    return { role: results ? 'tool' : role, parts, ...(index === 0 ? finish : {}), ...remember(format, memo) }
+    const isOnlyText = !results && groups.length === 1 && parts.length === 1 && parts[0]?.type === 'text'
+    const form = isOnlyText ? 'blocks' : undefined
+    const memo = remember(format, index === 0 ? { fields, form } : { joined: true, form })
+    return { role: results ? 'tool' : role, parts, ...(index === 0 ? finish : {}), ...memo }
   })
 }
 
-const kept = (block: Fields, known: readonly string[], path: string, more: Memo = {}): { providerData?: Json } => {
-  const fields = others(block, ['type', ...known], path)
-  return remember(format, { ...(fields === undefined ? {} : { fields }), ...more })
-}
+const kept = (block: Fields, known: readonly string[], path: string, more: Memo = {}): { providerData?: Json } =>
+  remember(format, { fields: others(block, ['type', ...known], path), ...more })
 
 function readBlock(block: Fields, path: string, names: CallNames): PartInput {
   switch (block['type']) {
     case 'text':
       return { type: 'text', text: text(block, 'text', path), ...kept(block, ['text'], path) }
     case 'thinking': {
-      const { signature } = block
-      const signed = typeof signature === 'string' ? { signature } : {}
+      const signature = textIn(block['signature'])
       return {
         type: 'reasoning',
         text: text(block, 'thinking', path),
-        ...signed,
-        ...kept(block, ['thinking', 'signature'], path, signed.signature === undefined ? { form: 'unsigned' } : {}),
+        ...given({ signature }),
+        ...kept(block, ['thinking', 'signature'], path, { form: signature === undefined ? 'unsigned' : undefined }),
       }
     }
     case 'redacted_thinking':
@@ -141,44 +135,27 @@ function readBlock(block: Fields, path: string, names: CallNames): PartInput {
 function readFile(block: Fields, path: string): PartInput {
   const at = `${path}.source`
   const source = object(block['source'], at)
-  const title = typeof block['title'] === 'string' ? { name: block['title'] } : {}
   const isImage = block['type'] === 'image'
-  const memo = (known: readonly string[]): { providerData?: Json } => {
-    const inner = others(source, ['type', ...known], at)
-    return kept(block, ['source', 'title'], path, inner === undefined ? {} : { inner })
-  }
+  const file = (mediaType: string, known: readonly string[]) => ({
+    type: 'file' as const,
+    mediaType,
+    ...given({ name: textIn(block['title']) }),
+    ...kept(block, ['source', 'title'], path, { inner: others(source, ['type', ...known], at) }),
+  })
   switch (source['type']) {
     case 'base64': {
       const data = bytesOf(text(source, 'data', at))
       if (data === undefined) throw invalidInput(`${at}.data`, 'Expected base64.')
-      return { type: 'file', mediaType: name(source, 'media_type', at), ...title, data, ...memo(['media_type', 'data']) }
+      return { ...file(name(source, 'media_type', at), ['media_type', 'data']), data }
     }
     case 'url':
-      return {
-        type: 'file',
-        mediaType: isImage ? 'image/*' : 'application/pdf',
-        ...title,
-        bytes: 0,
-        url: name(source, 'url', at),
-        ...memo(['url']),
-      }
-    case 'file':
-      return {
-        type: 'file',
-        mediaType: isImage ? 'image/*' : 'application/octet-stream',
-        ...title,
-        bytes: 0,
-        url: `file_id:${name(source, 'file_id', at)}`,
-        ...memo(['file_id']),
-      }
+      return { ...file(isImage ? 'image/*' : 'application/pdf', ['url']), bytes: 0, url: name(source, 'url', at) }
+    case 'file': {
+      const url = `file_id:${name(source, 'file_id', at)}`
+      return { ...file(isImage ? 'image/*' : 'application/octet-stream', ['file_id']), bytes: 0, url }
+    }
     case 'text':
-      return {
-        type: 'file',
-        mediaType: 'text/plain',
-        ...title,
-        data: new Uint8Array(Buffer.from(text(source, 'data', at))),
-        ...memo(['data']),
-      }
+      return { ...file('text/plain', ['data']), data: new Uint8Array(Buffer.from(text(source, 'data', at))) }
     case 'content':
       return { type: 'custom', name: `${format}/document`, data: others(block, [], path) ?? {} }
     default:
@@ -193,23 +170,18 @@ function readResult(block: Fields, path: string, names: CallNames): PartInput[] 
   const files: PartInput[] = []
   const shown: Json[] = []
   const order: string[] = []
-  for (const [index, item] of (content === undefined || typeof content === 'string'
-    ? []
-    : list(content, `${path}.content`)
-  ).entries()) {
-    const at = `${path}.content[${index}]`
-    const inside = object(item, at)
+  each(content === undefined || typeof content === 'string' ? [] : content, `${path}.content`, (inside, at) => {
     const part = inside['type'] === 'tool_result' ? undefined : readBlock(inside, at, names)
     if (part === undefined || part.type === 'tool_call' || part.type === 'reasoning')
       throw unknownType(at, ['text', 'image', 'document', 'search_result', 'tool_reference'])
     order.push(part.type === 'file' ? 'file' : 'other')
     if (part.type === 'file') files.push(part)
     else shown.push(others(inside, [], at) ?? {})
-  }
+  })
   const memo: Memo = {
-    ...(content === undefined ? { form: 'empty' } : {}),
-    ...(failed === false ? { is_error: false } : {}),
-    ...(order.join().includes('file,other') ? { order } : {}),
+    form: content === undefined ? 'empty' : undefined,
+    is_error: failed === false ? false : undefined,
+    order: order.join().includes('file,other') ? order : undefined,
   }
   const output = content === undefined ? '' : typeof content === 'string' ? content : shown
   return [
@@ -269,7 +241,7 @@ function writeBlock(part: Part | FileInput, contentOf: ContentOf): Json | undefi
       return {
         type: 'thinking',
         thinking: part.text,
-        ...(part.signature === undefined ? {} : { signature: part.signature }),
+        ...given({ signature: part.signature }),
         ...memo?.fields,
       }
     case 'tool_call':
@@ -278,22 +250,18 @@ function writeBlock(part: Part | FileInput, contentOf: ContentOf): Json | undefi
       return writeFile(part, memo, contentOf)
     case 'custom':
       return part.name.startsWith(`${format}/`) ? part.data : undefined
-    default: {
-      const words = inWords(part)
-      return words === null ? undefined : { type: 'text', text: words }
-    }
+    default:
+      return wordsOf(part)
   }
 }
 
 function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf: ContentOf): Json {
   const source = writeSource(file, contentOf)
   if (source === undefined) return { type: 'text', text: inWords(file) ?? '' }
-  const title = file.name === undefined ? {} : { title: file.name }
-  const inner = (memo?.['inner'] ?? {}) as JsonObject
   return {
     type: file.mediaType.startsWith('image/') ? 'image' : 'document',
-    source: { ...source, ...inner },
-    ...title,
+    source: { ...source, ...((memo?.['inner'] ?? {}) as JsonObject) },
+    ...given({ title: file.name }),
     ...memo?.fields,
   }
 }
@@ -349,11 +317,4 @@ function writeResult(part: ToolResultPart, files: readonly Json[]): Json {
     ...failed,
     ...memo?.fields,
   }
-}
-
-/** Texts and files as they stood; texts first where nothing is known. */
-export function inOrder(texts: readonly Json[], files: readonly Json[], order: Json | undefined): Json[] {
-  if (!Array.isArray(order) || order.length !== texts.length + files.length) return [...texts, ...files]
-  const rest = { file: [...files], other: [...texts] }
-  return order.flatMap(kind => rest[kind === 'file' ? 'file' : 'other'].shift() ?? [])
 }

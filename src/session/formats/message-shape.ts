@@ -1,5 +1,5 @@
-import { type BlobId, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
-import type { FilePart, FileInput, Message, Part, PartInput } from '#journal'
+import { type BlobId, given, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
+import type { FileInput, FilePart, FinishReason, Message, Part, PartInput } from '#journal'
 
 /** A message that a format was read into: Skein's own, files with their content. */
 export interface FormatMessage extends Omit<Message, 'parts'> {
@@ -22,9 +22,9 @@ export type Fields = Record<string, unknown>
 /** What a format remembers of a message or a part, so that it is written as it was read. */
 export interface Memo {
   /** Members that Skein has no place for. */
-  readonly fields?: JsonObject
+  readonly fields?: JsonObject | undefined
   /** How the content stood, where the usual way differs. */
-  readonly form?: string
+  readonly form?: string | undefined
   readonly [more: string]: Json | undefined
 }
 
@@ -36,6 +36,11 @@ export function object(value: unknown, path: string): Fields {
 export function list(value: unknown, path: string): readonly unknown[] {
   if (Array.isArray(value)) return value
   throw invalidInput(path, 'Expected a list.')
+}
+
+/** What `read` makes of each object of a list; `at` is its path. */
+export function each<T>(value: unknown, path: string, read: (item: Fields, at: string) => T): T[] {
+  return list(value, path).map((item, index) => read(object(item, `${path}[${index}]`), `${path}[${index}]`))
 }
 
 export function text(value: Fields, name: string, path: string): string {
@@ -61,9 +66,33 @@ export function others(value: Fields, known: readonly string[], path: string): J
   return rest.length === 0 ? undefined : (toJson(Object.fromEntries(rest), path) as JsonObject)
 }
 
+/** The text, if it is one. */
+export const textIn = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** Why a model stopped, as a provider says it, by the provider's words. */
+export function finishOf(raw: unknown, reasons: { readonly [raw: string]: FinishReason }): Partial<FormatMessage> {
+  if (typeof raw !== 'string') return {}
+  return { finishReason: (Object.hasOwn(reasons, raw) && reasons[raw]) || 'other', rawFinishReason: raw }
+}
+
+/** A call's input, or its text where that is not JSON. What was written is remembered where writing would differ. */
+export function readArguments(written: string): { readonly input: Json; readonly memo: Memo } {
+  let input: Json = written
+  try {
+    input = JSON.parse(written) as Json
+  } catch {
+    // A text then.
+  }
+  return { input, memo: { arguments: JSON.stringify(input) === written ? undefined : written } }
+}
+
+export function writeArguments(input: Json, memo: Memo | undefined): string {
+  return textIn(memo?.['arguments']) ?? JSON.stringify(input)
+}
+
 /** `providerData` with a format's memo in it; nothing if there is nothing to remember. */
 export function remember(format: string, memo: Memo): { providerData?: Json } {
-  const filled = Object.fromEntries(Object.entries(memo).filter(([, value]) => value !== undefined)) as JsonObject
+  const filled = given(memo) as JsonObject
   return Object.keys(filled).length === 0 ? {} : { providerData: { [format]: filled } }
 }
 
@@ -77,7 +106,8 @@ export function recall(format: string, item: object): Memo | undefined {
 const dataUrl = /^data:([^,;]*)(?:;[^,;]*)*;base64,/
 
 /** A file whose content stands in a data URL, or that stays where the URL points. */
-export function fileFromUrl(url: string, mediaType: string, more: { readonly name?: string } = {}): FileInput | FilePart {
+export function fileFromUrl(url: string, mediaType: string, title?: unknown): FileInput | FilePart {
+  const more = given({ name: textIn(title) })
   const match = dataUrl.exec(url)
   const data = match === null ? undefined : bytesOf(url.slice(match[0].length))
   const plain = match?.[0] === `data:${match?.[1] ?? ''};base64,`
@@ -124,6 +154,19 @@ export function inWords(part: Part | FileInput): string | null {
     default:
       return null
   }
+}
+
+/** A part that a format cannot carry, as a text of that format. */
+export function wordsOf(part: Part | FileInput, type: string = 'text'): JsonObject | undefined {
+  const words = inWords(part)
+  return words === null ? undefined : { type, text: words }
+}
+
+/** Texts and files as they stood; texts first where nothing is known. */
+export function inOrder(texts: readonly Json[], files: readonly Json[], order: Json | undefined): Json[] {
+  if (!Array.isArray(order) || order.length !== texts.length + files.length) return [...texts, ...files]
+  const rest = { file: [...files], other: [...texts] }
+  return order.flatMap(kind => rest[kind === 'file' ? 'file' : 'other'].shift() ?? [])
 }
 
 /** A result as text: a text as it is, anything else as JSON. */

@@ -1,25 +1,29 @@
-import { invalidInput, isObject, type Json } from '#kernel'
+import { given, invalidInput, isObject, type Json, type JsonObject } from '#kernel'
 import type { FileInput, FilePart, FinishReason, Part, PartInput } from '#journal'
 import {
   CallNames,
   type ContentOf,
+  each,
   type Fields,
   fileFromUrl,
+  finishOf,
   type FormatMessage,
-  inWords,
   isTextBlocks,
-  list,
   type Memo,
   name,
   object,
   others,
   type OutgoingMessage,
   outputText,
+  readArguments,
   recall,
   remember,
   text,
+  textIn,
   unknownType,
   urlOfFile,
+  wordsOf,
+  writeArguments,
 } from './message-shape.ts'
 
 /** Where Chat Completions' own members are kept in `providerData`. */
@@ -37,9 +41,7 @@ const finishReasons: { readonly [raw: string]: FinishReason } = {
 /** Reads Chat Completions messages, with the fields that agents add to them. Throws `input.invalid` with the path. Law G87. */
 export function readOpenAi(value: unknown, path: string): FormatMessage[] {
   const names = new CallNames()
-  return list(value, path).map((item, index) => {
-    const at = `${path}[${index}]`
-    const message = object(item, at)
+  return each(value, path, (message, at) => {
     switch (message['role']) {
       case 'system':
       case 'developer':
@@ -58,71 +60,51 @@ export function readOpenAi(value: unknown, path: string): FormatMessage[] {
 
 function readPlain(message: Fields, role: 'system' | 'user', path: string): FormatMessage {
   const { parts, form } = readContent(message['content'], `${path}.content`)
-  const rest = others(message, ['role', 'content'], path)
-  return {
-    role,
-    parts,
-    ...remember(format, { ...named(rest), ...formed(form), ...(message['role'] === 'developer' ? { role: 'developer' } : {}) }),
-  }
+  const fields = others(message, ['role', 'content'], path)
+  return { role, parts, ...remember(format, { fields, form, role: message['role'] === 'developer' ? 'developer' : undefined }) }
 }
-
-const named = (fields: Memo['fields'] | undefined): Memo => (fields === undefined ? {} : { fields })
-const formed = (form: string | undefined): Memo => (form === undefined ? {} : { form })
 
 function readContent(content: unknown, path: string): { parts: PartInput[]; form?: string } {
   if (typeof content === 'string') return { parts: [{ type: 'text', text: content }] }
-  const parts = list(content, path).map((part, index) => readPart(object(part, `${path}[${index}]`), `${path}[${index}]`))
+  const parts = each(content, path, readPart)
   return parts.every(part => part.type === 'text') ? { parts, form: 'parts' } : { parts }
 }
 
 const partTypes = ['text', 'refusal', 'image_url', 'input_audio', 'file']
 
 function readPart(part: Fields, path: string): PartInput {
+  const kept = (member: string, more: Memo = {}): { providerData?: Json } =>
+    remember(format, { fields: others(part, ['type', member], path), ...more })
   switch (part['type']) {
     case 'text':
-      return { type: 'text', text: text(part, 'text', path), ...remember(format, named(others(part, ['type', 'text'], path))) }
+      return { type: 'text', text: text(part, 'text', path), ...kept('text') }
     case 'refusal':
-      return {
-        type: 'text',
-        text: text(part, 'refusal', path),
-        ...remember(format, { ...named(others(part, ['type', 'refusal'], path)), form: 'refusal' }),
-      }
+      return { type: 'text', text: text(part, 'refusal', path), ...kept('refusal', { form: 'refusal' }) }
     case 'image_url': {
-      const image = object(part['image_url'], `${path}.image_url`)
-      const file = fileFromUrl(text(image, 'url', `${path}.image_url`), 'image/*')
-      return {
-        ...file,
-        ...remember(format, { ...named(others(part, ['type', 'image_url'], path)), ...inner(others(image, ['url'], path)) }),
-      }
+      const at = `${path}.image_url`
+      const image = object(part['image_url'], at)
+      const inner = others(image, ['url'], path)
+      return { ...fileFromUrl(text(image, 'url', at), 'image/*'), ...kept('image_url', { inner }) }
     }
     case 'input_audio': {
-      const audio = object(part['input_audio'], `${path}.input_audio`)
-      const kind = text(audio, 'format', `${path}.input_audio`)
-      const url = `data:audio/${kind === 'mp3' ? 'mpeg' : kind};base64,${text(audio, 'data', `${path}.input_audio`)}`
-      return {
-        ...fileFromUrl(url, 'audio/*'),
-        ...remember(format, {
-          ...named(others(part, ['type', 'input_audio'], path)),
-          ...inner(others(audio, ['data', 'format'], path)),
-        }),
-      }
+      const at = `${path}.input_audio`
+      const audio = object(part['input_audio'], at)
+      const kind = text(audio, 'format', at)
+      const url = `data:audio/${kind === 'mp3' ? 'mpeg' : kind};base64,${text(audio, 'data', at)}`
+      return { ...fileFromUrl(url, 'audio/*'), ...kept('input_audio', { inner: others(audio, ['data', 'format'], path) }) }
     }
     case 'file': {
-      const file = object(part['file'], `${path}.file`)
-      const url = typeof file['file_data'] === 'string' ? file['file_data'] : `file_id:${name(file, 'file_id', `${path}.file`)}`
-      const title = typeof file['filename'] === 'string' ? { name: file['filename'] } : {}
-      const rest = others(file, ['filename', typeof file['file_data'] === 'string' ? 'file_data' : 'file_id'], path)
-      return {
-        ...fileFromUrl(url, 'application/octet-stream', title),
-        ...remember(format, { ...named(others(part, ['type', 'file'], path)), ...inner(rest) }),
-      }
+      const at = `${path}.file`
+      const file = object(part['file'], at)
+      const data = textIn(file['file_data'])
+      const url = data ?? `file_id:${name(file, 'file_id', at)}`
+      const inner = others(file, ['filename', data === undefined ? 'file_id' : 'file_data'], path)
+      return { ...fileFromUrl(url, 'application/octet-stream', file['filename']), ...kept('file', { inner }) }
     }
     default:
       throw unknownType(path, partTypes)
   }
 }
-
-const inner = (fields: Memo['fields'] | undefined): Memo => (fields === undefined ? {} : { inner: fields })
 
 function readAssistant(message: Fields, path: string, names: CallNames): FormatMessage {
   const { content, tool_calls: calls, reasoning_content: own, reasoning: other, finish_reason: raw } = message
@@ -130,10 +112,7 @@ function readAssistant(message: Fields, path: string, names: CallNames): FormatM
   const thought = typeof own === 'string' ? own : other
   const isThought = typeof thought === 'string'
   if (isThought) {
-    const fields = {
-      ...(own === undefined ? {} : { reasoning_content: own as Json }),
-      ...(other === undefined ? {} : { reasoning: other as Json }),
-    }
+    const fields = given({ reasoning_content: own, reasoning: other }) as JsonObject
     parts.push({ type: 'reasoning', text: thought, ...remember(format, { fields }) })
   }
   let form: string | undefined
@@ -143,17 +122,15 @@ function readAssistant(message: Fields, path: string, names: CallNames): FormatM
     form = read.form
     parts.push(...read.parts)
   }
-  const called = calls === undefined || calls === null ? [] : list(calls, `${path}.tool_calls`)
-  for (const [index, call] of called.entries())
-    parts.push(readCall(object(call, `${path}.tool_calls[${index}]`), `${path}.tool_calls[${index}]`, names))
+  const called = each(calls ?? [], `${path}.tool_calls`, (call, at) => readCall(call, at, names))
+  parts.push(...called)
   if (form === (called.length > 0 ? 'null' : undefined)) form = undefined
-  const rest = others(
+  const fields = others(
     message,
     ['role', 'content', ...(called.length > 0 ? ['tool_calls'] : []), ...(isThought ? ['reasoning_content', 'reasoning'] : [])],
     path,
   )
-  const finish = typeof raw === 'string' ? { finishReason: finishReasons[raw] ?? ('other' as const), rawFinishReason: raw } : {}
-  return { role: 'assistant', parts, ...finish, ...remember(format, { ...named(rest), ...formed(form) }) }
+  return { role: 'assistant', parts, ...finishOf(raw, finishReasons), ...remember(format, { fields, form }) }
 }
 
 function readCall(call: Fields, path: string, names: CallNames): PartInput {
@@ -163,23 +140,14 @@ function readCall(call: Fields, path: string, names: CallNames): PartInput {
   const tool = name(asked, 'name', `${path}.function`)
   const written = text(asked, 'arguments', `${path}.function`)
   names.add(callId, tool)
-  const input = parsed(written)
-  const memo: Memo = {
-    ...named(others(call, ['id', 'type', 'function'], path)),
-    ...inner(others(asked, ['name', 'arguments'], path)),
-    ...(JSON.stringify(input) === written ? {} : { arguments: written }),
-    ...(call['type'] === undefined ? { form: 'untyped' } : {}),
-  }
-  return { type: 'tool_call', callId, tool, input, ...remember(format, memo) }
-}
-
-/** A call's input, or its text where that is not JSON. */
-export function parsed(written: string): Json {
-  try {
-    return JSON.parse(written) as Json
-  } catch {
-    return written
-  }
+  const { input, memo } = readArguments(written)
+  const kept = remember(format, {
+    fields: others(call, ['id', 'type', 'function'], path),
+    inner: others(asked, ['name', 'arguments'], path),
+    ...memo,
+    form: call['type'] === undefined ? 'untyped' : undefined,
+  })
+  return { type: 'tool_call', callId, tool, input, ...kept }
 }
 
 function readTool(message: Fields, path: string, names: CallNames): FormatMessage {
@@ -188,17 +156,16 @@ function readTool(message: Fields, path: string, names: CallNames): FormatMessag
     string | undefined
   const { content } = message
   if (typeof content !== 'string') {
-    for (const [index, part] of list(content, `${path}.content`).entries()) {
-      const at = `${path}.content[${index}]`
-      if (object(part, at)['type'] !== 'text') throw unknownType(at, ['text'])
-      text(part as Fields, 'text', at)
-    }
+    each(content, `${path}.content`, (part, at) => {
+      if (part['type'] !== 'text') throw unknownType(at, ['text'])
+      text(part, 'text', at)
+    })
   }
-  const fields = named(others(message, ['role', 'content', 'tool_call_id'], path))
+  const fields = others(message, ['role', 'content', 'tool_call_id'], path)
   return {
     role: 'tool',
     parts: [{ type: 'tool_result', callId, tool: called ?? names.of(callId), status: 'ok', output: content as Json }],
-    ...remember(format, fields),
+    ...remember(format, { fields }),
   }
 }
 
@@ -217,8 +184,7 @@ export function writeOpenAi(messages: readonly OutgoingMessage[], contentOf: Con
       case 'system':
       case 'user': {
         const content = writeContent(message.parts, memo, contentOf)
-        if (content !== undefined)
-          out.push({ role: typeof memo?.['role'] === 'string' ? memo['role'] : message.role, content, ...memo?.fields })
+        if (content !== undefined) out.push({ role: textIn(memo?.['role']) ?? message.role, content, ...memo?.fields })
         break
       }
       case 'assistant': {
@@ -265,8 +231,7 @@ function writePart(part: Part | FileInput, contentOf: ContentOf): Json | undefin
       : { type: 'text', text: part.text, ...memo?.fields }
   const file = part.type === 'file' ? writeFile(part, memo, contentOf) : undefined
   if (file !== undefined) return file
-  const words = inWords(part)
-  return words === null ? undefined : { type: 'text', text: words }
+  return wordsOf(part)
 }
 
 function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf: ContentOf): Json | undefined {
@@ -281,7 +246,7 @@ function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf
       input_audio: { data: audio[2] ?? '', format: audio[1] === 'mpeg' ? 'mp3' : (audio[1] ?? ''), ...own },
       ...memo?.fields,
     }
-  const title = file.name === undefined ? {} : { filename: file.name }
+  const title = given({ filename: file.name })
   if (url.startsWith('file_id:')) return { type: 'file', file: { ...title, file_id: url.slice(8), ...own }, ...memo?.fields }
   return url.startsWith('data:')
     ? { type: 'file', file: { ...title, file_data: url, ...own }, ...memo?.fields }
@@ -295,8 +260,7 @@ function writeAssistant(message: OutgoingMessage, memo: Memo | undefined, conten
     const own = recall(format, part)
     if (part.type === 'reasoning') thought = { ...thought, ...own?.fields }
     if (part.type !== 'tool_call') continue
-    const written = typeof own?.['arguments'] === 'string' ? own['arguments'] : JSON.stringify(part.input)
-    const asked = { name: part.tool, arguments: written, ...((own?.['inner'] ?? {}) as Memo['fields']) }
+    const asked = { name: part.tool, arguments: writeArguments(part.input, own), ...((own?.['inner'] ?? {}) as Memo['fields']) }
     calls.push({ id: part.callId, ...(own?.form === 'untyped' ? {} : { type: 'function' }), function: asked, ...own?.fields })
   }
   const shown = message.parts.filter(part => part.type !== 'tool_call' && part.type !== 'reasoning')
@@ -305,7 +269,7 @@ function writeAssistant(message: OutgoingMessage, memo: Memo | undefined, conten
   const content = found ?? (memo?.form === 'absent' ? undefined : memo?.form === 'null' || calls.length > 0 ? null : '')
   return {
     role: 'assistant',
-    ...(content === undefined ? {} : { content }),
+    ...given({ content }),
     ...thought,
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
     ...memo?.fields,

@@ -1,12 +1,12 @@
-import { invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
+import { given, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
 import type { FileInput, FilePart, Part, PartInput, ToolResultPart } from '#journal'
 import {
   CallNames,
   type ContentOf,
+  each,
   type Fields,
   fileFromUrl,
   type FormatMessage,
-  inWords,
   list,
   type Memo,
   name,
@@ -14,13 +14,16 @@ import {
   others,
   type OutgoingMessage,
   outputText,
+  readArguments,
   recall,
   remember,
   text,
+  textIn,
   unknownType,
   urlOfFile,
+  wordsOf,
+  writeArguments,
 } from './message-shape.ts'
-import { parsed } from './openai-messages.ts'
 
 /** Where the Responses API's own members are kept in `providerData`. */
 const format = 'openai-responses'
@@ -66,11 +69,6 @@ export function readResponses(value: unknown, path: string): FormatMessage[] {
   return out.map(({ role, parts, memo }) => ({ role, parts, ...remember(format, memo) }))
 }
 
-const fieldsOf = (value: Fields, known: readonly string[], path: string): Memo => {
-  const fields = others(value, known, path)
-  return fields === undefined ? {} : { fields }
-}
-
 /** Content parts of one assistant item carry its number in `item`, so that they become one item again. */
 function readMessageItem(
   item: Fields,
@@ -80,24 +78,20 @@ function readMessageItem(
   const { role, content } = item
   if (role !== 'user' && role !== 'assistant' && role !== 'system' && role !== 'developer')
     throw invalidInput(`${path}.role`, 'Expected user, assistant, system or developer.')
-  const whole: Memo = {
-    ...fieldsOf(item, ['role', 'content', 'type'], path),
-    ...(item['type'] === undefined ? { untyped: true } : {}),
-    ...(role === 'developer' ? { role } : {}),
-  }
   const isText = typeof content === 'string'
-  const parts = isText
-    ? [{ type: 'text', text: content } as const]
-    : list(content, `${path}.content`).map((part, index) =>
-        readContent(object(part, `${path}.content[${index}]`), `${path}.content[${index}]`),
-      )
-  const shaped: Memo = isText ? { ...whole, form: 'text' } : whole
-  if (role !== 'assistant') return { role: role === 'developer' ? 'system' : role, parts, memo: shaped }
+  const parts = isText ? [{ type: 'text', text: content } as const] : each(content, `${path}.content`, readContent)
+  const memo: Memo = given({
+    fields: others(item, ['role', 'content', 'type'], path),
+    untyped: item['type'] === undefined ? true : undefined,
+    role: role === 'developer' ? role : undefined,
+    form: isText ? 'text' : undefined,
+  })
+  if (role !== 'assistant') return { role: role === 'developer' ? 'system' : role, parts, memo }
   return {
     role,
     parts: parts.map(part => ({
       ...part,
-      ...remember(format, { ...recall(format, part), item: { number, ...(shaped as JsonObject) } }),
+      ...remember(format, { ...recall(format, part), item: { number, ...(memo as JsonObject) } }),
     })),
     memo: {},
   }
@@ -107,41 +101,25 @@ const contentTypes = ['input_text', 'output_text', 'text', 'refusal', 'input_ima
 
 function readContent(part: Fields, path: string): PartInput {
   const { type } = part
+  const kept = (known: readonly string[], more: Memo = {}): { providerData?: Json } =>
+    remember(format, { fields: others(part, ['type', ...known], path), ...more })
   switch (type) {
     case 'input_text':
     case 'output_text':
     case 'text':
-      return {
-        type: 'text',
-        text: text(part, 'text', path),
-        ...remember(format, { ...fieldsOf(part, ['type', 'text'], path), type }),
-      }
+      return { type: 'text', text: text(part, 'text', path), ...kept(['text'], { type }) }
     case 'refusal':
-      return {
-        type: 'text',
-        text: text(part, 'refusal', path),
-        ...remember(format, { ...fieldsOf(part, ['type', 'refusal'], path), type }),
-      }
+      return { type: 'text', text: text(part, 'refusal', path), ...kept(['refusal'], { type }) }
     case 'input_image': {
-      if (typeof part['image_url'] !== 'string')
-        return {
-          type: 'file',
-          mediaType: 'image/*',
-          bytes: 0,
-          url: `file_id:${name(part, 'file_id', path)}`,
-          ...remember(format, fieldsOf(part, ['type', 'file_id'], path)),
-        }
-      return { ...fileFromUrl(part['image_url'], 'image/*'), ...remember(format, fieldsOf(part, ['type', 'image_url'], path)) }
+      const url = textIn(part['image_url'])
+      if (url !== undefined) return { ...fileFromUrl(url, 'image/*'), ...kept(['image_url']) }
+      return { type: 'file', mediaType: 'image/*', bytes: 0, url: `file_id:${name(part, 'file_id', path)}`, ...kept(['file_id']) }
     }
     case 'input_file': {
       const source = ['file_data', 'file_url', 'file_id'].find(member => typeof part[member] === 'string')
       if (source === undefined) throw invalidInput(path, 'Expected file_data, file_url or file_id.')
       const url = `${source === 'file_id' ? 'file_id:' : ''}${part[source] as string}`
-      const title = typeof part['filename'] === 'string' ? { name: part['filename'] } : {}
-      return {
-        ...fileFromUrl(url, 'application/octet-stream', title),
-        ...remember(format, fieldsOf(part, ['type', source, 'filename'], path)),
-      }
+      return { ...fileFromUrl(url, 'application/octet-stream', part['filename']), ...kept([source, 'filename']) }
     }
     default:
       throw unknownType(path, contentTypes)
@@ -154,12 +132,11 @@ function readReasoning(item: Fields, path: string): PartInput {
   const said = [...content, ...summary].flatMap(part =>
     isObject(part) && typeof part['text'] === 'string' ? [part['text']] : [],
   )
-  const encrypted = item['encrypted_content']
   // The item goes back whole: its id and summaries belong to its encrypted content.
   return {
     type: 'reasoning',
     text: said.join('\n\n'),
-    ...(typeof encrypted === 'string' ? { redacted: encrypted } : {}),
+    ...given({ redacted: textIn(item['encrypted_content']) }),
     ...remember(format, { item: toJson(item, path) }),
   }
 }
@@ -169,12 +146,9 @@ function readCall(item: Fields, path: string, names: CallNames): PartInput {
   const tool = name(item, 'name', path)
   const written = text(item, 'arguments', path)
   names.add(callId, tool)
-  const input = parsed(written)
-  const memo = {
-    ...fieldsOf(item, ['type', 'call_id', 'name', 'arguments'], path),
-    ...(JSON.stringify(input) === written ? {} : { arguments: written }),
-  }
-  return { type: 'tool_call', callId, tool, input, ...remember(format, memo) }
+  const { input, memo } = readArguments(written)
+  const fields = others(item, ['type', 'call_id', 'name', 'arguments'], path)
+  return { type: 'tool_call', callId, tool, input, ...remember(format, { fields, ...memo }) }
 }
 
 function readResult(item: Fields, path: string, names: CallNames): ToolResultPart {
@@ -182,8 +156,8 @@ function readResult(item: Fields, path: string, names: CallNames): ToolResultPar
   const { output } = item
   if (typeof output !== 'string') list(output, `${path}.output`)
   const memo = {
-    ...fieldsOf(item, ['type', 'call_id', 'output'], path),
-    ...(typeof output === 'string' ? {} : { form: 'parts' }),
+    fields: others(item, ['type', 'call_id', 'output'], path),
+    form: typeof output === 'string' ? undefined : 'parts',
   }
   return {
     type: 'tool_result',
@@ -203,7 +177,7 @@ export function writeResponses(messages: readonly OutgoingMessage[], contentOf: 
     const memo = recall(format, message)
     const content = message.parts.flatMap(part => writeContent(part, 'input_text', contentOf) ?? [])
     if (content.length === 0) return []
-    const role = typeof memo?.['role'] === 'string' ? memo['role'] : message.role
+    const role = textIn(memo?.['role']) ?? message.role
     return [
       {
         ...(memo?.['untyped'] === true ? {} : { type: 'message' }),
@@ -252,7 +226,7 @@ function writeAssistant(parts: OutgoingMessage['parts'], contentOf: ContentOf): 
 }
 
 function writeCall(part: Extract<Part, { type: 'tool_call' }>, memo: Memo | undefined): JsonObject {
-  const written = typeof memo?.['arguments'] === 'string' ? memo['arguments'] : JSON.stringify(part.input)
+  const written = writeArguments(part.input, memo)
   return { type: 'function_call', call_id: part.callId, name: part.tool, arguments: written, ...memo?.fields }
 }
 
@@ -276,13 +250,12 @@ const asParts = (output: Json): readonly Json[] =>
 function writeContent(part: Part | FileInput, usual: 'input_text' | 'output_text', contentOf: ContentOf): Json | undefined {
   const memo = recall(format, part)
   if (part.type === 'text') {
-    const type = typeof memo?.['type'] === 'string' ? memo['type'] : usual
+    const type = textIn(memo?.['type']) ?? usual
     return { type, [type === 'refusal' ? 'refusal' : 'text']: part.text, ...memo?.fields }
   }
   const file = part.type === 'file' ? writeFile(part, memo, contentOf) : undefined
   if (file !== undefined) return file
-  const words = inWords(part)
-  return words === null ? undefined : { type: usual, text: words }
+  return wordsOf(part, usual)
 }
 
 function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf: ContentOf): Json | undefined {
@@ -298,7 +271,7 @@ function writeFile(file: FilePart | FileInput, memo: Memo | undefined, contentOf
         : { file_url: url }
   return {
     type: isImage ? 'input_image' : 'input_file',
-    ...(file.name === undefined ? {} : { filename: file.name }),
+    ...given({ filename: file.name }),
     ...source,
     ...memo?.fields,
   }
