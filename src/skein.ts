@@ -86,8 +86,10 @@ export async function openSkein(options: SkeinOptions = {}): Promise<Skein> {
   // A notice of a session shows among its live events, too; which ones are open the house knows.
   let toSession = (_given: Notice): void => undefined
   const notice = (given: Notice): void => {
-    options.onNotice?.(given)
-    options.logger?.log({ at: clock.now(), ...given })
+    // Whoever listens may fail, now or later; what is told of goes on.
+    const tell = async (listen: () => unknown): Promise<unknown> => await listen()
+    tell(() => options.onNotice?.(given)).catch(() => undefined)
+    tell(() => options.logger?.log({ at: clock.now(), ...given })).catch(() => undefined)
     toSession(given)
   }
   const models = createModels({
@@ -178,10 +180,10 @@ class House {
     })
   }
 
-  /** Shows a notice among the live events of its session. */
-  tell({ session, ...notice }: Notice): void {
-    if (session === undefined) return
-    for (const core of this.#live.cores(session)) core.live.emit({ type: 'notice', session, ...notice })
+  /** Shows a notice among the live events of its session; ids may be equal in two tenants. */
+  tell({ session, tenant, ...notice }: Notice): void {
+    if (session === undefined || tenant === undefined) return
+    this.#live.core(tenant, session)?.live.emit({ type: 'notice', session, ...notice })
   }
 
   jobsOf(tenant: string): Jobs {

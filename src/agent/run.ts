@@ -23,7 +23,7 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
     const known = asSkeinError(error)
     if (known.code === 'skein.bug') {
       const message = `Run ${options.run} broke off: ${known.message}`
-      core.runtime.notice({ level: 'error', code: known.code, message, session: core.id })
+      core.runtime.notice({ level: 'error', code: known.code, message, session: core.id, tenant: core.store.tenant })
     }
     ending = record.result('failed', reasonOf(known), known)
   } finally {

@@ -46,6 +46,7 @@ export interface WorkerParts {
     readonly message: string
     readonly job: JobRow['id']
     readonly session?: SessionId
+    readonly tenant: string
     readonly traceId?: string
   }): void
 }
@@ -133,6 +134,7 @@ async function attempt(parts: WorkerParts, job: JobRow, stop: AbortController, r
         code: errorInfo(error).code,
         message: `Job ${job.id} (${job.kind}) is parked after ${job.attempts} attempts.`,
         job: job.id,
+        tenant: job.tenant,
         ...(job.session === null ? {} : { session: job.session }),
         ...(job.traceId === null ? {} : { traceId: job.traceId }),
       })

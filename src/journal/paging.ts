@@ -10,11 +10,22 @@ export function encodeCursor(cursor: Cursor): string {
   return Buffer.from(JSON.stringify(cursor)).toString('base64url')
 }
 
+/** Text that every adapter can compare. */
+const isPlain = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
+
 /** Throws `input.invalid` for anything that `encodeCursor` did not make. */
 export function decodeCursor(cursor: string, kind: 'number' | 'string'): Cursor {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-    if (Array.isArray(parsed) && parsed.length === 2 && typeof parsed[0] === kind && typeof parsed[1] === 'string')
+    const isPlace = (value: unknown): boolean =>
+      typeof value === 'number' ? Number.isFinite(value) : typeof value === 'string' && isPlain(value)
+    if (
+      Array.isArray(parsed) &&
+      parsed.length === 2 &&
+      typeof parsed[0] === kind &&
+      parsed.every(isPlace) &&
+      typeof parsed[1] === 'string'
+    )
       return [parsed[0] as number | string, parsed[1]]
   } catch {
     // Falls through: whatever it was, it is not a cursor of ours.

@@ -127,6 +127,60 @@ describe('a run that goes on', () => {
   }
 })
 
+describe('what is told', () => {
+  verifies('S23', 'of a failing handler of notices is not told to that handler', async () => {
+    const notices: string[] = []
+    const session = await (await open({ onNotice: notice => notices.push(notice.code) })).sessions.create()
+    let calls = 0
+    session.on('notice', () => {
+      calls++
+      throw new Error('no')
+    })
+    session.on('session_titled', () => Promise.reject(new Error('no')))
+    await session.rename('a')
+    await expect.poll(() => notices.length).toBe(2)
+    await session.rename('b')
+    await expect.poll(() => notices.length).toBe(4)
+    expect(calls).toBe(2)
+  })
+
+  verifies('S23', 'to a handler is what comes after it was set, of live events, too', async () => {
+    const { step, answer } = gated('x')
+    const session = await (await open()).sessions.create({ modelOverride: scriptedModel([step]) })
+    const run = session.send('question')
+    for await (const event of run) if (event.type === 'step_requested') break
+    const seen: string[] = []
+    session.on('step_requested', event => seen.push(event.type))
+    session.on('text_delta', event => seen.push(event.type))
+    answer()
+    await run.result()
+    await expect.poll(() => seen).toEqual(['text_delta'])
+  })
+
+  it('to a listener that fails stops nothing', async () => {
+    for (const onNotice of [() => Promise.reject(new Error('later')), () => JSON.parse('no') as unknown]) {
+      const session = await (await open({ onNotice, env: {} })).sessions.create()
+      expect((await session.send('x').result()).status).toBe('done')
+    }
+  })
+
+  verifies('S18', 'of a session is not shown in another tenant that has one of the same id', async () => {
+    const skein = await open()
+    const mine = await skein.sessions.create()
+    const { session: theirs } = await skein.in('other').sessions.import('skein', await mine.export('skein'))
+    expect(theirs.id).toBe(mine.id)
+    const seen: string[] = []
+    theirs.on('notice', event => seen.push(event.type))
+    const own: string[] = []
+    mine.on('notice', event => own.push(event.type))
+    mine.on('session_titled', () => Promise.reject(new Error('no')))
+    await mine.rename('a')
+    await expect.poll(() => own).toEqual(['notice'])
+    await theirs.rename('b')
+    expect(seen).toEqual([])
+  })
+})
+
 describe('one key, many at once', () => {
   verifies('J23', 'forks once', async () => {
     const { sessions } = await open()

@@ -52,6 +52,11 @@ export class LiveEvents {
     return this.#dropped + this.#ring.length
   }
 
+  /** The newest event so far: after which entry it stands, and as the how manieth. */
+  get now(): { readonly seq: number; readonly n: number } {
+    return { seq: this.#seq, n: this.#n }
+  }
+
   get ended(): boolean {
     return this.#ended
   }

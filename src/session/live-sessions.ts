@@ -49,9 +49,9 @@ export class LiveSessions<S> {
     return (this.#live.get(key) ?? this.#asleep.get(key)?.deref())?.session
   }
 
-  /** The cores of a session's live objects, in whatever tenant. */
-  cores(id: SessionId): SessionCore[] {
-    return [...this.#live.values()].flatMap(({ core }) => (core.id === id ? [core] : []))
+  /** The core of a session's live object. */
+  core(tenant: string, id: SessionId): SessionCore | undefined {
+    return this.#live.get(`${tenant} ${id}`)?.core
   }
 
   /** The object of a session; `load` runs once however many ask, and has 5 s. A load that failed is tried again by the next. */

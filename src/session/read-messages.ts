@@ -80,6 +80,7 @@ export async function toMessages(
       code: 'store.corrupt',
       message: `Blobs are missing or altered: ${lost.join(', ')}. Run skein doctor --deep.`,
       session: core.id,
+      tenant: core.store.tenant,
     })
   }
   return full.map(messageOf)

@@ -8,6 +8,8 @@ export interface Notice {
   readonly code: ErrorCode | string
   readonly message: string
   readonly session?: SessionId
+  /** Whose session or job that is. */
+  readonly tenant?: string
   readonly job?: JobId
   readonly traceId?: string
 }

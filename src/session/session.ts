@@ -234,11 +234,14 @@ export class CoreSession {
         level: 'warn',
         code: 'handler.failed',
         message: `A handler of ${type} failed: ${error instanceof Error ? error.name : typeof error}.`,
-        session: this.id,
+        // A failing handler of notices is not told to itself again, and again.
+        ...(type === 'notice' ? {} : { session: this.id, tenant: this.#core.store.tenant }),
       })
+    const { seq: known, n } = this.#core.live.now
     const follow = async (): Promise<void> => {
       const { seq } = await this.#core.row()
-      for await (const event of sessionEvents(this.#core, { after: seq, types: [type], signal: stop.signal })) {
+      const after = seq === known ? `${seq}.${n}` : seq
+      for await (const event of sessionEvents(this.#core, { after, types: [type], signal: stop.signal })) {
         if (stop.signal.aborted) return
         try {
           Promise.resolve(handler(event)).catch(fail)
