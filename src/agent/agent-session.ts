@@ -1,3 +1,4 @@
+import { given } from '#kernel'
 import type { AiSdkModel, ModelPort } from '#models'
 import { CoreSession, type SessionCore } from '#session'
 import { type AgentPorts, type Run, type SendOptions, startRun } from './send.ts'
@@ -33,8 +34,7 @@ export class AgentSession extends CoreSession {
   send(input: unknown, options: SendOptions = {}): Run {
     const { modelOverride, tools = [], maxSteps } = this.#gear
     const run = startRun(this.#core, { ...this.#ports, tools: [...this.#ports.tools, ...tools] }, input, {
-      ...(modelOverride === undefined ? {} : { model: modelOverride }),
-      ...(maxSteps === undefined ? {} : { maxSteps }),
+      ...given({ model: modelOverride, maxSteps }),
       ...options,
     })
     // A refused input leaves the run that is going on in its place.

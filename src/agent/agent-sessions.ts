@@ -1,3 +1,4 @@
+import { given } from '#kernel'
 import type { ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
 import type { AgentGear, AgentSession } from './agent-session.ts'
@@ -13,7 +14,7 @@ export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGe
 export class AgentSessions extends Sessions<AgentSession> {
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     const { modelOverride, tools, maxSteps, ...rest } = options
-    const session = await super.create({ ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) })
+    const session = await super.create({ ...rest, ...given({ tools: tools && descriptions(tools) }) })
     return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps }))
   }
 
@@ -22,7 +23,7 @@ export class AgentSessions extends Sessions<AgentSession> {
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
     const { modelOverride, tools, maxSteps, ...rest } = orCreate
     const session = await super.open(id, {
-      orCreate: { ...rest, ...(tools === undefined ? {} : { tools: descriptions(tools) }) },
+      orCreate: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
     })
     return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps, ...gear }))
   }

@@ -84,7 +84,7 @@ class Answer {
         return this.#delta(event.type === 'text_delta' ? 'text' : 'reasoning', event.id, textOf(event.text))
       case 'text_ended':
       case 'reasoning_ended':
-        return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, given(event.providerData))
+        return this.#end(event.type === 'text_ended' ? 'text' : 'reasoning', event.id, kept(event.providerData))
       case 'call_delta':
         return this.#emit({ type: 'call_delta', callId: this.#callId(event.callId), tool: event.name, text: event.text })
       case 'call_ended': {
@@ -95,14 +95,14 @@ class Answer {
           callId,
           tool: textOf(event.name),
           input: readInput(event.input),
-          ...given(event.providerData),
+          ...kept(event.providerData),
         }
         this.#parts.push(part)
         return this.#emit({ type: 'call_ended', callId, tool: event.name, input: part.input })
       }
       case 'file_ended':
         if (!(event.bytes instanceof Uint8Array)) throw new TypeError('A file without bytes.')
-        this.#parts.push({ type: 'file', mediaType: textOf(event.mediaType), data: event.bytes, ...given(event.providerData) })
+        this.#parts.push({ type: 'file', mediaType: textOf(event.mediaType), data: event.bytes, ...kept(event.providerData) })
         return
       case 'usage':
         this.#usage = countsOf(event.usage)
@@ -187,7 +187,7 @@ class Answer {
   }
 }
 
-const given = (providerData: Json | undefined): { providerData?: Json } =>
+const kept = (providerData: Json | undefined): { providerData?: Json } =>
   providerData === undefined ? {} : { providerData: toJson(providerData, 'providerData') }
 
 const finishReasons: readonly string[] = ['stop', 'tool_calls', 'length', 'content_filter', 'other']

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from 'node:readline'
 import type { Command } from 'commander'
-import { invalidInput, isSkeinError, type SessionId } from '#kernel'
+import { given, invalidInput, isSkeinError, type SessionId } from '#kernel'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { Interrupted } from './interrupts.ts'
 import { chooseSession, sendOptions } from './run.ts'
@@ -29,7 +29,7 @@ const shownBefore = 6
 async function chat(invocation: Invocation, name: string | undefined, flags: ChatFlags): Promise<void> {
   if (flags.continue === true && name !== undefined) throw invalidInput('session', 'Name a session or give --continue, not both.')
   await withVerbs(invocation, async verbs => {
-    const { session } = await chooseSession(invocation, verbs, { ...flags, ...(name === undefined ? {} : { session: name }) })
+    const { session } = await chooseSession(invocation, verbs, { ...flags, ...given({ session: name }) })
     await new Chat(invocation, verbs, session, flags).talk()
   })
 }

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
-import { parseTenant, SkeinError } from '#kernel'
+import { given, parseTenant, SkeinError } from '#kernel'
 import { loadConfig } from './config-files.ts'
 import type { Config } from './config.ts'
 import type { Server } from './http.ts'
@@ -87,8 +87,8 @@ export class Invocation {
       env: settings.providerEnvironment(),
       clock: this.io.clock,
       worker,
-      ...(model === undefined ? {} : { model }),
-      sessions: { ...(liveMax === undefined ? {} : { liveMax }), ...(idleMs === undefined ? {} : { idleMs }) },
+      ...given({ model }),
+      sessions: given({ liveMax, idleMs }),
       onNotice: notice => this.notice(notice),
     }
   }

@@ -1,3 +1,4 @@
+import { given } from '#kernel'
 import { nearestOf } from './nearest.ts'
 
 /** What a key holds. Bounds are inclusive. A secret is `env:NAME` or `file:PATH` in a file; its own variable may hold it plainly. */
@@ -28,7 +29,7 @@ const choice = (...of: readonly string[]): KeyKind => ({ is: 'choice', of })
 const key = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey => ({
   path,
   kind,
-  ...(byDefault === undefined ? {} : { byDefault }),
+  ...given({ byDefault }),
 })
 const own = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey => ({
   ...key(path, kind, byDefault),

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type ErrorCode, errorRules, isObject, SkeinError } from '#kernel'
+import { type ErrorCode, errorRules, given, isObject, SkeinError } from '#kernel'
 
 export interface Ask {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -31,7 +31,7 @@ export async function request(server: Server, path: string, ask: Ask = {}): Prom
   const init: RequestInit & { duplex?: 'half' } = {
     method: ask.method ?? 'GET',
     headers,
-    ...(ask.signal === undefined ? {} : { signal: ask.signal }),
+    ...given({ signal: ask.signal }),
     ...(ask.stream === undefined ? {} : { body: webStream(ask.stream), duplex: 'half' }),
     ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
   }

@@ -1,4 +1,4 @@
-import type { SessionId } from '#kernel'
+import { given, type SessionId } from '#kernel'
 import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
@@ -28,11 +28,10 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     restore: async id => await (await sessions.restore(id)).info(),
     exportPieces: (id, format) => exported(open(id), format),
     import: async (format, input, as) => {
-      const { session: _session, ...report } = await sessions.import(format, input, as === undefined ? {} : { as })
+      const { session: _session, ...report } = await sessions.import(format, input, given({ as }))
       return report
     },
-    events: (id, { after, types, signal }) =>
-      eventsOf(open(id), { signal, ...(after === undefined ? {} : { after }), ...(types === undefined ? {} : { types }) }),
+    events: (id, { after, types, signal }) => eventsOf(open(id), { signal, ...given({ after, types }) }),
     send: async (id, input, options) => await started(await open(id), input, options),
     cancel: async () => {
       throw new SkeinError(

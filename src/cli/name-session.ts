@@ -1,4 +1,4 @@
-import { invalidInput, isAlias, isId, isSkeinError, type SessionId, SkeinError } from '#kernel'
+import { given, invalidInput, isAlias, isId, isSkeinError, type SessionId, SkeinError } from '#kernel'
 import type { ListFilter, SessionInfo } from '#session'
 import type { Verbs } from './verbs.ts'
 
@@ -13,7 +13,7 @@ export async function findSession(verbs: Pick<Verbs, 'info' | 'list'>, name: str
   if (name.trim() === '') throw invalidInput('session', 'Name a session by its id, the beginning of its id, or its title.')
   const aliased = state === undefined && isAlias(name) ? await idOf(verbs, name) : undefined
   if (aliased !== undefined) return aliased
-  const found = await candidates(verbs, name, state === undefined ? {} : { state })
+  const found = await candidates(verbs, name, given({ state }))
   const [first] = found
   if (first === undefined) throw unknown(name)
   if (found.length > 1) throw ambiguous(name, found)
@@ -34,7 +34,7 @@ async function candidates(verbs: Pick<Verbs, 'list'>, name: string, filter: List
   const found: SessionInfo[] = []
   let cursor: string | undefined
   do {
-    const page = await verbs.list({ ...filter, query: name, limit: 200, ...(cursor === undefined ? {} : { cursor }) })
+    const page = await verbs.list({ ...filter, query: name, limit: 200, ...given({ cursor }) })
     found.push(...page.items.filter(info => isMeant(info, name)))
     cursor = page.next
   } while (cursor !== undefined && found.length < 10)

@@ -1,5 +1,5 @@
 import type { InputReceipt } from '#agent'
-import { isObject, SkeinError } from '#kernel'
+import { given, isObject, SkeinError } from '#kernel'
 import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
@@ -11,7 +11,7 @@ type Query = NonNullable<Ask['query']>
 /** The verbs over HTTP, one request each. Source: spec/foundation.md 6. */
 export function remoteVerbs(server: Server): Verbs {
   const session = (id: string, more = ''): string => `v1/sessions/${encodeURIComponent(id)}${more}`
-  const get = <T>(path: string, query?: Query): Promise<T> => answer<T>(server, path, query === undefined ? {} : { query })
+  const get = <T>(path: string, query?: Query): Promise<T> => answer<T>(server, path, given({ query }))
   const post = <T>(path: string, body: unknown): Promise<T> => answer<T>(server, path, { method: 'POST', body })
   return {
     list: filter => get<Page<SessionInfo>>('v1/sessions', { ...filter }),
@@ -63,7 +63,7 @@ async function* followEvents(server: Server, path: string, { after, types, signa
     try {
       const { body } = await request(server, path, {
         query: { types },
-        headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
+        headers: { accept: 'text/event-stream', ...given({ 'last-event-id': last }) },
         signal,
       })
       failures = 0

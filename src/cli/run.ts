@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { invalidInput, type SessionId } from '#kernel'
+import { given, invalidInput, type SessionId } from '#kernel'
 import type { CreateOptions } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { findSession } from './name-session.ts'
@@ -79,9 +79,7 @@ export async function chooseSession(
   const named = model ?? (invocation.server === undefined ? undefined : settings.text('model'))
   const options: CreateOptions = {
     cwd: io.cwd,
-    ...(named === undefined ? {} : { model: named }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(system === undefined ? {} : { system }),
+    ...given({ model: named, thinking, system }),
   }
   return { session: (await verbs.create(options)).id, created: true }
 }
@@ -92,5 +90,5 @@ export function sendOptions(
 ): { model?: string; maxSteps?: number } {
   // A default is left to whoever runs it, which may be a server with another one.
   const steps = maxSteps ?? settings.stated('maxSteps')
-  return { ...(model === undefined ? {} : { model }), ...(steps === undefined ? {} : { maxSteps: steps }) }
+  return given({ model, maxSteps: steps })
 }

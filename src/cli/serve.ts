@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { SkeinError } from '#kernel'
+import { given, SkeinError } from '#kernel'
 import { demoNotice } from '#models'
 import type { ServerOptions } from '#server'
 import type { Invocation, Runner } from './command.ts'
@@ -69,14 +69,14 @@ function serverOptions({ io, out, settings }: Invocation): ServerOptions {
     tokens: settings.tokens().map(({ owners, ...token }) => ({
       ...token,
       scopes: token.scopes as ('read' | 'write' | 'admin')[],
-      ...(owners === undefined ? {} : { owners }),
+      ...given({ owners }),
     })),
     clock: io.clock,
     ...number('port'),
     ...number('maxBodyBytes'),
     ...number('requestMs'),
     ...number('maxStreams'),
-    ...(rate === undefined ? {} : { rate }),
+    ...given({ rate }),
     logger: {
       log: line => {
         // A person who looks on wants what went wrong, a program everything.

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { isObject } from '#kernel'
+import { given, isObject } from '#kernel'
 import { type UsageGroup, usageGroups } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { findSession } from './name-session.ts'
@@ -45,8 +45,7 @@ export function addSessionViews(program: Command, run: Runner): void {
 async function showContext(invocation: Invocation, name: string, flags: ContextQuery): Promise<void> {
   const { out } = invocation
   const query = {
-    ...(flags.format === undefined ? {} : { format: flags.format }),
-    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...given({ format: flags.format, model: flags.model }),
   }
   const context = await withVerbs(invocation, async verbs => await verbs.context(await findSession(verbs, name), query))
   if (out.json) return await out.body(context)
@@ -65,7 +64,7 @@ async function showUsage(
   flags: { readonly by?: UsageGroup; readonly tree?: boolean },
 ): Promise<void> {
   const { out } = invocation
-  const options = { ...(flags.by === undefined ? {} : { by: flags.by }), ...(flags.tree === true ? { tree: true } : {}) }
+  const options = { ...given({ by: flags.by }), ...(flags.tree === true ? { tree: true } : {}) }
   const report = await withVerbs(invocation, async verbs => await verbs.usage(await findSession(verbs, name), options))
   if (out.json) return await out.body(report)
   const row = (key: string, { requests, usage, cost }: Pick<typeof report, 'requests' | 'usage' | 'cost'>): string[] => {
@@ -101,8 +100,7 @@ async function watch(
     const types = flags.types?.split(',').map(type => type.trim())
     const query = {
       signal,
-      ...(flags.after === undefined ? {} : { after: flags.after }),
-      ...(types === undefined ? {} : { types }),
+      ...given({ after: flags.after, types }),
     }
     for await (const event of verbs.events(id, query)) {
       if (out.json) await out.body(event)

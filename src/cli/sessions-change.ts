@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseId } from '#kernel'
+import { given, parseId } from '#kernel'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { confirm } from './confirm.ts'
 import { findSession } from './name-session.ts'
@@ -74,7 +74,7 @@ async function fork(
   const { out } = invocation
   const options = {
     ...(flags.at === undefined ? {} : { at: parseId('ent', flags.at, '--at') }),
-    ...(flags.title === undefined ? {} : { title: flags.title }),
+    ...given({ title: flags.title }),
   }
   const info = await withVerbs(invocation, async verbs => await verbs.fork(await findSession(verbs, name), options))
   if (out.json) await out.body(info)

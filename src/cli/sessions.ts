@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { given } from '#kernel'
 import { type SessionMessage, type TreeNode, treeText } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { findSession } from './name-session.ts'
@@ -134,7 +135,7 @@ async function search(
   const { out } = invocation
   const options = {
     ...(flags.any === true ? { match: 'any' as const } : {}),
-    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...given({ limit: flags.limit }),
   }
   const found = await withVerbs(invocation, verbs => verbs.search(words.join(' '), options))
   if (out.json) return await out.body(found)

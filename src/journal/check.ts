@@ -1,4 +1,4 @@
-import { sha256 } from '#kernel'
+import { given, sha256 } from '#kernel'
 import type { Entry, Totals } from './entry.ts'
 import { noTotals } from './entry.ts'
 import { isPath } from './entry-types.ts'
@@ -21,7 +21,7 @@ export async function checkStore(store: Store, { deep = false }: { readonly deep
         states: ['active', 'ended', 'deleted'],
         sort: 'createdAt',
         limit: 200,
-        ...(cursor === undefined ? {} : { cursor }),
+        ...given({ cursor }),
       })
       for (const row of page.items) {
         const counted = await checkSession(inTenant, row, deep, findings)

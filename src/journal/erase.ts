@@ -1,3 +1,4 @@
+import { given } from '#kernel'
 import type { Entry } from './entry.ts'
 
 /** What is left of an erased entry: its place, and that it was erased. */
@@ -11,7 +12,7 @@ export function erasedEntry(entry: Entry): Entry {
     type: 'erased',
     v: 1,
     at,
-    ...(entry.totals === undefined ? {} : { totals: entry.totals }),
+    ...given({ totals: entry.totals }),
     data: {},
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, parseStoreTenant, SkeinError, systemClock } from '#kernel'
+import { type Clock, given, parseStoreTenant, SkeinError, systemClock } from '#kernel'
 import { applyChanges, live, routeCollection } from './apply.ts'
 import { checkStore } from './check.ts'
 import { keyLifeMs } from './check-changes.ts'
@@ -63,7 +63,7 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
         durability: 'none',
         replayed: false,
         results,
-        ...(options.memo === undefined ? {} : { memo: options.memo }),
+        ...given({ memo: options.memo }),
       }
       if (options.key !== undefined) keys.set(options.key, { digest: options.digest, committed, until: now + keyLifeMs })
       for (const change of changes)

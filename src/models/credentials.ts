@@ -1,4 +1,4 @@
-import { SkeinError } from '#kernel'
+import { given, SkeinError } from '#kernel'
 import type { Credential, OAuth } from './port.ts'
 
 /** Names and values of an environment, handed in: nothing here reads the process's own. */
@@ -60,7 +60,7 @@ export function createCredentials({ env, store }: { env: Environment; store?: Cr
   const runtime = new Map<string, string>()
   const fieldsOf = (provider: string, stored?: StoredCredential): { fields?: { readonly [name: string]: string } } => {
     const baseUrl = present(env[variableOf(provider, 'BASE_URL')])
-    const fields = { ...(baseUrl === undefined ? {} : { baseUrl }), ...stored?.fields }
+    const fields = { ...given({ baseUrl }), ...stored?.fields }
     return Object.keys(fields).length === 0 ? {} : { fields }
   }
   const oauthOf = async (provider: string): Promise<OAuth | undefined> => {

@@ -1,4 +1,4 @@
-import { type ErrorCode, isObject, isSkeinError, SkeinError } from '#kernel'
+import { type ErrorCode, given, isObject, isSkeinError, SkeinError } from '#kernel'
 
 /** HTTP statuses after which the same request may succeed. Source: spec/agent.md 4. */
 export const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529])
@@ -34,9 +34,7 @@ export function providerError(thrown: unknown, place: ErrorPlace): SkeinError {
   const details = {
     provider,
     model,
-    ...(status === undefined ? {} : { status }),
-    ...(type === undefined ? {} : { type }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...given({ status, type, retryAfterMs }),
   }
   const where = status === undefined ? provider : `${provider} (${status})`
   return new SkeinError(code, `${introductions[code]} ${where}: ${text}`, { details })
@@ -58,7 +56,7 @@ export function truncated(place: Pick<ErrorPlace, 'provider' | 'model'>, rawFini
     details: {
       provider: place.provider,
       model: place.model,
-      ...(rawFinishReason === undefined ? {} : { rawFinishReason }),
+      ...given({ rawFinishReason }),
     },
   })
 }

@@ -1,4 +1,4 @@
-import { isObject } from '#kernel'
+import { given, isObject } from '#kernel'
 import type { AiSdkModel, ModelInfo, ModelRequest, ThinkingLevel } from './port.ts'
 import { mergeOptions, type ProviderOptions, type SdkMessage, sdkPrompt, type SdkVersion } from './sdk-prompt.ts'
 
@@ -33,9 +33,7 @@ export function sdkOptions(request: ModelRequest, target: Target): Record<string
     prompt: promptOf(request, version, marks),
     includeRawChunks: true,
     ...(tools.length === 0 ? {} : { tools: marked(tools, tools.length - 1, marks), toolChoice: { type: 'auto' } }),
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(thinking.reasoning === undefined ? {} : { reasoning: thinking.reasoning }),
+    ...given({ maxOutputTokens, temperature: request.temperature, reasoning: thinking.reasoning }),
     ...(Object.keys(providerOptions).length === 0 ? {} : { providerOptions }),
   }
 }

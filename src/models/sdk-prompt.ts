@@ -1,5 +1,5 @@
 import type { ReasoningPart, ToolResultPart } from '#journal'
-import { isObject, type Json, type JsonObject, stringify } from '#kernel'
+import { given, isObject, type Json, type JsonObject, stringify } from '#kernel'
 import type { RequestFile, RequestMessage } from './port.ts'
 
 export type SdkVersion = 'v2' | 'v3' | 'v4'
@@ -84,7 +84,7 @@ function filePart(part: RequestFile, version: SdkVersion): SdkPart {
     type: 'file',
     data: version === 'v4' ? tagged : content,
     mediaType: part.mediaType,
-    ...(part.name === undefined ? {} : { filename: part.name }),
+    ...given({ filename: part.name }),
     ...returned(part.providerData),
   }
 }

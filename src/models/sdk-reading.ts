@@ -1,5 +1,5 @@
 import type { Usage } from '#journal'
-import { isObject, type Json, stringify, toJson } from '#kernel'
+import { given, isObject, type Json, stringify, toJson } from '#kernel'
 import type { EndReason, ModelEvent } from './port.ts'
 import { type ErrorPlace, providerError, truncated } from './provider-error.ts'
 import { addRawUsage, type RawUsage, usageOfRaw } from './raw-usage.ts'
@@ -154,7 +154,7 @@ export function sdkReading(options: ReadingOptions): Reading {
     end: thrown => {
       const broken = error ?? (thrown === undefined ? undefined : { thrown })
       if (broken !== undefined) return [{ type: 'failed', error: providerError(broken.thrown, { ...place, begun }) }]
-      const rawFinishReason = finish?.raw === undefined ? {} : { rawFinishReason: finish.raw }
+      const rawFinishReason = given({ rawFinishReason: finish?.raw })
       const reason = finish === undefined ? undefined : (endReasons[finish.unified] ?? otherReason(finish))
       if (reason === undefined) return [{ type: 'failed', error: truncated(place, finish?.raw) }]
       return [...closeAll(), { type: 'ended', reason, ...rawFinishReason }]

@@ -1,4 +1,4 @@
-import { invalidInput, type Json, sha256, SkeinError, within } from '#kernel'
+import { given, invalidInput, type Json, sha256, SkeinError, within } from '#kernel'
 import { checkKey } from '#journal'
 import type { VerbOptions } from '#session'
 import type { Skein } from '#skein'
@@ -68,7 +68,7 @@ async function carryOut(
   const verb: VerbOptions = {
     traceId: requestId,
     ...(key === null ? {} : { idempotencyKey: key }),
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   }
   const call: Call = { skein, caller, params, query, body, request, verb, shared }
   if (key === null || route.replays !== 'answer') return respond(await route.run(call))

@@ -1,4 +1,4 @@
-import { invalidInput, isAlias, isId, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { given, invalidInput, isAlias, isId, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
   type Change,
   headEffect,
@@ -50,7 +50,7 @@ export async function createSession(
   const id = runtime.ids('ses')
   const { idempotencyKey: _key, signal: _signal, traceId: _trace, ...asked } = options
   const write = writeOptions('create', options, asked)
-  const traced = options.traceId === undefined ? {} : { traceId: options.traceId }
+  const traced = given({ traceId: options.traceId })
   const told = options.tools === undefined ? [] : readToolDescriptions(options.tools)
   const tools = told.length === 0 ? [] : [draft('tools_changed', { tools: told }, traced)]
   const entries = placeDrafts(
@@ -62,8 +62,7 @@ export async function createSession(
   const effect = headEffect(entries, { preview: null, data: {}, state: 'active' })
   const settings: Record<string, Json> = {
     ...(created.thinking === null ? {} : { thinking: created.thinking }),
-    ...(created.system === null || entries[0] === undefined ? {} : { system: entries[0].id }),
-    ...(entries[1] === undefined ? {} : { tools: entries[1].id }),
+    ...given({ system: created.system === null ? undefined : entries[0]?.id, tools: entries[1]?.id }),
   }
   const fields: SessionFields = {
     state: 'active',
@@ -88,7 +87,7 @@ export async function createSession(
   ]
   const committed = await store.commit(changes, {
     ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),
-    ...(write.signal === undefined ? {} : { signal: write.signal }),
+    ...given({ signal: write.signal }),
     memo: id,
   })
   return committed.replayed ? (committed.memo as SessionId) : id

@@ -1,4 +1,4 @@
-import { type EntryId, isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { type EntryId, given, isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
   checkKey,
   type Entry,
@@ -78,7 +78,7 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
             ...settings.set,
             ...effect.set,
             ...(await marksAt(core, at.seq)),
-            ...(title === undefined ? {} : { title }),
+            ...given({ title }),
             hidden: false,
           },
           merge: {

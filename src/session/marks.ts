@@ -1,4 +1,4 @@
-import { cleanLine, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
+import { cleanLine, given, invalidInput, isObject, type Json, type JsonObject, toJson } from '#kernel'
 import { messageOverhead } from '#context'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import type { ToolDescription } from '#journal'
@@ -155,7 +155,7 @@ export async function addCustom(
   const asked = writeOptions('addCustom', options, { name, data, text: input.text })
   const custom: Draft = {
     type: 'custom',
-    data: { name, data, ...(input.text === undefined ? {} : { text: input.text }) },
+    data: { name, data, ...given({ text: input.text }) },
     path: input.text !== undefined,
     ...(input.text === undefined ? {} : { tokens: messageOverhead + core.runtime.counter.count(input.text) }),
   }

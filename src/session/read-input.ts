@@ -1,4 +1,4 @@
-import { invalidInput, isObject } from '#kernel'
+import { given, invalidInput, isObject } from '#kernel'
 import { checkKey, type FinishReason } from '#journal'
 import { isMessageFormat, messageFormats, readForeign } from './formats/messages.ts'
 import { type MessageInput, readMessage, readMessages, readParts, readTime } from './message-input.ts'
@@ -45,9 +45,9 @@ export function readTurn(value: unknown): { readonly input: TurnInput; readonly 
     ...(usage === undefined || usage === null ? {} : { usage: readUsage(usage) }),
     ...(tools === undefined ? {} : { tools: readTools(tools) }),
     ...(finishReason === undefined ? {} : { finishReason: finishReason as FinishReason }),
-    ...(model === undefined ? {} : { model }),
+    ...given({ model }),
     ...(at === undefined ? {} : { at: readTime(at, 'at') }),
-    ...(cost === undefined ? {} : { cost }),
+    ...given({ cost }),
   }
   return idempotencyKey === undefined ? { input } : { input, idempotencyKey: checkKey(idempotencyKey) }
 }

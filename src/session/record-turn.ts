@@ -1,4 +1,4 @@
-import { invalidInput, isObject, type Json, type TurnId } from '#kernel'
+import { given, invalidInput, isObject, type Json, type TurnId } from '#kernel'
 import { messageTokens } from '#context'
 import {
   type Durability,
@@ -63,7 +63,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
     throw invalidInput('cost', 'Expected whole nano-dollars, or null.')
   await checkNamedBlobs(core, messages)
   const turn = core.runtime.ids('trn')
-  const times = input.at === undefined ? {} : { at: input.at }
+  const times = given({ at: input.at })
   const { committed, entries } = await core.path(
     row => {
       const index = row.counters.turnCount
@@ -78,8 +78,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
       const ended: TurnEnded = {
         index,
         status: input.finishReason === 'error' ? 'failed' : 'done',
-        ...(input.finishReason === undefined ? {} : { finishReason: input.finishReason }),
-        ...(input.tools === undefined ? {} : { tools: input.tools }),
+        ...given({ finishReason: input.finishReason, tools: input.tools }),
       }
       const used: Draft[] =
         usage === undefined

@@ -1,4 +1,4 @@
-import { invalidInput } from '#kernel'
+import { given, invalidInput } from '#kernel'
 import { addCounters, type Counters, type Entry, isType, noCounters, usageCounters } from '#journal'
 import type { SessionCore } from './core.ts'
 import { usageTotals, type UsageTotals } from './session-info.ts'
@@ -89,7 +89,7 @@ async function family(core: SessionCore): Promise<ReadonlySet<SessionCore['id']>
         parent,
         states: ['active', 'ended', 'deleted'],
         limit: 200,
-        ...(cursor === undefined ? {} : { cursor }),
+        ...given({ cursor }),
       })
       for (const { id } of page.items) found.add(id)
       cursor = page.next

@@ -1,4 +1,4 @@
-import { invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
+import { given, invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
 import {
   headEffect,
   type memoryStore,
@@ -209,7 +209,7 @@ export class Sessions<S extends CoreSession> {
     const from = Math.max(since ?? 0, activeWithinMs === undefined ? 0 : this.#runtime.clock.now() - activeWithinMs)
     return {
       ...rest,
-      ...(state === undefined ? {} : { states: [state] }),
+      ...given({ states: state && [state] }),
       ...(open === true ? { ids: this.#live.ids(this.#store.tenant) } : {}),
       ...(from > 0 ? { since: from } : {}),
     }

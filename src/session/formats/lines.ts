@@ -1,4 +1,4 @@
-import { SkeinError } from '#kernel'
+import { given, SkeinError } from '#kernel'
 
 /** What a format is read from: the whole, or pieces cut anywhere, also inside a character. */
 export type FormatInput = string | Uint8Array | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
@@ -87,6 +87,6 @@ export function badLine(line: number, problem: string, cause?: unknown): SkeinEr
   const path = `line ${line}`
   return new SkeinError('input.invalid', `${path}: ${problem}`, {
     details: { line, path, issues: [{ path, message: problem }] },
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   })
 }

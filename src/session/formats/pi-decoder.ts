@@ -1,4 +1,15 @@
-import { type EntryId, isAlias, isObject, type Json, type JsonObject, type SessionId, sha256, toJson, type TurnId } from '#kernel'
+import {
+  type EntryId,
+  given,
+  isAlias,
+  isObject,
+  type Json,
+  type JsonObject,
+  type SessionId,
+  sha256,
+  toJson,
+  type TurnId,
+} from '#kernel'
 import { entryTypes, type KnownEntryType, type Message, type NewBlob, type NewEntry, type TurnEnded } from '#journal'
 import { badLine, type Line, textOfLine } from './lines.ts'
 import { isPiType, keepPiHeader, type PiLine, readPiLine, timeOfLine } from './pi-line.ts'
@@ -219,8 +230,7 @@ export class PiDecoder {
     const ended = {
       index: turn.index,
       status,
-      ...(reason === undefined ? {} : { reason }),
-      ...(finishReason === undefined ? {} : { finishReason }),
+      ...given({ reason, finishReason }),
     }
     // From the turn alone, so that it keeps its id when the file has grown behind it.
     const id = seededId('ent', turn.at, `${this.#seed} ended ${turn.id} ${message ?? ''}`)
@@ -317,7 +327,7 @@ function outcomeOf(message: Message, line: JsonObject): OpenTurn['outcome'] {
   const said = typeof source['errorMessage'] === 'string' ? { reason: source['errorMessage'] } : {}
   if (finishReason === 'tool_calls') return undefined
   if (finishReason === undefined && message.parts.some(part => part.type === 'tool_call')) return undefined
-  const finish = finishReason === undefined ? {} : { finishReason }
+  const finish = given({ finishReason })
   if (finishReason === 'error') return { status: 'failed', ...said, ...finish }
   return finishReason === 'aborted' ? { status: 'cancelled', ...said, ...finish } : { status: 'done', ...finish }
 }

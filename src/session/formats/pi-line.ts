@@ -1,4 +1,4 @@
-import { canonical, cleanLine, type EntryId, isObject, type Json, type JsonObject } from '#kernel'
+import { canonical, cleanLine, type EntryId, given, isObject, type Json, type JsonObject } from '#kernel'
 import { type Entry, isStub, type NewBlob, type NewEntry, type Part, stowParts } from '#journal'
 import type { ContentOf } from './message-shape.ts'
 import { ownOf, piFormat, type PiMessage, readPiMessage, restOf, writePiMessage } from './pi-message.ts'
@@ -115,10 +115,7 @@ function readRaw(line: JsonObject): PiLine {
       : plainRoles.includes(role) || ['user', 'assistant', 'toolResult'].includes(role)
   const name = `${piFormat}/${role ?? type}`
   const text = shownText(role ?? type, role === undefined ? line : message)
-  return lighten(
-    { type: 'custom', place: 'path', data: { name, data: line, ...(text === undefined ? {} : { text }) }, blobs: [], known },
-    line,
-  )
+  return lighten({ type: 'custom', place: 'path', data: { name, data: line, ...given({ text }) }, blobs: [], known }, line)
 }
 
 /** What pi shows the model of a line that is no message of user, assistant or tool. */

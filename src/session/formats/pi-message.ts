@@ -1,4 +1,4 @@
-import { blobId, isObject, type Json, type JsonObject, sha256 } from '#kernel'
+import { blobId, given, isObject, type Json, type JsonObject, sha256 } from '#kernel'
 import type { FinishReason, Message, NewBlob, Part, Usage } from '#journal'
 import { base64, bytesOf, type ContentOf, inWords, isTextBlocks, outputText } from './message-shape.ts'
 import { nanoDollars } from './nano-dollars.ts'
@@ -232,7 +232,7 @@ function writeResults(message: PiMessage, at: number, contentOf: ContentOf): Jso
         ? (output as readonly Json[])
         : [{ type: 'text', text: outputText(output) }]
     const content = [...blocks]
-    const details = part.details === undefined ? {} : { details: part.details }
+    const details = given({ details: part.details })
     const line = {
       role: 'toolResult',
       toolCallId: part.callId,
@@ -259,7 +259,7 @@ function writeBlock(part: Part, contentOf: ContentOf): Json[] {
         {
           type: 'thinking',
           thinking: part.text,
-          ...(part.signature === undefined ? {} : { thinkingSignature: part.signature }),
+          ...given({ thinkingSignature: part.signature }),
           ...own,
         },
       ]
