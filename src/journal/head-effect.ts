@@ -129,7 +129,9 @@ function bothPatches(first: JsonObject, second: JsonObject): JsonObject {
 }
 
 function addTo(effect: Effect, add: Partial<Counters>): void {
-  for (const counter of counters) if (add[counter] !== undefined) effect.add[counter] = (effect.add[counter] ?? 0) + add[counter]
+  for (const counter of counters)
+    if (add[counter] !== undefined)
+      effect.add[counter] = Math.min((effect.add[counter] ?? 0) + add[counter], Number.MAX_SAFE_INTEGER)
 }
 
 /** One request's tokens and cost as counters; unknown tokens add nothing, an unknown cost counts as unknown. */

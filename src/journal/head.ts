@@ -109,8 +109,9 @@ export function patchHead(
   }
 }
 
+/** Sums stop at the largest number that every adapter can keep: what a caller claims never makes a row unreadable. */
 export function addCounters(base: Counters, add: Partial<Counters>): Counters {
   const sum = { ...base } as Record<Counter, number>
-  for (const counter of counters) sum[counter] += add[counter] ?? 0
+  for (const counter of counters) sum[counter] = Math.min(sum[counter] + (add[counter] ?? 0), Number.MAX_SAFE_INTEGER)
   return sum
 }

@@ -14,15 +14,19 @@ export function encodeCursor(cursor: Cursor): string {
 const isPlain = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
 
 /** Throws `input.invalid` for anything that `encodeCursor` did not make. */
-export function decodeCursor(cursor: string, kind: 'number' | 'string'): Cursor {
+export function decodeCursor(cursor: string, kind: 'number' | 'whole' | 'string'): Cursor {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
     const isPlace = (value: unknown): boolean =>
-      typeof value === 'number' ? Number.isFinite(value) : typeof value === 'string' && isPlain(value)
+      typeof value === 'number'
+        ? kind === 'whole'
+          ? Number.isSafeInteger(value)
+          : Number.isFinite(value)
+        : typeof value === 'string' && isPlain(value)
     if (
       Array.isArray(parsed) &&
       parsed.length === 2 &&
-      typeof parsed[0] === kind &&
+      typeof parsed[0] === (kind === 'string' ? 'string' : 'number') &&
       parsed.every(isPlace) &&
       typeof parsed[1] === 'string'
     )
@@ -72,7 +76,7 @@ export function pageOfSessions(rows: Iterable<SessionRow>, filter: SessionFilter
   const sort = filter.sort ?? '-updatedAt'
   if (!Object.hasOwn(sessionSorts, sort)) throw invalidInput('sort', `Expected one of ${Object.keys(sessionSorts).join(', ')}.`)
   const { descending } = sessionSorts[sort]
-  const cursor = filter.cursor === undefined ? undefined : decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'number')
+  const cursor = filter.cursor === undefined ? undefined : decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'whole')
   const sign = descending ? -1 : 1
   const compare = (a: Cursor, b: Cursor): number => sign * (byValue(a[0], b[0]) || byValue(a[1], b[1]))
   const place = (row: SessionRow): Cursor => [sortValue(row, sort), row.id]

@@ -14,3 +14,6 @@ export function manualClock(start = 1_700_000_000_000): Clock & { set(at: number
     advance: ms => (at += ms),
   }
 }
+
+/** The last time, in epoch milliseconds, that a date can be made of. Source: ECMA-262, 21.4.1.1. */
+export const latestTime = 8.64e15

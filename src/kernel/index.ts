@@ -1,4 +1,4 @@
-export { type Clock, manualClock, systemClock } from './clock.ts'
+export { type Clock, latestTime, manualClock, systemClock } from './clock.ts'
 export { every, manualTimers, systemTimers, type Timers, wait, within } from './timers.ts'
 export { unlessAborted } from './unless-aborted.ts'
 export { type Given, given } from './given.ts'

@@ -1,4 +1,4 @@
-import { invalidInput, isBlobId, isObject, type Json, toJson } from '#kernel'
+import { invalidInput, isBlobId, isObject, type Json, latestTime, toJson } from '#kernel'
 import type { Message, PartInput, Role } from '#journal'
 
 /** A message as a caller hands it in: `parts`, or `content` as one text or a list of parts. */
@@ -50,7 +50,7 @@ export function readParts(value: unknown, path: string): PartInput[] {
 }
 
 export function readTime(value: unknown, path: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= latestTime) return value
   throw invalidInput(path, 'Expected a time in whole epoch milliseconds.')
 }
 

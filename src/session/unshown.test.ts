@@ -99,3 +99,23 @@ describe('a filter of the wrong type', () => {
     })
   }
 })
+
+describe('what a caller claims', () => {
+  it('never makes a session unreadable: sums stop where numbers are exact', async () => {
+    const skein = await open()
+    const session = await skein.sessions.create()
+    const most = Number.MAX_SAFE_INTEGER
+    for (let at = 0; at < 3; at++) await session.record({ user: 'a', assistant: 'b', usage: { inputTokens: most }, cost: most })
+    const [info] = (await skein.sessions.list()).items
+    expect(info?.usage).toMatchObject({ requests: 3, usage: { inputTokens: most }, cost: { nano: most } })
+    expect((await session.usage({ by: 'model' })).usage.inputTokens).toBe(most)
+  })
+
+  it('is refused as a time that no date has', async () => {
+    const session = await (await open()).sessions.create()
+    await expect(session.append({ role: 'user', content: 'x', at: 8.64e15 + 1 })).rejects.toMatchObject({ code: 'input.invalid' })
+    await session.append({ role: 'user', content: 'x', at: 8.64e15 })
+    expect(await session.export('markdown')).toContain('x')
+    expect(await session.export('pi')).toContain('x')
+  })
+})

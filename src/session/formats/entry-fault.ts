@@ -6,7 +6,7 @@ import { type Entry, isKnown, type KnownEntryType, usageFields } from '#journal'
  * is shown, what the readers rely on is checked; unknown types and newer versions pass as they are.
  */
 export function faultOfEntry(entry: Entry): string | undefined {
-  if (entry.tokens !== undefined && !isCount(entry.tokens)) return 'tokens'
+  if (entry.tokens !== undefined && !(isCount(entry.tokens) && entry.tokens <= maxTokens)) return 'tokens'
   if (entry.totals !== undefined && !(isObject(entry.totals) && countsIn(entry.totals, ['messages', 'turns', 'tokens'])))
     return 'totals'
   if (!isKnown(entry)) return undefined
@@ -14,6 +14,9 @@ export function faultOfEntry(entry: Entry): string | undefined {
   if (faults === undefined) return undefined
   return isObject(entry.data) ? faults(entry.data) : 'data'
 }
+
+/** More than the largest entry with its blobs can weigh; sums of such stay exact. */
+const maxTokens = 2 ** 31
 
 type Data = Record<string, unknown>
 type Check = (data: Data) => string | undefined

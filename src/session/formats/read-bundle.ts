@@ -1,4 +1,16 @@
-import { type BlobId, blobId, isAlias, isBlobId, isId, isObject, type Json, SkeinError, toJson, sha256 } from '#kernel'
+import {
+  type BlobId,
+  blobId,
+  isAlias,
+  isBlobId,
+  isId,
+  isObject,
+  type Json,
+  latestTime,
+  SkeinError,
+  toJson,
+  sha256,
+} from '#kernel'
 import { blobsOf, counters, isKnown, entryTypes, type Entry, type NewBlob } from '#journal'
 import { BundleChain, type BundleEntry, bundleEnd, type BundleSession, bundleVersion } from './bundle.ts'
 import { faultOfEntry } from './entry-fault.ts'
@@ -139,7 +151,8 @@ class BundleCheck {
     if (!isId('ent', id)) throw this.#bad('An entry needs an id.')
     if (parentId !== null && !isId('ent', parentId)) throw this.#bad(`Entry ${id} needs a parentId or null.`)
     if (typeof type !== 'string' || type === '') throw this.#bad(`Entry ${id} needs a type.`)
-    if (!whole(seq, 1) || !whole(v, 1) || !whole(at, 0)) throw this.#bad(`Entry ${id} needs seq, v and at as whole numbers.`)
+    if (!whole(seq, 1) || !whole(v, 1) || !whole(at, 0) || (at as number) > latestTime)
+      throw this.#bad(`Entry ${id} needs seq, v and at as whole numbers.`)
     if (session !== undefined || !('data' in value)) throw this.#bad(`Entry ${id} needs data, and names no session.`)
     const fault = faultOfEntry(value as unknown as Entry)
     if (fault !== undefined) throw this.#bad(`The ${fault} of entry ${id}, a ${type}, is missing or not as it should be.`)

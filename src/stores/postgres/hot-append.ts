@@ -126,7 +126,7 @@ function updateHeads(chains: string, adds: readonly string[], wanted: string | u
       seq = s.seq + m.n,
       leaf_id = coalesce(m.leaf, s.leaf_id),
       messages = coalesce(m.messages, s.messages), turns = coalesce(m.turns, s.turns), tokens = coalesce(m.tokens, s.tokens),
-      ${adds.map(name => `${name} = s.${name} + m.${name}, `).join('')}
+      ${adds.map(name => `${name} = least(s.${name} + m.${name}, ${Number.MAX_SAFE_INTEGER}), `).join('')}
       updated_at = greatest(s.updated_at, m.updated_at),
       last_message_at = greatest(s.last_message_at, m.last_message_at),
       last_accessed_at = greatest(s.last_accessed_at, m.last_accessed_at),

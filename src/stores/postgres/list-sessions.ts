@@ -33,7 +33,7 @@ export async function listSessions(link: Link, tenant: string, filter: SessionFi
   if (!Object.hasOwn(sessionSorts, sort)) throw invalidInput('sort', `Expected one of ${Object.keys(sessionSorts).join(', ')}.`)
   const place = (row: SessionRow): Place => [sortValue(row, sort), row.id]
   let after: Place | undefined =
-    filter.cursor === undefined ? undefined : decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'number')
+    filter.cursor === undefined ? undefined : decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'whole')
   const wanted = filter.query?.toLowerCase()
   const found: SessionRow[] = []
   for (;;) {

@@ -53,7 +53,7 @@ export function listSessions(connection: Connection, tenant: number, filter: Ses
   // Nearly exact; `fits` has the last word.
   if (filter.tag !== undefined) require('instr(tags, ?) > 0', JSON.stringify(filter.tag))
   if (filter.cursor !== undefined) {
-    const [value, id] = decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'number')
+    const [value, id] = decodeCursor(filter.cursor, sort === 'title' ? 'string' : 'whole')
     const sign = descending ? '<' : '>'
     if (field === 'updatedAt') require(`updatedHour ${sign}= ?`, hourOf(value as number))
     require(`(${orders[field].at(-1) ?? ''}, uid) ${sign} (?, ?)`, value, shortId('ses', id))
