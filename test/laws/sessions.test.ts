@@ -90,7 +90,7 @@ onEveryStore('sessions', place => {
     const before = await session.info()
     expect(await one.sessions.evict({ id: session.id })).toEqual([session.id])
     expect(await session.info()).toEqual(before)
-    expect(await one.sessions.open(session.id)).not.toBe(session)
+    expect(await one.sessions.open(session.id)).toBe(session)
     const elsewhere = await two.sessions.open(session.id)
     await elsewhere.rename('renamed')
     expect((await session.info()).title).toBe('renamed')
