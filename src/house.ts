@@ -1,0 +1,147 @@
+import { type AgentPorts, AgentSession, AgentSessions, type Tool } from '#agent'
+import { weightsCounter } from '#context'
+import { type JobWork, Jobs, startWorker } from '#jobs'
+import { memoryStore, type Store } from '#journal'
+import {
+  type Clock,
+  createIds,
+  type Random,
+  SkeinError,
+  systemClock,
+  systemRandom,
+  systemTimers,
+  type Timers,
+  within,
+} from '#kernel'
+import { createModels, type Models, type ModelsOptions } from '#models'
+import {
+  eraseDue,
+  eraseKind,
+  liveDefaults,
+  type LiveLimits,
+  LiveSessions,
+  type ModelFacts,
+  type Notice,
+  type Runtime,
+} from '#session'
+
+export interface SkeinOptions {
+  /** `memory:`, `sqlite:FILE`, `postgres://…`, or a store object, which `close` leaves open. Default `sqlite:skein.db`. */
+  readonly store?: string | Store
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly timers?: Timers
+  readonly sessions?: Partial<LiveLimits>
+  /** The model of sessions that name none. Default: the first provider with a key in `env`, else the offline demo. */
+  readonly model?: string
+  readonly models?: Omit<ModelsOptions, 'env'>
+  /** Where keys and base URLs are looked up. Default: nothing; the server and the command line hand in the process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Tools that every session of this process may use. */
+  readonly tools?: readonly Tool[]
+  /** `false`: this process runs no background jobs. */
+  readonly worker?: boolean
+  readonly onNotice?: (notice: Notice) => void
+  /** Takes each notice as a line to log; never message text. */
+  readonly logger?: { log(line: Notice & { readonly at: number }): void }
+}
+
+/** What all tenants of one opening share. */
+export interface House {
+  readonly store: Store
+  readonly models: Models
+  sessionsOf(tenant: string): AgentSessions
+  jobsOf(tenant: string): Jobs
+  /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. Again: the same end. */
+  close(waitMs: number): Promise<void>
+}
+
+/** Opens the store and wires the rooms. Rejects with what is wrong with the store; then nothing is left open. */
+export async function openHouse(options: SkeinOptions): Promise<House> {
+  const { clock = systemClock, random = systemRandom, timers = systemTimers, tools = [] } = options
+  let tellSession = (_given: Notice): void => undefined
+  const notice = (given: Notice): void => {
+    // Whoever listens may fail, now or later; what is told of goes on.
+    const tell = async (listen: () => unknown): Promise<unknown> => await listen()
+    tell(() => options.onNotice?.(given)).catch(() => undefined)
+    tell(() => options.logger?.log({ at: clock.now(), ...given })).catch(() => undefined)
+    tellSession(given)
+  }
+  const models = createModels({
+    ...options.models,
+    env: options.env ?? {},
+    clock,
+    notice: given => notice({ ...given, level: given.level === 'warning' ? 'warn' : given.level }),
+  })
+  const store = await storeOf(options.store ?? 'sqlite:skein.db', clock)
+  const volatile = memoryStore({ clock })
+  const ids = createIds({ clock, random })
+  const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
+  const runtime: Runtime = {
+    store,
+    clock,
+    ids,
+    random,
+    timers,
+    counter: weightsCounter,
+    owner,
+    leaseMs: 15_000,
+    lingerMs: 2_000,
+    notice,
+    modelFacts: ref => factsOf(models, ref),
+  }
+  const live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
+  // A notice shows among the live events of its session, too; ids may be equal in two tenants.
+  tellSession = ({ session, tenant, ...told }) => {
+    if (session === undefined || tenant === undefined) return
+    live.core(tenant, session)?.live.emit({ type: 'notice', session, ...told })
+  }
+  const works: Record<string, JobWork> = {
+    [eraseKind]: { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) },
+  }
+  const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
+  let found: Promise<string> | undefined
+  const defaultModel = (): Promise<string> => (found ??= Promise.resolve(options.model ?? models.defaultModel()))
+  const ports: AgentPorts = {
+    connect: async model =>
+      typeof model === 'object' && model !== null
+        ? models.override(model)
+        : await models.connect(model ?? (await defaultModel())),
+    tools,
+  }
+  const end = async (waitMs: number): Promise<void> => {
+    const stopped = worker?.stop(waitMs)
+    const closed = Promise.all(live.drain().map(({ session }) => session.close({ graceMs: waitMs })))
+    await within(timers, waitMs, closed, () => undefined)
+    await stopped
+    await volatile.close()
+    if (typeof options.store !== 'object') await store.close()
+  }
+  let ended: Promise<void> | undefined
+  return {
+    store,
+    models,
+    sessionsOf: tenant =>
+      new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new AgentSession(core, opened, ports) }),
+    jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake()),
+    close: waitMs => (ended ??= end(waitMs)),
+  }
+}
+
+/** What is known of a session's model; an unknown name is no error here, a window is then assumed. */
+function factsOf(models: Models, ref: string | null): ModelFacts {
+  if (ref === null) return {}
+  try {
+    return models.resolve(ref).info
+  } catch {
+    return {}
+  }
+}
+
+async function storeOf(given: string | Store, clock: Clock): Promise<Store> {
+  if (typeof given !== 'string') return given
+  if (given === 'memory:') return memoryStore({ clock })
+  if (given.startsWith('sqlite:')) return await (await import('#stores/sqlite')).sqliteStore(given.slice(7), { clock })
+  if (/^postgres(ql)?:/.test(given)) return await (await import('#stores/postgres')).postgresStore(given, { clock })
+  throw new SkeinError('config.invalid', 'store: expected memory:, sqlite:FILE or postgres://…', { details: { key: 'store' } })
+}
