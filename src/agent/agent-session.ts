@@ -61,12 +61,12 @@ export class AgentSession extends CoreSession {
   }
 
   override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    await this.#settleRun(options.graceMs ?? closeGraceMs)
+    await this.settle({ graceMs: options.graceMs ?? closeGraceMs })
     await super.close()
   }
 
-  /** A running step has 10 s to end by itself; then the run is cancelled. */
-  async #settleRun(graceMs: number): Promise<void> {
+  /** A run has `graceMs` to end by itself; then it is cancelled. */
+  override async settle({ graceMs }: { readonly graceMs: number }): Promise<void> {
     const run = this.#run
     if (run === undefined || this.#core.activeRun !== run.id) return
     let cancelTimer = (): void => undefined

@@ -274,6 +274,9 @@ export class CoreSession {
     return await readBlob(this.#core, id)
   }
 
+  /** Ends what goes on here by itself, after `graceMs`; the session stays open. Rooms above that start such things do it. */
+  async settle(_options: { readonly graceMs: number }): Promise<void> {}
+
   /** Waits for open verbs, gives the lease up. Again: nothing. Later verbs reject `session.closed`. */
   async close(_options: { readonly graceMs?: number } = {}): Promise<void> {
     await this.#core.close()

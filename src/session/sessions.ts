@@ -141,7 +141,7 @@ export class Sessions<S extends CoreSession> {
     if (before !== undefined) return before
     const row = await this.#row(id, erase)
     // A run that goes on here is cancelled and tells how far it came, before nobody can see it any more.
-    await this.#close(row.id)
+    await this.#live.get(this.#store.tenant, row.id)?.settle({ graceMs: 0 })
     if (erase) {
       const { idempotencyKey: key } = options
       const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
