@@ -195,3 +195,14 @@ describe('the same input again', () => {
     await session.cancel()
   })
 })
+
+describe('options of the wrong shape', () => {
+  it('are refused before any effect', async () => {
+    const { sessions } = await open()
+    for (const options of [null, 'x', 7, { tools: 'x' }, { tools: [null] }, { tools: {} }]) {
+      await expect(sessions.create(options as never)).rejects.toMatchObject({ code: 'input.invalid' })
+      await expect(sessions.open('chat', { orCreate: options as never })).rejects.toMatchObject({ code: 'input.invalid' })
+    }
+    expect((await sessions.list()).items).toEqual([])
+  })
+})
