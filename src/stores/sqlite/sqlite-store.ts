@@ -84,12 +84,7 @@ async function openShared(file: string, options: SqliteOptions): Promise<Shared>
     indexer.ring()
   }
   const searchFile = new SearchFile(file, false)
-  // What an earlier process left unread.
-  if (
-    options.readOnly !== true &&
-    newestEntry(database.connection) > (searchFile.use(database.connection)?.progress.watermark ?? 0)
-  )
-    indexer.ring()
+  if (options.readOnly !== true && mayBeBehind(database, searchFile)) indexer.ring()
   return {
     database,
     thread,
@@ -99,6 +94,15 @@ async function openShared(file: string, options: SqliteOptions): Promise<Shared>
     handles: 0,
     watchers: 0,
     poll: undefined,
+  }
+}
+
+/** Whether an earlier process left entries unread; an index that somebody is busy with is asked again by its indexer. */
+function mayBeBehind({ connection }: Database, index: SearchFile): boolean {
+  try {
+    return newestEntry(connection) > (index.use(connection)?.progress.watermark ?? 0)
+  } catch {
+    return true
   }
 }
 
