@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { given, invalidInput, isSkeinError, type SessionId } from '#kernel'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { Interrupted } from './interrupts.ts'
-import { chooseSession, sendOptions } from './run.ts'
+import { chooseSession, existingSession, sendOptions } from './run.ts'
 import { showMessages } from './sessions.ts'
 import { streamRun, tellEnd } from './stream-run.ts'
 import type { Started, Verbs } from './verbs.ts'
@@ -17,7 +17,7 @@ interface ChatFlags {
 export function addChat(program: Command, run: Runner): void {
   program
     .command('chat')
-    .argument('[session]', 'id, the beginning of one, or title; without it a new one')
+    .argument('[session]', 'id, alias, the beginning of an id, or title; without it a new one')
     .option('-c, --continue', 'the newest session of this folder')
     .option('--model <reference>', 'with this model')
     .description('talk, a turn per line; Ctrl-C cancels a turn, again ends')
@@ -29,7 +29,8 @@ const shownBefore = 6
 async function chat(invocation: Invocation, name: string | undefined, flags: ChatFlags): Promise<void> {
   if (flags.continue === true && name !== undefined) throw invalidInput('session', 'Name a session or give --continue, not both.')
   await withVerbs(invocation, async verbs => {
-    const { session } = await chooseSession(invocation, verbs, { ...flags, ...given({ session: name }) })
+    const named = { ...flags, ...given({ session: name }) }
+    const session = await existingSession(invocation, verbs, named)
     await new Chat(invocation, verbs, session, flags).talk()
   })
 }
@@ -37,13 +38,14 @@ async function chat(invocation: Invocation, name: string | undefined, flags: Cha
 class Chat {
   readonly #invocation: Invocation
   readonly #verbs: Verbs
-  readonly #session: SessionId
+  /** Absent until the first line: a chat in which nothing is said leaves nothing behind. */
+  #session: SessionId | undefined
   readonly #flags: ChatFlags
   #running: Started | undefined
   #asked: Interface | undefined
   #stopped: Interrupted | undefined
 
-  constructor(invocation: Invocation, verbs: Verbs, session: SessionId, flags: ChatFlags) {
+  constructor(invocation: Invocation, verbs: Verbs, session: SessionId | undefined, flags: ChatFlags) {
     this.#invocation = invocation
     this.#verbs = verbs
     this.#session = session
@@ -53,8 +55,10 @@ class Chat {
   async talk(): Promise<void> {
     const { io, out, interrupts } = this.#invocation
     const terminal = io.stdin.isTTY === true && io.stderr.isTTY === true
-    if (terminal && !out.json) await this.#showPast()
-    out.talk(`session ${this.#session}`)
+    if (this.#session !== undefined) {
+      if (terminal && !out.json) await this.#showPast(this.#session)
+      out.talk(`session ${this.#session}`)
+    }
     const asked = createInterface({ input: io.stdin, ...(terminal ? { output: io.stderr } : {}), terminal, prompt: '> ' })
     this.#asked = asked
     asked.on('SIGINT', () => interrupts.hear('SIGINT'))
@@ -75,7 +79,7 @@ class Chat {
   async #turn(text: string): Promise<void> {
     const { out, interrupts } = this.#invocation
     try {
-      const started = await this.#verbs.send(this.#session, text, sendOptions(this.#invocation, this.#flags))
+      const started = await this.#verbs.send(await this.#begun(), text, sendOptions(this.#invocation, this.#flags))
       this.#running = started
       const end = await streamRun(out, started.events(new AbortController().signal), out.json ? 'json' : 'text')
       if (!out.json) tellEnd(out, end)
@@ -90,6 +94,14 @@ class Chat {
     }
   }
 
+  async #begun(): Promise<SessionId> {
+    if (this.#session === undefined) {
+      this.#session = (await chooseSession(this.#invocation, this.#verbs, this.#flags)).session
+      this.#invocation.out.talk(`session ${this.#session}`)
+    }
+    return this.#session
+  }
+
   #interrupt(code: 130 | 143): void {
     if (this.#running !== undefined && code === 130) {
       void this.#running.cancel().catch(() => undefined)
@@ -100,8 +112,8 @@ class Chat {
     this.#asked?.close()
   }
 
-  async #showPast(): Promise<void> {
-    const { items, next } = await this.#verbs.messages(this.#session, shownBefore)
+  async #showPast(session: SessionId): Promise<void> {
+    const { items, next } = await this.#verbs.messages(session, shownBefore)
     if (next !== undefined) this.#invocation.out.talk('…')
     await showMessages(this.#invocation.out, items)
   }

@@ -10,7 +10,8 @@ const leastPrefix = 8
  */
 export async function findSession(verbs: Pick<Verbs, 'info' | 'list'>, name: string, state?: 'deleted'): Promise<SessionId> {
   if (isId('ses', name)) return name
-  if (name.trim() === '') throw invalidInput('session', 'Name a session by its id, the beginning of its id, or its title.')
+  if (name.trim() === '')
+    throw invalidInput('session', 'Name a session by its id, its alias, the beginning of its id, or its title.')
   const aliased = state === undefined && isAlias(name) ? await idOf(verbs, name) : undefined
   if (aliased !== undefined) return aliased
   const found = await candidates(verbs, name, given({ state }))

@@ -21,6 +21,7 @@ export class Output {
   /** stdout is a terminal. */
   readonly terminal: boolean
   readonly #io: Io
+  readonly #told = new Set<string>()
   #closed = false
 
   constructor(io: Io, { json, quiet }: OutputOptions) {
@@ -64,6 +65,12 @@ export class Output {
   /** To whoever sits there; nothing under `--quiet`. */
   talk(text: string): void {
     if (!this.quiet) this.#io.stderr.write(`${this.#io.stderr.isTTY === true ? terminalSafe(text) : text}\n`)
+  }
+
+  /** Says it the first time only. */
+  talkOnce(text: string): void {
+    if (!this.#told.has(text)) this.talk(text)
+    this.#told.add(text)
   }
 
   /** What must be said. */

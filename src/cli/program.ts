@@ -14,7 +14,7 @@ import { addSessionViews } from './session-views.ts'
 import { addShowConfig } from './show-config.ts'
 import { addStoreCare } from './store-care.ts'
 import { addToken } from './token.ts'
-import { addVersion } from './version.ts'
+import { addVersion, ownVersion } from './version.ts'
 
 /** The whole command line; parsing it runs the command. Nothing here ends the process. */
 export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Command {
@@ -37,6 +37,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
     .option('--json', 'print what HTTP would answer; streams as JSON Lines')
     .option('-q, --quiet', 'say nothing on stderr but errors')
     .option('-y, --yes', 'do not ask')
+    .version(ownVersion(), '-V, --version', 'which Skein this is')
     .helpOption('-h, --help', 'show help')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

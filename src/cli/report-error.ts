@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { asSkeinError, errorRules, isObject, SkeinError } from '#kernel'
+import { asSkeinError, type ErrorCode, errorRules, isObject, SkeinError } from '#kernel'
 import { Interrupted } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { ClosedPipe } from './output.ts'
@@ -38,6 +38,15 @@ export function errorBody(error: SkeinError, io: Pick<Io, 'newId'>): unknown {
   return { error: { code, message, retryable, details, requestId: told ?? io.newId('req') } }
 }
 
+/** What to do at a shell, where the sentence that all faces share doesn't say it. */
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'skein.bug': 'This is a fault of Skein. Please report it with the command that you gave.',
+  'session.not_found': 'skein sessions ls lists what there is; --state deleted what was deleted.',
+  'session.busy': 'Try again when the other one is done.',
+  'auth.required': 'Put the token into SKEIN_TOKEN. Where the store is, skein token new makes one.',
+}
+
 function hintOf({ code }: SkeinError): string {
-  return code === 'skein.bug' ? 'This is a fault of Skein. Please report it with the command that you gave.\n' : ''
+  const hint = hints[code]
+  return hint === undefined ? '' : `${hint}\n`
 }

@@ -64,16 +64,29 @@ async function runOnce(invocation: Invocation, words: readonly string[], flags: 
   if (code !== 0) throw new Exit(code)
 }
 
-/** The named one, the newest one of this folder, or a new one. */
+interface Choice {
+  readonly session?: string
+  readonly model?: string
+  readonly continue?: boolean
+}
+
+/** The named one, or the newest one of this folder. */
+export async function existingSession({ io }: Invocation, verbs: Verbs, choice: Choice): Promise<SessionId | undefined> {
+  if (choice.session !== undefined) return await findSession(verbs, choice.session)
+  const [latest] = choice.continue === true ? (await verbs.list({ cwd: io.cwd, state: 'active', limit: 1 })).items : []
+  return latest?.id
+}
+
+/** The same, or else a new one. */
 export async function chooseSession(
   invocation: Invocation,
   verbs: Verbs,
-  { session, model, continue: goOn }: { readonly session?: string; readonly model?: string; readonly continue?: boolean },
+  choice: Choice,
 ): Promise<{ readonly session: SessionId; readonly created: boolean }> {
   const { io, settings } = invocation
-  if (session !== undefined) return { session: await findSession(verbs, session), created: false }
-  const [latest] = goOn === true ? (await verbs.list({ cwd: io.cwd, state: 'active', limit: 1 })).items : []
-  if (latest !== undefined) return { session: latest.id, created: false }
+  const existing = await existingSession(invocation, verbs, choice)
+  if (existing !== undefined) return { session: existing, created: false }
+  const { model } = choice
   const thinking = settings.text('thinking')
   const system = settings.text('system')
   const named = model ?? (invocation.server === undefined ? undefined : settings.text('model'))

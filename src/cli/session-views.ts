@@ -11,7 +11,7 @@ import type { ContextQuery } from './verbs.ts'
 export function addSessionViews(program: Command, run: Runner): void {
   program
     .command('context')
-    .argument('<session>', 'id, the beginning of one, or title')
+    .argument('<session>', 'id, alias, the beginning of an id, or title')
     .addOption(
       new Option('--format <format>', 'the shape of the messages').choices([
         'auto',

@@ -9,7 +9,7 @@ import { timeText } from './table.ts'
 export function addSessionChanges(sessions: Command, run: Runner): void {
   sessions
     .command('rm')
-    .argument('<session>', 'id, the beginning of one, or title')
+    .argument('<session>', 'id, alias, the beginning of an id, or title')
     .option('--erase', 'for good, at once')
     .description('hide a session; it can be restored for 30 days')
     .action(run(remove))

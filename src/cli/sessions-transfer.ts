@@ -15,7 +15,7 @@ import { Progress } from './progress.ts'
 export function addSessionTransfer(sessions: Command, run: Runner): void {
   sessions
     .command('export')
-    .argument('<session>', 'id, the beginning of one, or title')
+    .argument('<session>', 'id, alias, the beginning of an id, or title')
     .argument('[file]', '- is stdout', '-')
     .addOption(new Option('--format <format>', 'how it is written').choices([...exportFormats]).default('skein'))
     .description('write a session out, whole')
@@ -67,6 +67,7 @@ async function importSession(
   flags: { readonly format: ImportFormat; readonly asNew?: boolean },
 ): Promise<void> {
   const { io, out } = invocation
+  if (file === '') throw invalidInput('file', 'Name a file, or - for stdin.')
   if (file === '-' && io.stdin.isTTY === true) throw invalidInput('file', 'stdin is a terminal; name a file or pipe one in.')
   const progress = new Progress(io, out, 'Importing')
   try {
@@ -98,6 +99,9 @@ function fileError(error: unknown, file: string): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   if (code === 'ENOSPC')
     return new SkeinError('store.full', `There is no space for ${file}.`, { details: { file }, cause: error })
+  const plain = code === 'ENOENT' ? 'There is no such file or folder.' : code === 'EISDIR' ? 'This is a folder.' : undefined
+  if (plain !== undefined)
+    return new SkeinError('input.invalid', `${file}: ${plain}`, { details: { path: 'file' }, cause: error })
   if (code !== undefined && /^E[A-Z]+$/.test(code))
     return new SkeinError('input.invalid', `${file}: ${(error as Error).message}`, { details: { path: 'file' } })
   return error

@@ -37,7 +37,7 @@ export function addSessions(sessions: Command, run: Runner): void {
     .action(run(listSessions))
   sessions
     .command('show')
-    .argument('<session>', 'id, the beginning of one, or title')
+    .argument('<session>', 'id, alias, the beginning of an id, or title')
     .option('--limit <count>', 'how many messages', wholeNumber, 20)
     .description('what a session is, and its newest messages')
     .action(run(showSession))
@@ -62,7 +62,7 @@ async function listSessions(invocation: Invocation, flags: ListFlags): Promise<v
   const rows = page.items.map(info => [
     out.paint('cyan', info.id),
     timeText(info.updatedAt),
-    String(info.messages),
+    countText(info.messages, 'message'),
     info.state === 'active' ? '' : info.state,
     out.safe(oneLine(info.title ?? info.preview ?? '–', 80)),
   ])

@@ -44,9 +44,9 @@ export async function streamRun(out: Output, events: AsyncIterable<SessionEvent>
   for await (const event of events) {
     if (show === 'json') await out.body(event)
     const data = dataOf(event)
-    switch (event.type) {
+    switch (event.type as string) {
       case 'run_started':
-        if (data['demo'] === true) out.talk(demoNotice)
+        if (data['demo'] === true) out.talkOnce(demoNotice)
         break
       case 'text_delta':
         await answer.delta(textOf((event as { text?: unknown }).text))

@@ -23,6 +23,6 @@ describe('a cell', () => {
   })
 
   it('tells times in UTC', () => {
-    expect([timeText(1_700_000_000_000), timeText(null)]).toEqual(['2023-11-14 22:13', '–'])
+    expect([timeText(1_700_000_000_000), timeText(null)]).toEqual(['2023-11-14 22:13Z', '–'])
   })
 })

@@ -21,9 +21,9 @@ export function oneLine(text: string, max: number): string {
   return characters.length <= max ? line : `${characters.slice(0, max - 1).join('')}…`
 }
 
-/** `2026-11-21 12:45`, in UTC: the same everywhere. */
+/** `2026-11-21 12:45Z`, in UTC: the same everywhere. */
 export function timeText(at: number | null): string {
-  return at === null ? '–' : new Date(at).toISOString().slice(0, 16).replace('T', ' ')
+  return at === null ? '–' : new Date(at).toISOString().slice(0, 16).replace('T', ' ') + 'Z'
 }
 
 /** Nano-dollars as dollars; what isn't known is said. */

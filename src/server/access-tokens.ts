@@ -1,6 +1,7 @@
 import {
   type Clock,
   cleanLine,
+  given,
   invalidInput,
   isObject,
   parseTenant,
@@ -77,9 +78,32 @@ export async function hasAccessTokens(store: Store): Promise<boolean> {
   return (await store.in(reservedTenant).records(collection, { limit: 1 })).items.length > 0
 }
 
-function readScopes(given: readonly string[]): Scope[] {
-  const found = scopes.filter(scope => given.includes(scope))
-  const unknown = given.find(scope => !(scopes as readonly string[]).includes(scope))
+/** A token that was made; `digest` is its SHA-256, which tells it from others of its name and opens nothing. */
+export interface MadeToken extends AccessToken {
+  readonly digest: string
+}
+
+/** Every token of every tenant, oldest first. */
+export async function listAccessTokens(store: Store): Promise<readonly MadeToken[]> {
+  const made: MadeToken[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.in(reservedTenant).records(collection, given({ cursor }))
+    for (const { key, value } of page.items) made.push({ digest: key, ...(value as unknown as AccessToken) })
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
+  return made.sort((one, other) => one.createdAt - other.createdAt)
+}
+
+/** From now on nobody gets in with it. `false` if it is gone already. */
+export async function removeAccessToken(store: Store, digest: string): Promise<boolean> {
+  const { results } = await store.in(reservedTenant).commit([{ type: 'delete_record', collection, key: digest }])
+  return (results[0] as { readonly deleted?: boolean } | undefined)?.deleted === true
+}
+
+function readScopes(asked: readonly string[]): Scope[] {
+  const found = scopes.filter(scope => asked.includes(scope))
+  const unknown = asked.find(scope => !(scopes as readonly string[]).includes(scope))
   if (unknown !== undefined || found.length === 0) {
     throw new SkeinError(
       'input.invalid',

@@ -31,9 +31,13 @@ export async function answerCall(admitted: Admitted, request: Request, found: Fo
     const caller = await admit(admitted, request, found?.route)
     if (found === undefined) {
       const { pathname } = new URL(request.url)
-      throw new SkeinError('path.not_found', `There is no ${request.method} ${pathname}.`, {
-        details: { method: request.method, path: pathname },
-      })
+      throw new SkeinError(
+        'path.not_found',
+        `There is no ${request.method} ${pathname}. GET /openapi.json lists what there is.`,
+        {
+          details: { method: request.method, path: pathname },
+        },
+      )
     }
     return await carryOut(admitted, request, found, caller, signal)
   }

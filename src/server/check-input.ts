@@ -44,7 +44,32 @@ function issuesOf(issue: z.core.$ZodIssue, unknown: string): Issue[] {
   const path = pathOf(issue.path)
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(key => ({ path: path === '' ? key : `${path}.${key}`, message: unknown }))
-  return [{ path, message: `${issue.message.replace(/^Invalid input: e/, 'E')}`.replace(/([^.])$/, '$1.') }]
+  if (issue.code === 'invalid_value') return [{ path, message: `Expected ${oneOf(issue.values.map(String))}.` }]
+  if (issue.code === 'invalid_union') return issuesOfUnion(issue, path, unknown)
+  return [{ path, message: sentence(issue.message) }]
+}
+
+/** What is wrong with the alternative that fits best: the one that isn't something else altogether. If none fits, what may stand there. */
+function issuesOfUnion(issue: z.core.$ZodIssueInvalidUnion, path: string, unknown: string): Issue[] {
+  const otherwise = (found: z.core.$ZodIssue): boolean =>
+    found.path.length === 0 && (found.code === 'invalid_type' || found.code === 'invalid_value')
+  const near = issue.errors.find(found => found.length > 0 && !found.some(otherwise))
+  if (near !== undefined) return near.flatMap(found => issuesOf({ ...found, path: [...issue.path, ...found.path] }, unknown))
+  const wrong = issue.errors.flat().filter(otherwise)
+  const fitting = wrong.flatMap(found =>
+    found.code === 'invalid_type' ? [found.expected] : found.code === 'invalid_value' ? found.values.map(String) : [],
+  )
+  const received = wrong.map(({ message }) => / received (\w+)$/.exec(message)?.[1]).find(type => type !== undefined)
+  const rest = received === undefined ? '' : `, received ${received}`
+  return [{ path, message: sentence(fitting.length === 0 ? issue.message : `Expected ${oneOf([...new Set(fitting)])}${rest}`) }]
+}
+
+const oneOf = (names: readonly string[]): string => (names.length === 1 ? String(names[0]) : `one of ${names.join(', ')}`)
+
+function sentence(told: string): string {
+  const missing = /^(?:Invalid input: e|E)xpected (.+), received undefined$/.exec(told)?.[1]
+  if (missing !== undefined) return `Missing; expected ${missing}.`
+  return told.replace(/^Invalid input: e/, 'E').replace(/([^.])$/, '$1.')
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -68,6 +68,22 @@ describe('checking a request', () => {
     },
   )
 
+  it.each([
+    ['/v1/sessions/first/inputs', {}, 'input: Missing; expected one of string, array, object.'],
+    ['/v1/sessions/first/inputs', { input: 3 }, 'input: Expected one of string, array, object, received number.'],
+    ['/v1/sessions/first/move-to', { to: 'x' }, 'entryId: Missing; expected string.'],
+    ['/v1/sessions/first/hold', { reason: 7 }, 'reason: Expected string, received number.'],
+    [
+      '/v1/sessions/first/context',
+      { format: 'x' },
+      'format: Expected one of auto, skein, openai, openai-responses, anthropic, ai-sdk.',
+    ],
+  ])('to %s, %j is told as it is meant', async (path, body, message) => {
+    await using server = await open()
+    await server.ask('POST', '/v1/sessions', { id: 'first' })
+    expect((await errorOf(await server.ask('POST', path, body))).message).toBe(message)
+  })
+
   verifies('J2', 'a malformed id is refused before the store is asked, an unknown alias is session.not_found', async () => {
     const store = memoryStore()
     let reads = 0

@@ -47,10 +47,18 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException): void =>
       reject(
-        new SkeinError('config.invalid', `Cannot listen on ${host}:${port}: ${cause.code ?? cause.message}.`, {
-          details: { key: 'server.port' },
-          cause,
-        }),
+        new SkeinError(
+          'config.invalid',
+          `Cannot listen on ${host}:${port}: ${
+            cause.code === 'EADDRINUSE'
+              ? 'something else does. Choose another port; 0 takes a free one'
+              : (cause.code ?? cause.message)
+          }.`,
+          {
+            details: { key: 'server.port' },
+            cause,
+          },
+        ),
       )
     server.once('error', failed)
     server.listen(port, host, () => {

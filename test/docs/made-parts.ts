@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi'
 import type { Command } from 'commander'
 import { type ErrorCode, errorRules } from '#kernel'
 import { configKeys, type ConfigKey, variableOf } from '../../src/cli/config-keys.ts'
@@ -47,13 +48,23 @@ function errorTable(raised: boolean): string {
 
 function routeTable(): string {
   return table(
-    ['route', 'scope', 'answers', ''],
-    routes.map(({ method, path, scope, answers, summary }) => [
+    ['route', '', 'takes', 'scope', 'answers'],
+    routes.map(({ method, path, scope, answers, summary, query, body }) => [
       `\`${method.toUpperCase()} ${path}\``,
+      summary,
+      [...fieldsOf(query).map(name => `?${name}`), ...fieldsOf(body)].map(name => `\`${name}\``).join(' '),
       scope,
       Object.keys(answers).join(', '),
-      summary,
     ]),
+  )
+}
+
+/** The names that an object's schema has, those that may not be absent with a star. */
+function fieldsOf(schema: unknown): string[] {
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(fieldsOf).map(name => name.replace('*', ''))
+  if (!(schema instanceof z.ZodObject)) return []
+  return Object.entries(schema.shape as Readonly<Record<string, z.ZodType>>).map(([name, field]) =>
+    field.safeParse(undefined).success ? name : `${name}*`,
   )
 }
 

@@ -73,6 +73,12 @@ describe('opening a file', () => {
     expect(contents(folder)).toEqual(before)
   })
 
+  verifies('J30', 'a folder is store.foreign and stays as it is', async () => {
+    const folder = freshFolder()
+    await expect(openStore(folder)).rejects.toMatchObject({ code: 'store.foreign' })
+    expect(contents(folder)).toEqual({})
+  })
+
   verifies('J30', "another program's database is store.foreign and stays as it is, alone", async () => {
     for (const mode of ['delete', 'wal']) {
       const folder = freshFolder()

@@ -44,6 +44,29 @@ describe('the doctor', () => {
   })
 })
 
+describe('wrong input', () => {
+  it.each([
+    [['sessions', 'import', 'nowhere.skein'], 'skein: nowhere.skein: There is no such file or folder.\n'],
+    [['sessions', 'import', '.'], 'skein: .: This is a folder.\n'],
+    [['sessions', 'import', ''], 'skein: file: Name a file, or - for stdin.\n'],
+    [
+      ['sessions', 'show', 'nobody'],
+      'skein: There is no session nobody.\nskein sessions ls lists what there is; --state deleted what was deleted.\n',
+    ],
+  ])('%j is told in words', async (args, told) => {
+    expect((await place.here(args)).stderr).toBe(told)
+  })
+
+  it('of a folder as the store exits 8 and is no fault of Skein', async () => {
+    const { code, stderr } = await place.here(['sessions', 'ls', '--store', 'sqlite:.'])
+    expect([code, stderr]).toEqual([8, `skein: ${place.cwd} is a folder. Name a file in it.\n`])
+  })
+
+  it('--version is no mistake', async () => {
+    expect((await place.here(['--version'])).stdout).toBe((await place.here(['version'])).stdout)
+  })
+})
+
 describe('a copy', () => {
   it('of the store holds what the store holds, for its owner alone', async () => {
     await place.skein(['run', 'to be kept safe'])

@@ -50,6 +50,18 @@ describe('a chat', () => {
     expect(stderr).toContain('Auth failed for anthropic')
   })
 
+  it('in which nothing is said leaves no session behind; the demo model is told of once', async () => {
+    const empty = makePlace()
+    try {
+      expect((await empty.skein(['chat'], { input: '\n' })).code).toBe(0)
+      expect((await empty.here(['sessions', 'ls', '--json'])).stdout).toBe('{"items":[]}\n')
+      const { stderr } = await empty.skein(['chat'], { input: 'one\ntwo\n' })
+      expect(stderr.match(/no language model/g)).toHaveLength(1)
+    } finally {
+      await empty.remove()
+    }
+  })
+
   it('of an unknown session exits 7', async () => {
     expect((await place.skein(['chat', 'nobody'], { input: 'hi\n' })).code).toBe(7)
   })

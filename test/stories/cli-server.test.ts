@@ -78,7 +78,9 @@ describe('serving', () => {
   })
 
   it('of a port that is taken exits 2', async () => {
-    expect((await place.skein(['serve', '--port', new URL(url).port])).code).toBe(2)
+    const { code, stderr } = await place.skein(['serve', '--port', new URL(url).port])
+    expect(code).toBe(2)
+    expect(stderr).toContain('Choose another port')
   })
 })
 
@@ -220,6 +222,36 @@ describe('tokens', () => {
         for (const secret of [token, key]) expect(`${said}${stderr}`).not.toContain(secret)
       }
       expect(doctor.stdout).toContain('anthropic (environment)')
+    } finally {
+      await guarded.remove()
+    }
+  })
+
+  it('are listed without what opens, and get nobody in once they are removed', async () => {
+    const guarded = makePlace()
+    try {
+      const made = await guarded.here(['token', 'new', 'ci'])
+      expect(made.stderr).toContain('asks everybody for a token')
+      const second = await guarded.here(['token', 'new', 'ci', '--scope', 'read'])
+      expect(second.stderr).not.toContain('asks everybody')
+      const [token, reading] = [made.stdout.trim(), second.stdout.trim()]
+      const listed = await guarded.here(['token', 'ls'])
+      expect(listed.stdout).toMatch(/^[0-9a-f]{12} {2}\S+ \S+Z {2}default {2}read,write {2}ci\n[0-9a-f]{12} .* read {8}ci\n$/)
+      expect(listed.stdout).not.toContain(token)
+      const several = await guarded.here(['token', 'rm', 'ci', '--yes'])
+      expect([several.code, several.stderr.match(/^ {2}[0-9a-f]{12} /gm)?.length]).toEqual([2, 2])
+      const digest = listed.stdout.slice(0, 12)
+      expect((await guarded.here(['token', 'rm', digest])).code).toBe(2)
+      const serving = guarded.start(['serve', '--port', '0'])
+      const at = (await serving.sees(/Skein listens on (\S+)/))[1] ?? ''
+      const status = async (bearer: string): Promise<number> =>
+        (await fetch(`${at}/v1/sessions`, { headers: { authorization: `Bearer ${bearer}` } })).status
+      expect([await status(token), await status(reading)]).toEqual([200, 200])
+      expect((await guarded.skein(['token', 'rm', digest, '--yes'])).code).toBe(0)
+      expect([await status(token), await status(reading)]).toEqual([401, 200])
+      expect((await guarded.here(['token', 'rm', digest, '--yes'])).code).toBe(2)
+      serving.process.kill('SIGTERM')
+      await serving.ended
     } finally {
       await guarded.remove()
     }

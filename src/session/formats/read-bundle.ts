@@ -89,7 +89,8 @@ class BundleCheck {
 
   #header(text: string): BundleSession {
     const version = /^\{"skein":(\d{1,6}),/.exec(text)?.[1]
-    if (version === undefined) throw this.#bad('Not the header of a bundle.')
+    if (version === undefined)
+      throw this.#bad('Not the header of a bundle. What another program wrote takes its own format, such as pi.')
     if (Number(version) > bundleVersion) {
       throw new SkeinError('input.unsupported', `Line 1: version ${version} of the bundle is newer than ${bundleVersion}.`, {
         details: { line: 1 },
