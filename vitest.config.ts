@@ -7,7 +7,8 @@ const withPostgres = { globalSetup: ['test/postgres/global-setup.ts'], hookTimeo
 type Test = NonNullable<TestProjectInlineConfiguration['test']>
 const project = (name: string, include: string[], test: Test = {}): TestProjectInlineConfiguration => ({
   ...source,
-  test: { name, include, ...test },
+  // A poll waits for what must come; how soon is a matter of the machine.
+  test: { name, include, expect: { poll: { timeout: 20_000, interval: 10 } }, ...test },
 })
 
 const report = process.env['SKEIN_TEST_REPORT']

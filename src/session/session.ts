@@ -226,7 +226,10 @@ export class CoreSession {
     return sessionEvents(this.#core, options)
   }
 
-  /** Calls the handler for each later event of the type; returns the unsubscribe. A failing handler is a notice. Law S23. */
+  /**
+   * Calls the handler for each event of the type after the newest that this object has seen; returns the unsubscribe. A
+   * failing handler is a notice. Law S23.
+   */
   on(type: string, handler: (event: SessionEvent) => unknown): () => void {
     const stop = new AbortController()
     const fail = (error: unknown): void =>
@@ -237,10 +240,10 @@ export class CoreSession {
         // A failing handler of notices is not told to itself again, and again.
         ...(type === 'notice' ? {} : { session: this.id, tenant: this.#core.store.tenant }),
       })
-    const { seq: known, n } = this.#core.live.now
+    // The place is taken now and not read: an append that is on its way comes after it.
+    const { seq, n } = this.#core.live.now
     const follow = async (): Promise<void> => {
-      const { seq } = await this.#core.row()
-      const after = seq === known ? `${seq}.${n}` : seq
+      const after = n === 0 ? seq : `${seq}.${n}`
       for await (const event of sessionEvents(this.#core, { after, types: [type], signal: stop.signal })) {
         if (stop.signal.aborted) return
         try {
