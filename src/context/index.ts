@@ -18,3 +18,5 @@ export {
   pairCalls,
   type Repair,
 } from './assemble.ts'
+export type { ContextEntry } from './context-entry.ts'
+export type { Source, Summarizer, SummaryRequest } from './summarizer.ts'

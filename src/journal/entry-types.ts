@@ -1,4 +1,5 @@
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
+import type { CompactionResult, CompactionStarted, ContextEdited, ContextNoted, Summary } from './context-data.ts'
 import type { Entry } from './entry.ts'
 import type { FinishReason, Message, ToolDescription } from './message.ts'
 import type { Usage } from './usage.ts'
@@ -144,6 +145,11 @@ interface Defined {
   message_added: Message
   turn_ended: TurnEnded
   usage_recorded: UsageRecorded
+  context_edited: ContextEdited
+  context_noted: ContextNoted
+  summary_added: Summary
+  compaction_started: CompactionStarted
+  compaction_ended: CompactionResult
   custom: { readonly name: string; readonly data: Json; readonly text?: string }
 }
 

@@ -1,3 +1,23 @@
+export type {
+  Anchor,
+  AnchorKind,
+  CompactionId,
+  CompactionResult,
+  CompactionStarted,
+  CompactionStatus,
+  CompactionTrigger,
+  ContextEdited,
+  ContextNoted,
+  Coverage,
+  FrontierItem,
+  PartRef,
+  Quote,
+  RejectReason,
+  Summary,
+  SummaryAttempt,
+  SummaryId,
+  SummaryLevel,
+} from './context-data.ts'
 export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, type Totals } from './entry.ts'
 export {
   type EntryDataOf,

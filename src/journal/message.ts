@@ -21,6 +21,8 @@ interface PartCommon {
   readonly origin?: 'recall'
   /** What a provider wants back untouched; opaque, kept byte for byte. Law J9. */
   readonly providerData?: Json
+  /** Of a result or file that is too large to be shown: what it is made of, in at most 400 tokens. Shown in its place. */
+  readonly outline?: string
 }
 
 export interface TextPart extends PartCommon {
