@@ -3,14 +3,22 @@ import { weightsCounter } from '#context'
 import { type JobWork, Jobs, startWorker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import {
+  aFlag,
+  aFunction,
+  anObject,
+  aText,
   type Clock,
   createIds,
+  either,
+  listOf,
   type Random,
+  shape,
   SkeinError,
   systemClock,
   systemRandom,
   systemTimers,
   type Timers,
+  wholeNumber,
   within,
 } from '#kernel'
 import { createModels, type Models, type ModelsOptions } from '#models'
@@ -46,6 +54,27 @@ export interface SkeinOptions {
   readonly logger?: { log(line: Notice & { readonly at: number }): void }
 }
 
+const checkOptions = shape<SkeinOptions>({
+  store: either(aText, anObject, 'Expected an address or a store.'),
+  clock: anObject,
+  random: anObject,
+  timers: anObject,
+  sessions: shape<LiveLimits>({ liveMax: wholeNumber(1), idleMs: wholeNumber(1) }),
+  model: aText,
+  models: shape<Omit<ModelsOptions, 'env'>>({
+    clock: anObject,
+    notice: aFunction,
+    store: anObject,
+    prices: listOf(anObject, 'price rows'),
+    morePrices: aFunction,
+  }),
+  env: anObject,
+  tools: listOf(anObject, 'tools'),
+  worker: aFlag,
+  onNotice: aFunction,
+  logger: anObject,
+})
+
 /** What all tenants of one opening share. */
 export interface House {
   readonly store: Store
@@ -58,6 +87,7 @@ export interface House {
 
 /** Opens the store and wires the rooms. Rejects with what is wrong with the store; then nothing is left open. */
 export async function openHouse(options: SkeinOptions): Promise<House> {
+  checkOptions(options)
   const { clock = systemClock, random = systemRandom, timers = systemTimers, tools = [] } = options
   let tellSession = (_given: Notice): void => undefined
   const notice = (given: Notice): void => {

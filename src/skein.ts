@@ -2,11 +2,13 @@ import type { AgentSessions } from '#agent'
 import { type House, openHouse, type SkeinOptions } from '#house'
 import type { Jobs } from '#jobs'
 import type { Store } from '#journal'
-import { parseTenant } from '#kernel'
+import { parseTenant, shape, wholeNumber } from '#kernel'
 import type { Models } from '#models'
 
 export type { AgentSession as Session } from '#agent'
 export type { SkeinOptions } from '#house'
+
+const checkClose = shape<{ waitMs?: number }>({ waitMs: wholeNumber() })
 
 /** Everything of one tenant; `in` gives the same face for another. */
 export class Skein implements AsyncDisposable {
@@ -30,6 +32,7 @@ export class Skein implements AsyncDisposable {
 
   /** Stops, waits for runs up to `waitMs` (10,000), releases what it holds and closes the store that it opened. */
   async close(options: { readonly waitMs?: number } = {}): Promise<void> {
+    checkClose(options)
     await this.#house.close(options.waitMs ?? 10_000)
   }
 

@@ -1,15 +1,7 @@
 import { given } from '#kernel'
-import type { AiSdkModel, ModelPort } from '#models'
-import { CoreSession, type SessionCore } from '#session'
-import { type AgentPorts, type Run, type SendOptions, startRun } from './send.ts'
-import type { Tool } from './tool.ts'
-
-/** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
-export interface AgentGear {
-  readonly modelOverride?: ModelPort | AiSdkModel
-  readonly tools?: readonly Tool[]
-  readonly maxSteps?: number
-}
+import { check, CoreSession, type SessionCore } from '#session'
+import { type AgentGear, checkAgent, type SendOptions } from './agent-options.ts'
+import { type AgentPorts, type Run, startRun } from './send.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends CoreSession {
@@ -26,6 +18,7 @@ export class AgentSession extends CoreSession {
 
   /** Gives this object its model and tools; they last as long as it does. */
   equip(gear: AgentGear): this {
+    checkAgent.gear(gear)
     this.#gear = { ...this.#gear, ...gear }
     return this
   }
@@ -33,10 +26,8 @@ export class AgentSession extends CoreSession {
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */
   send(input: unknown, options: SendOptions = {}): Run {
     const { modelOverride, tools = [], maxSteps } = this.#gear
-    const run = startRun(this.#core, { ...this.#ports, tools: [...this.#ports.tools, ...tools] }, input, {
-      ...given({ model: modelOverride, maxSteps }),
-      ...options,
-    })
+    const ports = { ...this.#ports, tools: [...this.#ports.tools, ...tools] }
+    const run = startRun(this.#core, ports, input, options, given({ model: modelOverride, maxSteps }))
     // A refused input leaves the run that is going on in its place.
     void run.receipt.then(
       ({ disposition }) => {
@@ -61,6 +52,7 @@ export class AgentSession extends CoreSession {
   }
 
   override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    check.close(options)
     await this.settle({ graceMs: options.graceMs ?? closeGraceMs })
     await super.close()
   }

@@ -12,7 +12,6 @@ import {
   toJson,
   type TurnId,
 } from '#kernel'
-import { checkKey } from '#journal'
 import {
   digestable,
   type Draft,
@@ -32,17 +31,7 @@ import { refOf, type TurnResult } from './run-record.ts'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
 import { describeTool, type Tool } from './tool.ts'
-
-export interface SendOptions {
-  /** Holds as long as the session: the same key and input again is the first run. */
-  readonly idempotencyKey?: string
-  readonly signal?: AbortSignal
-  readonly traceId?: string
-  /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
-  readonly model?: string | ModelPort | AiSdkModel
-  readonly maxSteps?: number
-  readonly tools?: readonly Tool[]
-}
+import { checkAgent, type SendOptions } from './agent-options.ts'
 
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
 export interface AgentPorts {
@@ -102,16 +91,27 @@ export function readUserInput(input: unknown): MessageInput {
   return message
 }
 
-/** Admits an input durably and runs its turn. Refused while another run goes on (`session.busy`) or a hold stands (`session.held`). */
-export function startRun(core: SessionCore, ports: AgentPorts, input: unknown, options: SendOptions = {}): Run {
+/**
+ * Admits an input durably and runs its turn. Refused while another run goes on (`session.busy`) or a hold stands
+ * (`session.held`). `defaults` hold where the options say nothing.
+ */
+export function startRun(
+  core: SessionCore,
+  ports: AgentPorts,
+  input: unknown,
+  options: SendOptions = {},
+  defaults: Pick<SendOptions, 'model' | 'maxSteps'> = {},
+): Run {
   const id = core.runtime.ids('run')
   const stop = new AbortController()
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
   let done: () => void = () => undefined
   const over = new Promise<void>(resolve => (done = resolve))
-  const admitted = admit(core, ports, input, options, id)
+  const admitted = admit(core, ports, input, options, defaults, id)
   const outcome = admitted
-    .then(async ({ receipt, begin }) => (begin === undefined ? await resultOf(core, receipt) : await begin(signal)))
+    .then(async ({ receipt, begin }) => {
+      if (begin === undefined) return await resultOf(core, receipt)
+      return await begin(options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]))
+    })
     .finally(done)
   const receipt = admitted.then(admission => admission.receipt)
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
@@ -162,23 +162,26 @@ interface Admitted {
   readonly begin?: (signal: AbortSignal) => Promise<TurnResult>
 }
 
-async function admit(core: SessionCore, ports: AgentPorts, input: unknown, options: SendOptions, run: RunId): Promise<Admitted> {
+async function admit(
+  core: SessionCore,
+  ports: AgentPorts,
+  input: unknown,
+  options: SendOptions,
+  defaults: Pick<SendOptions, 'model' | 'maxSteps'>,
+  run: RunId,
+): Promise<Admitted> {
+  checkAgent.send(options)
   const message = readUserInput(input)
-  const maxSteps = options.maxSteps ?? maxStepsDefault
-  if (!Number.isSafeInteger(maxSteps) || maxSteps < 1) throw invalidInput('maxSteps', 'Expected a whole number from 1.')
-  const { traceId } = options
-  if (traceId !== undefined) checkKey(traceId, 'traceId')
-  if (options.model !== undefined && typeof options.model !== 'string' && !isObject(options.model))
-    throw invalidInput('model', 'Expected a reference or a model.')
+  const { traceId, maxSteps = defaults.maxSteps ?? maxStepsDefault, model: asked = defaults.model } = options
   const digest = sha256(canonical(toJson(digestable(message))))
-  const key = options.idempotencyKey === undefined ? undefined : `${core.id} ${checkKey(options.idempotencyKey)}`
+  const key = options.idempotencyKey === undefined ? undefined : `${core.id} ${options.idempotencyKey}`
   const known = key === undefined ? undefined : await duplicateOf(core, key, digest)
   if (known !== undefined) return { receipt: known }
 
   const row = await core.row()
   const tools = [...ports.tools, ...(options.tools ?? [])]
   checkTools(tools)
-  const model = await ports.connect(options.model ?? row.model)
+  const model = await ports.connect(asked ?? row.model)
   const turn: TurnId = core.runtime.ids('trn')
   const inputId = core.runtime.ids('inp')
   let index = 0

@@ -1,5 +1,20 @@
-import { type Clock, given, parseId, type SessionId, SkeinError, type Timers, wait } from '#kernel'
-import { checkLimit, type JobRow, type JobState, type TenantStore } from '#journal'
+import {
+  aText,
+  type Check,
+  type Clock,
+  given,
+  invalidInput,
+  type Members,
+  oneOf,
+  parseId,
+  type SessionId,
+  shape,
+  SkeinError,
+  type Timers,
+  wait,
+  wholeNumber,
+} from '#kernel'
+import type { JobRow, JobState, TenantStore } from '#journal'
 
 export interface JobsFilter {
   readonly state?: JobState
@@ -9,6 +24,25 @@ export interface JobsFilter {
   /** 1–200, default 50. */
   readonly limit?: number
 }
+
+interface Scope {
+  readonly session?: SessionId
+  readonly kind?: string
+}
+
+const ofSession: Check = (value, path) => void parseId('ses', value, path)
+const scope: Members<Scope> = { session: ofSession, kind: aText }
+const checkScope = shape<Scope>(scope, 'filter')
+const checkFilter = shape<JobsFilter>(
+  {
+    ...scope,
+    state: oneOf('queued', 'running', 'done', 'parked', 'skipped'),
+    before: (value, path) => void parseId('job', value, path),
+    limit: wholeNumber(1, 200),
+  },
+  'filter',
+)
+const checkWait = shape<{ waitMs?: number }>({ waitMs: wholeNumber() })
 
 /** `skein.jobs`: background work of one tenant. */
 export class Jobs {
@@ -31,9 +65,9 @@ export class Jobs {
 
   /** Newest first. */
   async list(filter: JobsFilter = {}): Promise<readonly JobRow[]> {
+    checkFilter(filter)
     const { state, ...rest } = filter
-    const limit = checkLimit(filter.limit, 50, 200)
-    return await this.#store.jobs({ ...rest, limit, ...given({ states: state && [state] }) })
+    return await this.#store.jobs({ ...rest, limit: filter.limit ?? 50, ...given({ states: state && [state] }) })
   }
 
   /** Lets a parked job run again, with all its attempts. Throws `job.not_found`, `job.wrong_state`. */
@@ -44,14 +78,15 @@ export class Jobs {
 
   /** Gives a parked job up. */
   async skip(id: string, reason?: string): Promise<void> {
+    if (reason !== undefined && typeof reason !== 'string') throw invalidInput('reason', 'Expected a text.')
     await this.#store.commit([{ type: 'redrive', job: parseId('job', id), action: 'skip', ...given({ reason }) }])
   }
 
   /** Resolves when nothing that fits is queued or running; after `waitMs` it is `job.not_idle`, with counts. Law Q14. */
-  async idle(
-    filter: { readonly session?: SessionId; readonly kind?: string } = {},
-    { waitMs = 30_000 }: { readonly waitMs?: number } = {},
-  ): Promise<void> {
+  async idle(filter: Scope = {}, options: { readonly waitMs?: number } = {}): Promise<void> {
+    checkScope(filter)
+    checkWait(options)
+    const { waitMs = 30_000 } = options
     const until = this.#clock.now() + waitMs
     for (;;) {
       const open = await this.#store.jobs({ ...filter, states: ['queued', 'running'], limit: 200 })

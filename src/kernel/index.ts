@@ -44,3 +44,19 @@ export { canonical, isObject, type Json, type JsonObject, maxJsonDepth, mergePat
 export { blobId, hmacSha256, sameDigest, sha256 } from './hash.ts'
 export { byteLength, cleanLine, cutCodePoints, terminalSafe } from './text.ts'
 export { isStandardSchema, type StandardResult, type StandardSchema, validate } from './schema.ts'
+export {
+  aFlag,
+  aFunction,
+  anObject,
+  anything,
+  aSignal,
+  aText,
+  type Check,
+  either,
+  listOf,
+  type Members,
+  oneOf,
+  orNull,
+  shape,
+  wholeNumber,
+} from './shape.ts'

@@ -25,8 +25,6 @@ export async function importSession(
   input: ImportInput,
   options: ImportOptions,
 ): Promise<Imported> {
-  if (options.as !== undefined && options.as !== 'new')
-    throw new SkeinError('input.invalid', "as: expected 'new'.", { details: { path: 'as' } })
   switch (format) {
     case 'skein':
       return await importBundle(runtime, store, input, options.as === 'new')

@@ -1,5 +1,5 @@
 import { type EntryId, invalidInput, type SessionId } from '#kernel'
-import { checkLimit, type Entry, type EntriesQuery, fetchParts, type SearchResult, type ToolDescription } from '#journal'
+import { type Entry, fetchParts, type SearchResult, type ToolDescription } from '#journal'
 import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
 import type { SessionCore } from './core.ts'
 import { draft } from './draft.ts'
@@ -22,6 +22,7 @@ import type { MessageFormat } from './formats/messages.ts'
 import { moveLeaf } from './move-leaf.ts'
 import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
 import { entryOf, type MessagesOptions, type MessagesPage, readAll, readPage, type SessionMessage } from './read-messages.ts'
+import { type EntriesOptions, readEntries } from './read-entries.ts'
 import { readAppend, readTurn } from './read-input.ts'
 import { type Recorded, recordTurn } from './record-turn.ts'
 import { searchSession } from './search-session.ts'
@@ -29,12 +30,7 @@ import { type EventsOptions, sessionEvents, type SessionEvent } from './session-
 import { sessionInfo, type SessionInfo } from './session-info.ts'
 import { sessionTree, type TreeNode } from './session-tree.ts'
 import { sessionUsage, type UsageOptions, type UsageReport } from './session-usage.ts'
-
-export interface EntriesOptions extends Pick<EntriesQuery, 'after' | 'before' | 'types' | 'limit'> {
-  /** Only those of the branch that ends at the leaf. */
-  readonly branch?: boolean
-  readonly parts?: 'full' | 'stub'
-}
+import { check } from './verb-options.ts'
 
 /** The verbs of a durable conversation. Each either has happened durably when it resolves, or rejects and has changed nothing. */
 export class CoreSession {
@@ -54,11 +50,13 @@ export class CoreSession {
 
   /** Adds messages to the branch, each an entry, all in one commit. */
   async append(messages: unknown, options: VerbOptions & { readonly format?: MessageFormat } = {}): Promise<Appended> {
+    check.append(options)
     return await this.#core.verb(() => appendMessages(this.#core, readAppend(messages, options.format), options))
   }
 
   /** Adds a whole turn that your own model made: `{ user, assistant, usage, … }`, or `{ messages, format }`. */
   async record(turn: unknown, options: VerbOptions = {}): Promise<Recorded> {
+    check.verb(options)
     const { input, idempotencyKey } = readTurn(turn)
     return await this.#core.verb(() =>
       recordTurn(this.#core, input, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...options }),
@@ -67,12 +65,14 @@ export class CoreSession {
 
   /** What a model has to see next: system and the newest messages that fit its budget, valid for any chat API. */
   async context(options: ContextOptions = {}): Promise<SessionContext> {
+    check.context(options)
     return await sessionContext(this.#core, options)
   }
 
   messages(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>
   messages(options?: Omit<MessagesOptions, 'limit'>): Promise<SessionMessage[]>
   async messages(options: MessagesOptions = {}): Promise<MessagesPage | SessionMessage[]> {
+    check.messages(options)
     const { limit } = options
     return limit === undefined ? await readAll(this.#core, options) : await readPage(this.#core, { ...options, limit })
   }
@@ -85,35 +85,8 @@ export class CoreSession {
 
   /** The journal by `seq`, entries of every type. */
   async entries(options: EntriesOptions = {}): Promise<readonly Entry[]> {
-    const { branch = false, parts = 'full', after = 0, before, types } = options
-    const limit = checkLimit(options.limit, 100, 1_000)
-    for (const [name, seq] of Object.entries({ after, before }))
-      if (seq !== undefined && (!Number.isSafeInteger(seq) || seq < 0)) throw invalidInput(name, 'Expected a seq.')
-    if (types !== undefined && !(Array.isArray(types) && types.every(type => typeof type === 'string')))
-      throw invalidInput('types', 'Expected a list of entry types.')
-    await this.#core.row()
-    const { store } = this.#core
-    const range = { ...(before === undefined ? {} : { before }), ...(types === undefined ? {} : { types }) }
-    const found = branch
-      ? await this.#branchEntries({ ...options, after, limit })
-      : await store.entries(this.id, { after, limit, ...range })
-    return parts === 'stub' ? found : (await fetchParts(store, found)).entries
-  }
-
-  async #branchEntries({ after = 0, before = Infinity, types, limit = 100 }: EntriesOptions): Promise<Entry[]> {
-    const found: Entry[] = []
-    let from: EntryId | null = (await this.#core.row()).leafId
-    while (from !== null) {
-      const page: readonly Entry[] = await this.#core.store.branch(this.id, {
-        from,
-        limit: 500,
-        ...(types === undefined ? {} : { types }),
-      })
-      found.push(...page.filter(entry => entry.seq > after && entry.seq < before))
-      const last = page.at(-1)
-      from = page.length < 500 || last === undefined || last.seq <= after ? null : last.parentId
-    }
-    return found.reverse().slice(0, limit)
+    check.entries(options)
+    return await readEntries(this.#core, options)
   }
 
   async entry(id: EntryId): Promise<Entry> {
@@ -127,52 +100,64 @@ export class CoreSession {
   }
 
   async moveTo(entryId: EntryId, options: VerbOptions & { readonly reason?: string } = {}): Promise<{ leafId: string }> {
+    check.moveTo(options)
     const reason = options.reason === undefined ? 'moved' : readName(options.reason, 'reason')
     return await this.#core.verb(() => moveLeaf(this.#core, entryId, reason, options))
   }
 
   async fork(options: ForkOptions = {}): Promise<this> {
+    check.fork(options)
     return (await this.#opened(await this.#core.verb(() => forkSession(this.#core, options)))) as this
   }
 
-  label(entryId: EntryId, text: string | null, options?: VerbOptions): Promise<{ label: string | null }> {
-    return this.#core.verb(() => label(this.#core, entryId, text, options))
+  async label(entryId: EntryId, text: string | null, options: VerbOptions = {}): Promise<{ label: string | null }> {
+    check.verb(options)
+    return await this.#core.verb(() => label(this.#core, entryId, text, options))
   }
 
-  rename(title: string | null, options?: VerbOptions): Promise<{ title: string | null }> {
-    return rename(this.#core, title, options)
+  async rename(title: string | null, options: VerbOptions = {}): Promise<{ title: string | null }> {
+    check.verb(options)
+    return await rename(this.#core, title, options)
   }
 
   async annotate(
     input: { readonly tags?: readonly string[]; readonly metadata?: unknown },
-    options?: VerbOptions,
+    options: VerbOptions = {},
   ): Promise<SessionInfo> {
+    check.annotate(input)
+    check.verb(options)
     return await this.#core.verb(async () => {
       await annotate(this.#core, input, options)
       return await this.info()
     })
   }
 
-  addCustom(entry: CustomInput, options?: VerbOptions): Promise<{ entry: string; seq: number }> {
-    return addCustom(this.#core, entry, options)
+  async addCustom(entry: CustomInput, options: VerbOptions = {}): Promise<{ entry: string; seq: number }> {
+    check.addCustom(entry)
+    check.verb(options)
+    return await addCustom(this.#core, entry, options)
   }
 
-  hold(reason: string, options?: VerbOptions): Promise<{ holds: string[] }> {
-    return hold(this.#core, reason, options)
+  async hold(reason: string, options: VerbOptions = {}): Promise<{ holds: string[] }> {
+    check.verb(options)
+    return await hold(this.#core, reason, options)
   }
 
-  release(reason: string, options?: VerbOptions): Promise<{ holds: string[] }> {
-    return release(this.#core, reason, options)
+  async release(reason: string, options: VerbOptions = {}): Promise<{ holds: string[] }> {
+    check.verb(options)
+    return await release(this.#core, reason, options)
   }
 
-  async end(reason?: string, options?: VerbOptions): Promise<SessionInfo> {
+  async end(reason?: string, options: VerbOptions = {}): Promise<SessionInfo> {
+    check.verb(options)
     return await this.#core.verb(async () => {
       await end(this.#core, reason, options)
       return await this.info()
     })
   }
 
-  async reopen(options?: VerbOptions): Promise<SessionInfo> {
+  async reopen(options: VerbOptions = {}): Promise<SessionInfo> {
+    check.verb(options)
     return await this.#core.verb(async () => {
       await reopen(this.#core, options)
       return await this.info()
@@ -180,6 +165,7 @@ export class CoreSession {
   }
 
   async setModel(model: string, options: VerbOptions = {}): Promise<void> {
+    check.verb(options)
     const named = readName(model, 'model')
     await this.#core.path(
       () => ({ drafts: [draft('model_changed', { model: named })] }),
@@ -188,6 +174,7 @@ export class CoreSession {
   }
 
   async setThinking(level: string, options: VerbOptions = {}): Promise<void> {
+    check.verb(options)
     const named = readName(level, 'level')
     await this.#core.path(
       () => ({ drafts: [draft('thinking_changed', { level: named })] }),
@@ -196,6 +183,7 @@ export class CoreSession {
   }
 
   async setSystem(system: string | null, options: VerbOptions = {}): Promise<void> {
+    check.verb(options)
     if (system !== null && typeof system !== 'string') throw invalidInput('system', 'Expected a text or null.')
     await this.#core.path(
       () => ({ drafts: [draft('system_changed', { system })] }),
@@ -204,6 +192,7 @@ export class CoreSession {
   }
 
   async setTools(tools: readonly ToolDescription[], options: VerbOptions = {}): Promise<void> {
+    check.verb(options)
     const told = readToolDescriptions(tools)
     await this.#core.path(
       () => ({ drafts: [draft('tools_changed', { tools: told })] }),
@@ -211,19 +200,22 @@ export class CoreSession {
     )
   }
 
-  usage(options?: UsageOptions): Promise<UsageReport> {
-    return sessionUsage(this.#core, options)
+  async usage(options: UsageOptions = {}): Promise<UsageReport> {
+    check.usage(options)
+    return await sessionUsage(this.#core, options)
   }
 
   /** Entries of this session that hold the words. */
   async search(query: string, options: { readonly match?: 'all' | 'any'; readonly limit?: number } = {}): Promise<SearchResult> {
     if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
+    check.search(options)
     return await searchSession(this.#core, { ...options, query })
   }
 
   /** Durable events, one per entry, and between them the live ones of this process; replays after the cursor, then follows. */
-  events(options?: EventsOptions): AsyncGenerator<SessionEvent, void, undefined> {
-    return sessionEvents(this.#core, options)
+  async *events(options: EventsOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    check.events(options)
+    yield* sessionEvents(this.#core, options)
   }
 
   /**
@@ -231,6 +223,8 @@ export class CoreSession {
    * failing handler is a notice. Law S23.
    */
   on(type: string, handler: (event: SessionEvent) => unknown): () => void {
+    if (typeof type !== 'string') throw invalidInput('type', 'Expected the type of an event.')
+    if (typeof handler !== 'function') throw invalidInput('handler', 'Expected a function.')
     const stop = new AbortController()
     const fail = (error: unknown): void =>
       this.#core.runtime.notice({
@@ -281,7 +275,8 @@ export class CoreSession {
   async settle(_options: { readonly graceMs: number }): Promise<void> {}
 
   /** Waits for open verbs, gives the lease up. Again: nothing. Later verbs reject `session.closed`. */
-  async close(_options: { readonly graceMs?: number } = {}): Promise<void> {
+  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    check.close(options)
     await this.#core.close()
   }
 

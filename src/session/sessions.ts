@@ -8,8 +8,6 @@ import {
   type SearchResult,
   type SessionFilter,
   type SessionRow,
-  type SessionSort,
-  type SessionState,
   type TenantStore,
 } from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
@@ -19,29 +17,12 @@ import { draft, placeDrafts } from './draft.ts'
 import type { Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
 import { eraseLater } from './erase-job.ts'
+import type { ListFilter } from './list-filter.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
 import type { CoreSession } from './session.ts'
-
-export interface ListFilter {
-  readonly query?: string
-  readonly state?: SessionState
-  /** This process's working set. */
-  readonly open?: boolean
-  readonly user?: string
-  readonly agent?: string
-  readonly platform?: string
-  readonly cwd?: string
-  readonly tag?: string
-  readonly parent?: SessionId
-  readonly activeWithinMs?: number
-  readonly since?: number
-  readonly until?: number
-  readonly sort?: SessionSort
-  readonly limit?: number
-  readonly cursor?: string
-}
+import { check } from './verb-options.ts'
 
 export interface Erased {
   readonly entries: number
@@ -85,6 +66,7 @@ export class Sessions<S extends CoreSession> {
 
   /** A new session. Throws `input.invalid` before any effect, `session.exists` if its alias is taken. */
   async create(options: CreateOptions = {}): Promise<S> {
+    check.create(options)
     const store = options.durable === false ? this.#volatile : this.#store
     const id = await createSession(this.#runtime, store, options, this.#defaults(options))
     return await this.#object(store, id)
@@ -94,7 +76,9 @@ export class Sessions<S extends CoreSession> {
    * The session of an id or alias. Throws `session.not_found`; with `orCreate` an unknown alias is created, and one that is
    * there is left as it is. Law S19.
    */
-  async open(id: string, { orCreate }: { readonly orCreate?: CreateOptions } = {}): Promise<S> {
+  async open(id: string, options: { readonly orCreate?: CreateOptions } = {}): Promise<S> {
+    check.open(options)
+    const { orCreate } = options
     const ref = parseSessionRef(id)
     const found = await this.#find(ref)
     if (found !== undefined) return await this.#object(found.store, found.row.id)
@@ -116,18 +100,21 @@ export class Sessions<S extends CoreSession> {
 
   /** The one with the newest activity, `undefined` if none fits. Law S8. */
   async latest(filter: Omit<ListFilter, 'sort' | 'limit' | 'cursor'> = {}): Promise<S | undefined> {
+    check.latest(filter)
     const { items } = await this.list({ ...filter, sort: '-updatedAt', limit: 1 })
     return items[0] === undefined ? undefined : await this.open(items[0].id)
   }
 
   /** A page of sessions. Numbers outside their range are refused. Law S7. */
   async list(filter: ListFilter = {}): Promise<Page<SessionInfo>> {
+    check.list(filter)
     const page = await this.#store.sessions(this.#filter(filter))
     return { ...page, items: page.items.map(row => sessionInfo(this.#store.tenant, row)) }
   }
 
   async search(query: string, options: Omit<SearchQuery, 'query' | 'session'> = {}): Promise<SearchResult> {
     if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
+    check.searchAll(options)
     return await this.#store.search({ ...options, query })
   }
 
@@ -136,6 +123,7 @@ export class Sessions<S extends CoreSession> {
     id: string,
     options: VerbOptions & { readonly erase?: boolean } = {},
   ): Promise<Erased | { readonly until: number }> {
+    check.delete(options)
     const erase = options.erase === true
     const before = await this.#deletedBefore(id, erase, options)
     if (before !== undefined) return before
@@ -165,6 +153,7 @@ export class Sessions<S extends CoreSession> {
 
   /** Brings a deleted session back, whole. Throws `session.not_found` after 30 days or an erase. */
   async restore(id: string, options: VerbOptions = {}): Promise<S> {
+    check.verb(options)
     const row = await this.#row(id, true)
     if (row.state === 'deleted') {
       const entries = placeDrafts([draft('session_restored', {})], row, this.#runtime.clock.now(), this.#runtime.ids)
@@ -181,8 +170,10 @@ export class Sessions<S extends CoreSession> {
 
   /** Drops objects from memory, and their leases; nothing else. Returns whose. Law S6. */
   async evict(filter: { readonly idleMs: number } | { readonly id: string }): Promise<SessionId[]> {
-    if ('idleMs' in filter) return await this.#live.evict(this.#store.tenant, { idleMs: filter.idleMs })
-    return await this.#live.evict(this.#store.tenant, { id: parseId('ses', filter.id) })
+    check.evict(filter)
+    const { idleMs, id } = { idleMs: undefined, id: undefined, ...filter }
+    if ((idleMs === undefined) === (id === undefined)) throw invalidInput('filter', 'Give idleMs or id.')
+    return await this.#live.evict(this.#store.tenant, idleMs === undefined ? { id: parseId('ses', id) } : { idleMs })
   }
 
   /** Reads a session from a format. The same bundle again is the same session; a fault stores nothing. Laws S13, S14. */
@@ -191,20 +182,13 @@ export class Sessions<S extends CoreSession> {
     input: ImportInput,
     options: { readonly as?: 'new' } & VerbOptions = {},
   ): Promise<Imported & { readonly session: S }> {
+    check.import(options)
     const imported = await importSession(this.#runtime, this.#store, format, input, options)
     return { ...imported, session: await this.open(imported.id) }
   }
 
   #filter(filter: ListFilter): SessionFilter {
     const { open, state, activeWithinMs, since, ...rest } = filter
-    if (state !== undefined && !['active', 'ended', 'deleted'].includes(state))
-      throw invalidInput('state', 'Expected active, ended or deleted.')
-    for (const [name, value] of Object.entries({ since, until: filter.until, activeWithinMs })) {
-      if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
-        throw invalidInput(name, 'Expected a whole number of milliseconds.')
-    }
-    for (const name of ['query', 'user', 'agent', 'platform', 'cwd', 'tag', 'sort', 'cursor'] as const)
-      if (filter[name] !== undefined && typeof filter[name] !== 'string') throw invalidInput(name, 'Expected a text.')
     if (filter.parent !== undefined) parseId('ses', filter.parent, 'parent')
     const from = Math.max(since ?? 0, activeWithinMs === undefined ? 0 : this.#runtime.clock.now() - activeWithinMs)
     return {
