@@ -173,7 +173,7 @@ function append(rows: Rows, change: Append, turn: Turn): Results['append'] {
   )
   rows.putSession(next, row)
   rows.addEntries(row.id, entries)
-  if (change.blobs !== undefined) rows.addBlobs(change.blobs)
+  if (change.blobs !== undefined) rows.addBlobs(change.blobs, row.id)
   if (change.blobRefs !== undefined) rows.addBlobRefs(row.id, change.blobRefs)
   return {
     first: row.seq + 1,

@@ -39,8 +39,23 @@ export type NewEntry = Omit<Entry, 'seq' | 'session'>
 
 type Columns = Pick<Entry, 'id' | 'session' | 'seq' | 'parentId' | 'type' | 'at'>
 
+/** Where an entry carries its body as text, once it was made. */
+const bodyText = Symbol('body')
+type Carrying = { readonly [bodyText]?: string }
+
+/**
+ * The entry with its body made into text now: whatever becomes of its `data`, this is what is weighed and stored. A spread of
+ * it carries the text along, so only who changes nothing in it may spread it.
+ */
+export function sealEntry(entry: NewEntry): NewEntry {
+  const sealed: NewEntry & Carrying = { ...entry, [bodyText]: entryBody(entry) }
+  return sealed
+}
+
 /** Everything of an entry but what the tables keep in columns: one JSON text, with fields of later releases, too. */
-export function entryBody(entry: NewEntry | Entry): string {
+export function entryBody(entry: (NewEntry | Entry) & Carrying): string {
+  const carried = entry[bodyText]
+  if (carried !== undefined) return carried
   const { id: _id, parentId: _parent, type: _type, at: _at, ...rest } = entry
   const { seq: _seq, session: _session, ...body } = rest as Partial<Entry>
   return JSON.stringify(body)

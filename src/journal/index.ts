@@ -18,7 +18,7 @@ export type {
   SummaryId,
   SummaryLevel,
 } from './context-data.ts'
-export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, type Totals } from './entry.ts'
+export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, sealEntry, type Totals } from './entry.ts'
 export {
   type EntryDataOf,
   type EntryOf,

@@ -17,9 +17,10 @@ export interface Rows {
 
   entryExists(session: SessionId, id: EntryId): boolean
   addEntries(session: SessionId, entries: readonly Entry[]): void
-  addBlobs(blobs: readonly NewBlob[]): void
+  /** `session`: whose entries name them, if any do; `addBlobRefs` follows. */
+  addBlobs(blobs: readonly NewBlob[], session?: SessionId): void
   addBlobRefs(session: SessionId, blobs: readonly BlobId[]): void
-  /** Entries fromSeq…toSeq and the blob references of the whole source. Returns how many entries. */
+  /** Entries fromSeq…toSeq with the blob references that they have, or of the whole source. Returns how many entries. */
   copyEntries(from: SessionId, to: SessionId, fromSeq: number, toSeq: number): number
   /** Removes the session with everything that hangs on it. */
   eraseSession(id: SessionId): { entries: number; blobs: number; archives: number; jobs: number; views: number }

@@ -3,6 +3,7 @@ import { isSkeinError } from '#kernel'
 import { longId } from './columns.ts'
 import type { Connection } from './connection.ts'
 import type { Database } from './database.ts'
+import { placedEvery } from './schema.ts'
 
 /** What the port's check proves, and what only the file can show: its pages, its indexes, and rows that belong to nobody. */
 export async function checkFile(database: Database, store: Store, deep: boolean): Promise<CheckResult> {
@@ -29,6 +30,17 @@ function rowFindings(connection: Connection): Finding[] {
   return [
     ...strays(connection, 'entry', 'gap', 'Entries', 'session <> 0 AND'),
     ...strays(connection, 'blob_ref', 'blob', 'Blob references', ''),
+    ...strays(connection, 'blob', 'blob', 'Blobs', 'session <> 0 AND'),
+    ...counted(
+      connection,
+      'entry_place',
+      'gap',
+      'Entries that are not where their ids say',
+      `SELECT (SELECT count(*) FROM entry_place p LEFT JOIN entry e ON e.session = p.session AND e.seq = p.seq AND e.uid = p.uid
+          WHERE e.id IS NULL)
+        + (SELECT coalesce(sum(abs(s.seq - s.seq % ${placedEvery} - (SELECT count(*) FROM entry_place p WHERE p.session = s.id))), 0)
+          FROM session s)`,
+    ),
     ...strays(connection, 'watermark', 'watermark', 'Watermarks', ''),
     ...strays(connection, 'archive', 'overlap', 'Archives', ''),
     ...strays(connection, 'view', 'count', 'Views', ''),
@@ -61,8 +73,12 @@ function rowFindings(connection: Connection): Finding[] {
 
 function strays(connection: Connection, table: string, kind: Finding['kind'], what: string, where: string): Finding[] {
   const sql = `SELECT count(*) FROM ${table} WHERE ${where} session NOT IN (SELECT id FROM session)`
+  return counted(connection, table, kind, `${what} of no session`, sql)
+}
+
+function counted(connection: Connection, table: string, kind: Finding['kind'], what: string, sql: string): Finding[] {
   const count = connection.allText(sql, [])[0]?.[0] as number
-  return count === 0 ? [] : [finding('', null, kind, table, `${what} of no session: ${count}.`)]
+  return count === 0 ? [] : [finding('', null, kind, table, `${what}: ${count}.`)]
 }
 
 function finding(tenant: string, session: string | null, kind: Finding['kind'], ref: string | null, message: string): Finding {

@@ -5,7 +5,7 @@ import { isSkeinError, newId, SkeinError } from '#kernel'
 import { Connection } from './connection.ts'
 import { fileSize, isOpenHere, readHeader } from './header.ts'
 import { migrate, type Migration } from './migrate.ts'
-import { applicationId, formatVersion, schema } from './schema.ts'
+import { applicationId, formatVersion, pageBytes, schema } from './schema.ts'
 import { corruptFile, isBusy, isCorrupt, isIoError, isReadOnly, isSqliteError, storeError } from './sqlite-errors.ts'
 import { retryWhileBusy, type Waits } from './waits.ts'
 
@@ -170,7 +170,7 @@ async function openForWriting(file: string, options: OpenFileOptions): Promise<C
 /** What a writing connection keeps to. Checkpoints are asked for, never made inside a commit. By `exec`: see `Connection.pragma`. */
 export function configure(connection: Connection, { maxPages }: Pick<OpenFileOptions, 'maxPages'>): void {
   connection.exec(
-    'PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216',
+    `PRAGMA page_size = ${pageBytes}; PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216`,
   )
   if (maxPages !== undefined) connection.exec(`PRAGMA max_page_count = ${maxPages}`)
 }

@@ -1,4 +1,15 @@
-/** A deep copy of plain data with bytes in it, so that callers may go on changing what they handed in. Faster than `structuredClone`. */
+import { type Change, sealEntry } from '#journal'
+
+/** Changes as they are now, so that callers may go on changing what they handed in. Entries are kept as the text they become. */
+export function ownChanges(changes: readonly Change[]): Change[] {
+  return changes.map(change => {
+    if (change.type !== 'append') return ownCopy(change)
+    const { entries, ...rest } = change
+    return { ...ownCopy(rest), entries: entries.map(sealEntry) }
+  })
+}
+
+/** A deep copy of plain data with bytes in it. Faster than `structuredClone`. */
 export function ownCopy<T>(value: T): T {
   return copy(value) as T
 }
@@ -6,7 +17,7 @@ export function ownCopy<T>(value: T): T {
 function copy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(copy)
-  if (value instanceof Uint8Array) return value.slice()
+  if (value instanceof Uint8Array) return Uint8Array.prototype.slice.call(value)
   const made: Record<string, unknown> = {}
   for (const key of Object.keys(value)) {
     const member = copy((value as Record<string, unknown>)[key])

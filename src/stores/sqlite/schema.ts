@@ -1,6 +1,12 @@
 /** `application_id` of every Skein file: "SKEI" in ASCII. */
 export const applicationId = 0x534b4549
 
+/** Pages of a new file, in bytes: messages are a few thousand bytes long, and what is left of a page is lost. */
+export const pageBytes = 8_192
+
+/** An entry's id gets its row in `entry_place` when the session has so many more entries, so that an append need not. */
+export const placedEvery = 64
+
 /** `user_version` of files that this release writes. */
 export const formatVersion = 1
 
@@ -53,9 +59,13 @@ CREATE TABLE entry (
   body TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX entry_seq ON entry (session, seq);
-CREATE UNIQUE INDEX entry_uid ON entry (session, uid);
+-- Where an entry stands, by its id: of each session's entries the first 64, 128, …; the few behind are found by reading them.
+CREATE TABLE entry_place (session INTEGER NOT NULL, uid TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (session, uid)) STRICT, WITHOUT ROWID;
 
-CREATE TABLE blob (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, uid TEXT NOT NULL, hash TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+-- The session whose entries named it first refers to it by its key here, others by a blob_ref.
+CREATE TABLE blob (
+  id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, session INTEGER NOT NULL, uid TEXT NOT NULL, hash TEXT NOT NULL, bytes BLOB NOT NULL
+) STRICT;
 CREATE UNIQUE INDEX blob_uid ON blob (tenant, uid);
 CREATE TABLE blob_ref (session INTEGER NOT NULL, blob TEXT NOT NULL, PRIMARY KEY (session, blob)) STRICT, WITHOUT ROWID;
 CREATE INDEX blob_ref_blob ON blob_ref (blob);

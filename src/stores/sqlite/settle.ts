@@ -65,7 +65,7 @@ function isThere(database: Database, { tenant, changes, options }: Waiting): boo
     const first = change.type === 'append' ? change.entries[0] : undefined
     if (change.type !== 'append' || first === undefined) continue
     const session = connection.get('sessionKey', key, shortId('ses', change.session))?.[0]
-    return session !== undefined && connection.get('entryExists', session as number, shortId('ent', first.id)) !== undefined
+    return session !== undefined && connection.get('seqOf', session as number, shortId('ent', first.id))?.[0] != null
   }
   return undefined
 }

@@ -28,13 +28,19 @@ import {
   viewFrom,
 } from './columns.ts'
 import type { Connection } from './connection.ts'
+import { placedEvery } from './schema.ts'
 
 interface KnownSession {
   readonly key: number
   readonly row: SessionRow
+  /** No id of the session's entries is greater; undefined if that was not asked yet. */
+  readonly greatest: string | undefined
 }
 
 const rememberedSessions = 1_000
+
+/** Up to which `seq` the ids of a session with so many entries have their places. */
+const placedUpTo = (seq: number): number => seq - (seq % placedEvery)
 
 /**
  * One tenant's tables, read and written inside the transaction that is open on the connection. With `remembers`, session rows
@@ -68,7 +74,9 @@ export class SqliteRows implements Rows {
     const known = this.#known.get(id)
     if (known !== undefined) return known
     const read = this.#db.get('session', this.#tenantKey(), shortId('ses', id))
-    return read === undefined ? undefined : this.#remember({ key: read[0] as number, row: sessionFrom(read) })
+    return read === undefined
+      ? undefined
+      : this.#remember({ key: read[0] as number, row: sessionFrom(read), greatest: undefined })
   }
 
   #remember(session: KnownSession): KnownSession {
@@ -92,7 +100,7 @@ export class SqliteRows implements Rows {
     if (before === undefined || known === undefined) {
       this.#db.run('addSession', this.#tenantKey(), ...sessionValues(row))
       const key = this.#db.get('sessionKey', this.#tenantKey(), shortId('ses', row.id))?.[0] as number
-      this.#remember({ key, row })
+      this.#remember({ key, row, greatest: '' })
       return
     }
     const { names, values } = changedColumns(row, before)
@@ -100,49 +108,92 @@ export class SqliteRows implements Rows {
       const sql = `UPDATE session SET ${names.map(name => `${name} = ?`).join(', ')} WHERE id = ?`
       this.#db.runText('putSession', sql, [...values, known.key])
     }
-    this.#remember({ key: known.key, row })
+    this.#remember({ key: known.key, row, greatest: known.greatest })
   }
 
   entryExists(session: SessionId, id: EntryId): boolean {
-    return this.#db.get('entryExists', this.#key(session), shortId('ent', id)) !== undefined
+    const known = this.#session(session)
+    if (known === undefined) return false
+    const uid = shortId('ent', id)
+    // A new id mostly is the greatest; as ASCII it compares alike here and there.
+    if (uid.length === 26 && uid > this.#greatest(known)) return false
+    return this.#db.get('seqOf', known.key, uid)?.[0] != null
+  }
+
+  #greatest({ key, row, greatest }: KnownSession): string {
+    if (greatest !== undefined) return greatest
+    const found = this.#db.get('greatestEntry', key, placedUpTo(row.seq))?.[0] as string
+    this.#remember({ key, row, greatest: found })
+    return found
   }
 
   addEntries(session: SessionId, entries: readonly Entry[]): void {
-    const key = this.#key(session)
+    const known = this.#session(session)
+    const first = entries[0]
+    if (known === undefined || first === undefined) return
+    let { greatest } = known
     for (const entry of entries) {
       const parent = entry.parentId === null ? null : shortId('ent', entry.parentId)
-      this.#db.run('addEntry', key, entry.seq, shortId('ent', entry.id), parent, textIn(entry.type), entry.at, entryBody(entry))
+      const uid = shortId('ent', entry.id)
+      this.#db.run('addEntry', known.key, entry.seq, uid, parent, textIn(entry.type), entry.at, entryBody(entry))
+      if (greatest !== undefined && uid > greatest) greatest = uid
     }
+    this.#placeEntries(known.key, first.seq - 1, first.seq - 1 + entries.length)
+    this.#remember({ ...known, greatest })
   }
 
-  addBlobs(blobs: readonly NewBlob[]): void {
-    for (const { id, hash, bytes } of blobs) this.#db.run('addBlob', this.#tenantKey(), id, hash, bytes)
+  /** A session that had `before` entries has `now`: the ids of those that came to a full measure get their places. */
+  #placeEntries(key: number, before: number, now: number): void {
+    if (placedUpTo(now) > placedUpTo(before)) this.#db.run('placeEntries', key, placedUpTo(before), placedUpTo(now))
+  }
+
+  addBlobs(blobs: readonly NewBlob[], session?: SessionId): void {
+    const owner = session === undefined ? 0 : this.#key(session)
+    for (const { id, hash, bytes } of blobs) this.#db.run('addBlob', this.#tenantKey(), id, hash, bytes, owner)
   }
 
   addBlobRefs(session: SessionId, blobs: readonly BlobId[]): void {
-    for (const blob of blobs) this.#db.run('addBlobRef', this.#key(session), blob)
+    for (const blob of blobs) this.#addBlobRef(this.#key(session), blob)
+  }
+
+  #addBlobRef(key: number, blob: string): void {
+    if (this.#db.get('blobOwner', this.#tenantKey(), blob)?.[0] !== key) this.#db.run('addBlobRef', key, blob)
+  }
+
+  /** Whether entries of the session with this surrogate name the blob. */
+  hasBlobRef(key: number, blob: string): boolean {
+    return this.#db.get('blobOwner', this.#tenantKey(), blob)?.[0] === key || this.#db.get('hasBlobRef', key, blob) !== undefined
   }
 
   copyEntries(from: SessionId, to: SessionId, fromSeq: number, toSeq: number): number {
-    this.#db.run('copyBlobRefs', this.#key(to), this.#key(from))
-    return this.#db.run('copyEntries', this.#key(to), this.#key(from), fromSeq, toSeq)
+    const source = this.#key(from)
+    const known = this.#session(to)
+    if (known === undefined) return 0
+    for (const blob of this.#blobsNamed(source, fromSeq - 1, toSeq))
+      if (this.hasBlobRef(source, blob)) this.#addBlobRef(known.key, blob)
+    const copied = this.#db.run('copyEntries', known.key, source, fromSeq, toSeq)
+    this.#placeEntries(known.key, fromSeq - 1, toSeq)
+    this.#remember({ ...known, greatest: undefined })
+    return copied
   }
 
   eraseSession(id: SessionId): { entries: number; blobs: number; archives: number; jobs: number; views: number } {
     const known = this.#session(id)
     if (known === undefined) return { entries: 0, blobs: 0, archives: 0, jobs: 0, views: 0 }
     const { key } = known
-    const blobs = this.#db.all('blobRefs', key).map(([blob]) => blob as BlobId)
+    const blobs = this.#blobsOf(key)
     this.#keepPlace(key)
-    this.#db.run('removeBlobRefs', key)
     const entries = this.#db.run('removeEntries', key)
+    this.#db.run('removePlaces', key)
     const views = this.#db.run('removeViews', key)
     this.#db.run('removeWatermarks', key)
     const archives = this.#db.run('removeArchives', key)
     const jobs = this.#db.run('removeJobs', this.#tenantKey(), shortId('ses', id))
     this.#db.run('removeSession', key)
     this.#known.delete(id)
-    return { entries, blobs: this.#dropUnusedBlobs(blobs), archives, jobs, views }
+    const dropped = this.#dropBlobs(key, blobs)
+    this.#db.run('removeBlobRefs', key)
+    return { entries, blobs: dropped, archives, jobs, views }
   }
 
   /** If the newest entry of all is about to go, a row without content takes a place behind it. */
@@ -157,6 +208,7 @@ export class SqliteRows implements Rows {
     const known = this.#session(id)
     if (known === undefined) return { entries: 0, blobs: 0 }
     let erased = 0
+    const before = this.#blobsOf(known.key)
     for (const seq of seqs) {
       const row = this.#db.get('entryAt', known.key, seq)
       if (row === undefined || row[3] === 'erased') continue
@@ -165,29 +217,40 @@ export class SqliteRows implements Rows {
       erased++
     }
     const named = this.#blobsNamed(known.key)
-    const unnamed = this.#db
-      .all('blobRefs', known.key)
-      .map(([blob]) => blob as BlobId)
-      .filter(blob => !named.has(blob))
-    for (const blob of unnamed) this.#db.run('removeBlobRef', known.key, blob)
-    return { entries: erased, blobs: this.#dropUnusedBlobs(unnamed) }
+    const unnamed = [...before].filter(blob => !named.has(blob))
+    return { entries: erased, blobs: this.#dropBlobs(known.key, unnamed) }
   }
 
-  #blobsNamed(key: number): Set<string> {
+  /** Every blob that the session refers to. */
+  #blobsOf(key: number): Set<string> {
+    const named = [...this.#blobsNamed(key)].filter(blob => this.hasBlobRef(key, blob))
+    return new Set([...named, ...this.#db.all('blobRefs', key).map(([blob]) => blob as string)])
+  }
+
+  /** What the texts of a session's entries say, after `after` and up to `upTo`; a text may say what is no reference. */
+  #blobsNamed(key: number, after = 0, upTo: number = Number.MAX_SAFE_INTEGER): Set<string> {
     const named = new Set<string>()
-    for (let seq = 0, more = true; more; seq += 500) {
-      const page = this.#db.all('entryBodies', key, seq)
-      for (const [body] of page) for (const blob of (body as string).match(/blb_[0-9a-f]{32}/g) ?? []) named.add(blob)
-      more = page.length === 500
+    for (let page, from = after; page === undefined || page.length === 500; from = page.at(-1)?.[0] as number) {
+      page = this.#db.all('bodiesWithBlobs', key, from, upTo)
+      for (const [, body] of page) for (const blob of (body as string).match(/blb_[0-9a-f]{32}/g) ?? []) named.add(blob)
     }
     return named
   }
 
-  #dropUnusedBlobs(blobs: readonly BlobId[]): number {
+  /** Takes a session's references away, and the blobs that nobody else refers to; returns how many went. */
+  #dropBlobs(key: number, blobs: Iterable<string>): number {
     let dropped = 0
+    const tenant = this.#tenantKey()
     for (const blob of blobs) {
-      if (this.#db.get('blobUsed', blob, this.#tenantKey()) === undefined)
-        dropped += this.#db.run('removeBlob', this.#tenantKey(), blob)
+      this.#db.run('removeBlobRef', key, blob)
+      const owner = this.#db.get('blobOwner', tenant, blob)?.[0]
+      if (owner !== key && owner !== 0) continue
+      const heir = this.#db.get('blobHeir', blob, tenant)?.[0]
+      if (heir === undefined) dropped += this.#db.run('removeBlob', tenant, blob)
+      else {
+        this.#db.run('giveBlob', heir as number, tenant, blob)
+        this.#db.run('removeBlobRef', heir as number, blob)
+      }
     }
     return dropped
   }

@@ -7,12 +7,19 @@ import {
   recordColumns,
   sessionColumns,
 } from './columns.ts'
+import { placedEvery } from './schema.ts'
 
 const marks = (columns: string): string =>
   columns
     .split(', ')
     .map(() => '?')
     .join(', ')
+
+/** Where the session ?1 has the entry ?2: as `entry_place` says, or among the few that it says nothing of. */
+const seqOf = `coalesce(
+    (SELECT seq FROM entry_place WHERE session = ?1 AND uid = ?2),
+    (SELECT seq FROM entry WHERE session = ?1 AND uid = ?2
+      AND seq > (SELECT seq - seq % ${placedEvery} FROM session WHERE id = ?1)))`
 
 /** Every fixed statement, by the name that probes use. */
 export const statements = {
@@ -41,16 +48,24 @@ export const statements = {
   lagging: `SELECT s.uid, s.seq, coalesce(w.seq, 0) FROM session s LEFT JOIN watermark w ON w.session = s.id AND w.reader = ?
     WHERE s.tenant = ? AND coalesce(w.seq, 0) < s.seq ORDER BY s.uid LIMIT ?`,
 
-  entryExists: 'SELECT 1 FROM entry WHERE session = ? AND uid = ?',
+  seqOf: `SELECT ${seqOf}` as string,
+  // The greatest id of all that a session has; ids of its own making grow.
+  greatestEntry: `SELECT max(
+      coalesce((SELECT max(uid) FROM entry_place WHERE session = ?1), ''),
+      coalesce((SELECT max(uid) FROM entry WHERE session = ?1 AND seq > ?2), ''))`,
+  placeEntries:
+    'INSERT INTO entry_place (session, uid, seq) SELECT session, uid, seq FROM entry WHERE session = ? AND seq > ? AND seq <= ?',
+  removePlaces: 'DELETE FROM entry_place WHERE session = ?',
   addEntry: 'INSERT INTO entry (session, seq, uid, parent, type, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   copyEntries: `INSERT INTO entry (session, seq, uid, parent, type, at, body)
     SELECT ?, seq, uid, parent, type, at, body FROM entry WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
-  entry: `SELECT ${entryColumns} FROM entry WHERE session = ? AND uid = ?` as string,
+  entry: `SELECT ${entryColumns} FROM entry WHERE session = ?1 AND seq = ${seqOf}` as string,
   entryAt: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq = ?` as string,
   entriesAsc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?` as string,
   entriesDesc: `SELECT ${entryColumns} FROM entry WHERE session = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?` as string,
   eraseEntry: 'UPDATE entry SET type = ?, body = ? WHERE session = ? AND seq = ?',
-  entryBodies: 'SELECT body FROM entry WHERE session = ? AND seq > ? ORDER BY seq LIMIT 500',
+  bodiesWithBlobs: `SELECT seq, body FROM entry WHERE session = ? AND seq > ? AND seq <= ? AND instr(body, '"blb_') > 0
+    ORDER BY seq LIMIT 500`,
   removeEntries: 'DELETE FROM entry WHERE session = ?',
   newestEntry: 'SELECT max(id) FROM entry',
   newestEntryOf: 'SELECT max(id) FROM entry WHERE session = ?',
@@ -58,16 +73,17 @@ export const statements = {
   keepPlace: "INSERT INTO entry (id, session, seq, uid, parent, type, at, body) VALUES (?, 0, ?, ?, NULL, 'erased', 0, '{}')",
   dropOldPlaces: 'DELETE FROM entry WHERE session = 0 AND seq < ?',
 
-  addBlob: 'INSERT OR IGNORE INTO blob (tenant, uid, hash, bytes) VALUES (?, ?, ?, ?)',
+  addBlob: 'INSERT OR IGNORE INTO blob (tenant, uid, hash, bytes, session) VALUES (?, ?, ?, ?, ?)',
+  blobOwner: 'SELECT session FROM blob WHERE tenant = ? AND uid = ?',
+  giveBlob: 'UPDATE blob SET session = ? WHERE tenant = ? AND uid = ?',
   blob: 'SELECT hash, bytes FROM blob WHERE tenant = ? AND uid = ?',
   removeBlob: 'DELETE FROM blob WHERE tenant = ? AND uid = ?',
   addBlobRef: 'INSERT OR IGNORE INTO blob_ref (session, blob) VALUES (?, ?)',
-  copyBlobRefs: 'INSERT OR IGNORE INTO blob_ref (session, blob) SELECT ?, blob FROM blob_ref WHERE session = ?',
   blobRefs: 'SELECT blob FROM blob_ref WHERE session = ?',
   hasBlobRef: 'SELECT 1 FROM blob_ref WHERE session = ? AND blob = ?',
   removeBlobRef: 'DELETE FROM blob_ref WHERE session = ? AND blob = ?',
   removeBlobRefs: 'DELETE FROM blob_ref WHERE session = ?',
-  blobUsed: 'SELECT 1 FROM blob_ref r JOIN session s ON s.id = r.session WHERE r.blob = ? AND s.tenant = ? LIMIT 1',
+  blobHeir: 'SELECT s.id FROM blob_ref r JOIN session s ON s.id = r.session WHERE r.blob = ? AND s.tenant = ? LIMIT 1',
 
   view: 'SELECT name, format, seq, data FROM view WHERE session = ? AND name = ?',
   putView: `INSERT INTO view (session, name, format, seq, data) VALUES (?, ?, ?, ?, ?)

@@ -16,15 +16,16 @@ import {
 } from '#journal'
 import type { SessionId } from '#kernel'
 import { replayedAnswer } from './commit-group.ts'
+import { branchRows } from './branch-rows.ts'
 import { archiveFrom, entryFromRow, entryColumns, jobColumns, jobFrom, longId, memoryFrom, shortId, textIn } from './columns.ts'
 import type { Connection } from './connection.ts'
-import type { Row, Value } from './values.ts'
+import type { Value } from './values.ts'
 import type { Database } from './database.ts'
 import { listRecords } from './list-records.ts'
 import { listSessions } from './list-sessions.ts'
 import { findEntries } from './search.ts'
 import type { SearchFile } from './search-file.ts'
-import { ownCopy } from './own-copy.ts'
+import { ownChanges, ownCopy } from './own-copy.ts'
 import { readBlobs } from './index-entries.ts'
 import type { SqliteRows } from './sqlite-rows.ts'
 
@@ -65,7 +66,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
       if (changes.length === 0) {
         return { at: database.clock.now(), durability: options.durability ?? 'full', replayed: false, results: [] }
       }
-      return handle.track(queue.commit(tenant, ownCopy(changes), options))
+      return handle.track(queue.commit(tenant, ownChanges(changes), options))
     },
     replay: async (idempotencyKey, digest): Promise<Committed | undefined> =>
       read(() => replayedAnswer(database, tenant, idempotencyKey, digest, database.clock.now())),
@@ -97,14 +98,12 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
       const max = checkLimit(limit, 100, 1_000_000)
       return read(() => {
         const wanted = types === undefined ? undefined : new Set(types.map(textIn))
-        const sessionId = sessionKey(session)
+        const start = from ?? rows().session(session)?.leafId ?? null
         const found: Entry[] = []
-        let id = from ?? rows().session(session)?.leafId ?? null
-        while (id !== null && found.length < max) {
-          const row: Row | undefined = db().get('entry', sessionId, shortId('ent', id))
-          if (row === undefined) break
+        if (start === null || max === 0) return found
+        for (const row of branchRows(db(), sessionKey(session), shortId('ent', start), max)) {
           if (wanted === undefined || wanted.has(row[3] as string)) found.push(entryFromRow(session, row))
-          id = row[2] == null ? null : longId('ent', row[2] as string)
+          if (found.length >= max) break
         }
         return found
       })
@@ -115,7 +114,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
         return row === undefined ? undefined : entryFromRow(session, row)
       }),
     blobs: async ids => read(() => readBlobs(db(), key(), ids)),
-    hasBlob: async (session, id) => read(() => db().get('hasBlobRef', sessionKey(session), id) !== undefined),
+    hasBlob: async (session, id) => read(() => rows().hasBlobRef(sessionKey(session), id)),
     view: async (session, name) => read(() => rows().view(session, name)),
     archives: async session =>
       read(() =>
