@@ -31,6 +31,7 @@ import {
   type ModelFacts,
   type Notice,
   type Runtime,
+  sweepKind,
 } from '#session'
 
 export interface SkeinOptions {
@@ -126,8 +127,10 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (session === undefined || tenant === undefined) return
     live.core(tenant, session)?.live.emit({ type: 'notice', session, ...told })
   }
+  const erasing: JobWork = { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) }
   const works: Record<string, JobWork> = {
-    [eraseKind]: { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) },
+    [eraseKind]: erasing,
+    [sweepKind]: erasing,
   }
   const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
   let found: Promise<string> | undefined
@@ -153,7 +156,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     models,
     sessionsOf: tenant =>
       new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new AgentSession(core, opened, ports) }),
-    jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake()),
+    jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake(), [sweepKind]),
     close: waitMs => (ended ??= end(waitMs)),
   }
 }

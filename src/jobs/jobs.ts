@@ -50,12 +50,15 @@ export class Jobs {
   readonly #clock: Clock
   readonly #timers: Timers
   readonly #wake: () => void
+  readonly #unasked: readonly string[]
 
-  constructor(store: TenantStore, clock: Clock, timers: Timers, wake: () => void) {
+  /** `unasked`: kinds of housekeeping, which show only when they are asked for by kind, or parked. */
+  constructor(store: TenantStore, clock: Clock, timers: Timers, wake: () => void, unasked: readonly string[] = []) {
     this.#store = store
     this.#clock = clock
     this.#timers = timers
     this.#wake = wake
+    this.#unasked = unasked
   }
 
   /** `null` for an unknown or foreign id. Law Q13. */
@@ -63,11 +66,22 @@ export class Jobs {
     return (await this.#store.job(parseId('job', id))) ?? null
   }
 
-  /** Newest first. */
+  /** Newest first, without housekeeping that nobody asked for. */
   async list(filter: JobsFilter = {}): Promise<readonly JobRow[]> {
     checkFilter(filter)
-    const { state, ...rest } = filter
-    return await this.#store.jobs({ ...rest, limit: filter.limit ?? 50, ...given({ states: state && [state] }) })
+    const { state, limit = 50, ...rest } = filter
+    const found: JobRow[] = []
+    for (let { before } = filter; found.length < limit;) {
+      const page = await this.#store.jobs({ ...rest, ...given({ before, states: state && [state] }), limit })
+      found.push(...page.filter(job => this.#shows(job, filter)))
+      before = page.at(-1)?.id
+      if (page.length < limit) break
+    }
+    return found.slice(0, limit)
+  }
+
+  #shows({ kind, state }: JobRow, filter: Scope): boolean {
+    return filter.kind === kind || state === 'parked' || !this.#unasked.includes(kind)
   }
 
   /** Lets a parked job run again, with all its attempts. Throws `job.not_found`, `job.wrong_state`. */
@@ -89,7 +103,7 @@ export class Jobs {
     const { waitMs = 30_000 } = options
     const until = this.#clock.now() + waitMs
     for (;;) {
-      const open = await this.#store.jobs({ ...filter, states: ['queued', 'running'], limit: 200 })
+      const open = await this.#open(filter)
       if (open.length === 0) return
       if (this.#clock.now() >= until) {
         const running = open.filter(job => job.state === 'running').length
@@ -99,6 +113,16 @@ export class Jobs {
       }
       this.#wake()
       await wait(this.#timers, 50)
+    }
+  }
+
+  /** Those that somebody may wait for, up to 200. */
+  async #open(filter: Scope): Promise<JobRow[]> {
+    for (let before: JobRow['id'] | undefined; ;) {
+      const page = await this.#store.jobs({ ...filter, ...given({ before }), states: ['queued', 'running'], limit: 200 })
+      const open = page.filter(job => this.#shows(job, filter))
+      if (open.length > 0 || page.length < 200) return open
+      before = page.at(-1)?.id
     }
   }
 }

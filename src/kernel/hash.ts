@@ -5,6 +5,12 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
+/** The hash of what comes in pieces. */
+export function sha256Stream(): { update(piece: Uint8Array): void; digest(): string } {
+  const hash = createHash('sha256')
+  return { update: piece => void hash.update(piece), digest: () => hash.copy().digest('hex') }
+}
+
 export function hmacSha256(key: Uint8Array | string, data: string): string {
   return createHmac('sha256', key).update(data).digest('hex')
 }

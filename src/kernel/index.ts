@@ -41,7 +41,7 @@ export {
   type TurnId,
 } from './ids.ts'
 export { canonical, isObject, type Json, type JsonObject, maxJsonDepth, mergePatch, stringify, toJson } from './json.ts'
-export { blobId, hmacSha256, sameDigest, sha256 } from './hash.ts'
+export { blobId, hmacSha256, sameDigest, sha256, sha256Stream } from './hash.ts'
 export { byteLength, cleanLine, cutCodePoints, terminalSafe } from './text.ts'
 export { isStandardSchema, type StandardResult, type StandardSchema, validate } from './schema.ts'
 export {

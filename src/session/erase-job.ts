@@ -1,22 +1,30 @@
-import { type Clock, isId, isObject, type Json, type SessionId } from '#kernel'
+import { type Clock, given, isId, isObject, type Json, type SessionId } from '#kernel'
 import type { Change, JobRow, Store } from '#journal'
 import type { Runtime } from './runtime.ts'
 
 export const eraseKind = 'store.erase'
+/** Housekeeping: nobody asked for it, so lists leave it out. */
+export const sweepKind = 'store.sweep'
 
 /** A copy or import that was not finished after this long never will be. */
-export const abandonedMs = 3_600_000
+const abandonedMs = 3_600_000
 
-/** Looks again at a session then: erases it if it is still deleted or was never finished. */
-export function eraseLater(runtime: Pick<Runtime, 'ids'>, session: SessionId, at: number): Change {
-  return {
-    type: 'enqueue',
-    job: { id: runtime.ids('job'), kind: eraseKind, key: session, payload: { session }, maxAttempts: 20 },
-    runAfter: at,
-  }
+/** Looks again at a deleted session then, and erases it if it is still deleted. */
+export function eraseLater(runtime: Pick<Runtime, 'ids'>, session: SessionId, at: number, traceId?: string): Change {
+  return look(runtime, eraseKind, session, at, traceId)
 }
 
-/** The job's work: what is due goes for good, what was restored or is not due stays. */
+/** Looks again at a copy or import in an hour, and erases it if it was never finished. */
+export function sweepLater(runtime: Pick<Runtime, 'ids' | 'clock'>, session: SessionId, traceId?: string): Change {
+  return look(runtime, sweepKind, session, runtime.clock.now() + abandonedMs, traceId)
+}
+
+function look(runtime: Pick<Runtime, 'ids'>, kind: string, session: SessionId, runAfter: number, traceId?: string): Change {
+  const job = { id: runtime.ids('job'), kind, key: session, payload: { session }, maxAttempts: 20, ...given({ traceId }) }
+  return { type: 'enqueue', job, runAfter }
+}
+
+/** The work of both: what is due goes for good, what was restored or is not due stays. */
 export async function eraseDue(
   store: Store,
   clock: Clock,
@@ -29,7 +37,7 @@ export async function eraseDue(
   const deleted = row.data['deleted']
   const until = isObject(deleted) && typeof deleted['until'] === 'number' ? deleted['until'] : 0
   if (row.state === 'deleted' && until > clock.now())
-    return { result: { erased: false }, effects: [eraseLater({ ids }, row.id, until)] }
+    return { result: { erased: false }, effects: [eraseLater({ ids }, row.id, until, job.traceId ?? undefined)] }
   const unfinished = row.hidden && row.lease.until < clock.now()
   if (row.state !== 'deleted' && !unfinished) return { result: { erased: false }, effects: [] }
   return { result: { erased: true }, effects: [{ type: 'erase_session', session: row.id }] }

@@ -12,7 +12,7 @@ import {
 } from '#journal'
 import { digestOf, type SessionCore } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
-import { abandonedMs, eraseLater } from './erase-job.ts'
+import { sweepLater } from './erase-job.ts'
 import { readTitle } from './marks.ts'
 import { settingsAt } from './move-leaf.ts'
 import { entryOf } from './read-messages.ts'
@@ -55,12 +55,13 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
       toSeq: Math.min(at.seq, from + chunk - 1),
     } as const
     const begin = { type: 'create_session', session: id, alias: null, fields: fieldsOf(source, core), data: {} } as const
-    await store.commit(from === 1 ? [begin, copy, eraseLater(core.runtime, id, core.runtime.clock.now() + abandonedMs)] : [copy])
+    await store.commit(from === 1 ? [begin, copy, sweepLater(core.runtime, id, options.traceId)] : [copy])
   }
   const now = core.runtime.clock.now()
+  const traced = given({ traceId: options.traceId })
   const drafts = [
-    draft('session_forked', { from: core.id, at: at.id, seq: at.seq }),
-    ...(title === undefined ? [] : [draft('session_titled', { title })]),
+    draft('session_forked', { from: core.id, at: at.id, seq: at.seq }, traced),
+    ...(title === undefined ? [] : [draft('session_titled', { title }, traced)]),
   ]
   const entries: NewEntry[] = placeDrafts(drafts, place, now, core.runtime.ids)
   const settings = await settingsAt({ store, id: core.id }, end)

@@ -1,12 +1,12 @@
-import { canonical, isObject, type Json, type SessionId, SkeinError } from '#kernel'
-import { type Entry, isPath, type NewBlob, type NewEntry, type SessionRow, type TenantStore, totalsAfter } from '#journal'
+import { isObject, isSkeinError, type Json, sha256Stream, SkeinError } from '#kernel'
+import { checkKey, type TenantStore } from '#journal'
 import type { VerbOptions } from './append-messages.ts'
-import type { BundleEntry, BundleSession } from './formats/bundle.ts'
-import { readBundle } from './formats/read-bundle.ts'
-import { badLine, type FormatInput } from './formats/lines.ts'
-import { type Imported, Tally } from './imported.ts'
-import { importPi } from './import-pi.ts'
-import { ImportWriter } from './import-writer.ts'
+import { digestOf } from './core.ts'
+import { badLine, type FormatInput, piecesOf } from './formats/lines.ts'
+import { bundleFormat } from './import-bundle.ts'
+import { piFormat } from './import-pi.ts'
+import { beginTarget, type ReadableFormat, type Target } from './import-target.ts'
+import type { Imported } from './imported.ts'
 import type { Runtime } from './runtime.ts'
 
 export type ImportFormat = 'skein' | 'pi'
@@ -18,6 +18,12 @@ export interface ImportOptions extends VerbOptions {
   readonly as?: 'new'
 }
 
+const formats: Readonly<Record<ImportFormat, ReadableFormat>> = { skein: bundleFormat, pi: piFormat }
+
+/**
+ * Checks and writes in one pass; the session shows only when the last line has proved the rest. A fault stores nothing.
+ * The same key and bytes again give the first answer. Laws S13, S14.
+ */
 export async function importSession(
   runtime: Runtime,
   store: TenantStore,
@@ -25,116 +31,77 @@ export async function importSession(
   input: ImportInput,
   options: ImportOptions,
 ): Promise<Imported> {
-  switch (format) {
-    case 'skein':
-      return await importBundle(runtime, store, input, options.as === 'new')
-    case 'pi':
-      return await importPi(runtime, store, input, options.as === 'new')
-    default:
-      throw new SkeinError('input.unsupported', `Cannot import ${String(format satisfies never)}; formats are skein and pi.`, {
-        details: { path: 'format' },
-      })
+  if (!Object.hasOwn(formats, format))
+    throw new SkeinError('input.unsupported', `Cannot import ${String(format)}; formats are skein and pi.`, {
+      details: { path: 'format' },
+    })
+  if (!isReadable(input)) throw new SkeinError('input.invalid', 'input: Expected text or bytes.', { details: { path: 'input' } })
+  const { idempotencyKey: key } = options
+  if (key === undefined) return await write(runtime, store, format, input, options)
+  checkKey(key)
+  const { pieces, digest } = hashed(input, sum => digestOf(null, ['import', format, options.as ?? null, sum]))
+  if (await isUsed(store, key)) {
+    for await (const _ of pieces);
+    const before = await store.replay(key, digest())
+    if (isObject(before?.memo)) return before.memo as unknown as Imported
+    // Its seven days ended while this was read.
+    throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for something else.')
   }
+  return await write(runtime, store, format, pieces, options, { key, digest })
 }
 
-/** Checks and writes in one pass; the session shows only when the last line has proved the rest. Laws S13, S14. */
-async function importBundle(runtime: Runtime, store: TenantStore, input: ImportInput, asNew: boolean): Promise<Imported> {
-  const tally = new Tally()
-  let target: Target | undefined
-  let header: BundleSession | undefined
-  let blobs: NewBlob[] = []
-  try {
-    for await (const item of readBundle(input)) {
-      switch (item.type) {
-        case 'session':
-          header = item.session
-          break
-        case 'blob':
-          blobs.push(item.blob)
-          break
-        case 'lost':
-        case 'end':
-          break
-        case 'entry':
-          if (header === undefined) throw badLine(1, 'No header.')
-          target ??= await beginTarget(runtime, store, header, item.entry, asNew)
-          await target.take(item.entry, blobs)
-          tally.take(item.entry)
-          blobs = []
-          break
-        default:
-          item satisfies never
-      }
-    }
-    if (target === undefined || header === undefined) throw badLine(2, 'No entries.')
-    await target.finish(header)
-  } catch (error) {
-    await target?.discard()
-    throw error
-  }
-  return { id: target.id, created: target.created, ...tally.report, badLines: 0 }
-}
-
-interface Target {
-  readonly id: SessionId
-  readonly created: boolean
-  take(entry: BundleEntry, blobs: readonly NewBlob[]): Promise<void>
-  finish(header: BundleSession): Promise<void>
-  discard(): Promise<void>
-}
-
-async function beginTarget(
+async function write(
   runtime: Runtime,
   store: TenantStore,
-  header: BundleSession,
-  first: BundleEntry,
-  asNew: boolean,
-): Promise<Target> {
-  const known = asNew ? undefined : await store.session(header.id)
-  if (known !== undefined && !known.hidden) return compareTarget(store, known)
-  const writer = new ImportWriter(runtime, store, asNew ? runtime.ids('ses') : header.id)
-  const aliasFree = header.alias === null || (await store.session({ alias: header.alias })) === undefined
-  if (!aliasFree && !asNew) throw taken(header.alias ?? header.id)
-  await writer.begin(asNew ? null : header.alias, first, header.createdAt)
-  return {
-    id: writer.id,
-    created: true,
-    take: async ({ seq, ...entry }, blobs) => {
-      const moved = entry.type === 'leaf_moved' && isObject(entry.data) ? writer.totalsAt(String(entry.data['to'])) : undefined
-      if (entry.totals !== undefined && (isPath(entry) || moved !== undefined)) {
-        const counted = moved ?? totalsAfter(entry, writer.totalsAt(entry.parentId ?? ''))
-        if (canonical({ ...counted }) !== canonical({ ...entry.totals }))
-          throw badLine(seq + 1, `Its totals are ${JSON.stringify(entry.totals)}; ${JSON.stringify(counted)} was counted.`)
-      }
-      await writer.add(entry, blobs)
-    },
-    finish: from => writer.finish({ updatedAt: from.updatedAt, lastAccessedAt: from.lastAccessedAt }),
-    discard: () => writer.discard(),
+  name: ImportFormat,
+  input: ImportInput,
+  options: ImportOptions,
+  keyed?: { readonly key: string; readonly digest: () => string },
+): Promise<Imported> {
+  const format = formats[name]
+  const open: { target?: Target } = {}
+  try {
+    const { report, fields } = await format.read(runtime, input, async (source, entry, blobs) => {
+      open.target ??= await beginTarget(runtime, store, source, entry, format, options)
+      await open.target.take(entry, blobs)
+    })
+    if (open.target === undefined) throw badLine(1, 'No entries.')
+    const { id, created } = open.target
+    const imported: Imported = { id, created, ...report }
+    const key = keyed === undefined ? {} : { key: keyed.key, digest: keyed.digest(), memo: imported as unknown as Json }
+    const before = await open.target.finish(fields, key)
+    return isObject(before) ? (before as unknown as Imported) : imported
+  } catch (error) {
+    await open.target?.discard()
+    throw error
   }
 }
 
-/** A session of that id is here: the bundle must be the beginning of it, then nothing is to be done. */
-function compareTarget(store: TenantStore, known: SessionRow): Target {
-  let page: readonly Entry[] = []
-  if (known.state === 'deleted') throw taken(known.id)
-  return {
-    id: known.id,
-    created: false,
-    take: async ({ seq, ...entry }) => {
-      if (page.at(-1) === undefined || (page.at(-1)?.seq ?? 0) < seq)
-        page = await store.entries(known.id, { after: seq - 1, limit: 500 })
-      const here = page.find(candidate => candidate.seq === seq)
-      if (here === undefined || !sameEntry(here, entry)) throw taken(known.id)
-    },
-    finish: async () => undefined,
-    discard: async () => undefined,
+/** Whether a key stands for something already; what, is known once the input has been read. */
+async function isUsed(store: TenantStore, key: string): Promise<boolean> {
+  try {
+    return (await store.replay(key, 'asked')) !== undefined
+  } catch (error) {
+    if (isSkeinError(error) && error.code === 'idempotency.mismatch') return true
+    throw error
   }
 }
 
-function sameEntry({ seq: _seq, session: _session, ...here }: Entry, there: NewEntry): boolean {
-  return canonical(here as unknown as Json) === canonical(there as unknown as Json)
+/** The input's bytes, and the digest of those that were read. */
+function hashed(
+  input: ImportInput,
+  digestFor: (sum: string) => string,
+): { pieces: AsyncIterable<Uint8Array>; digest: () => string } {
+  const hash = sha256Stream()
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const piece of piecesOf(input)) {
+      hash.update(piece)
+      yield piece
+    }
+  }
+  return { pieces: pieces(), digest: () => digestFor(hash.digest()) }
 }
 
-function taken(id: string): SkeinError {
-  return new SkeinError('session.exists', `Another session is here under ${id}. Import it as new.`, { details: { session: id } })
-}
+const isReadable = (input: unknown): boolean =>
+  typeof input === 'string' ||
+  (typeof input === 'object' && input !== null && (Symbol.asyncIterator in input || Symbol.iterator in input))

@@ -1,6 +1,8 @@
 import { isObject, isSkeinError, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import {
   blobsOf,
+  type CommitOptions,
+  type Committed,
   type Counter,
   type Counters,
   type Entry,
@@ -18,7 +20,7 @@ import {
   type Totals,
   totalsAfter,
 } from '#journal'
-import { abandonedMs, eraseLater } from './erase-job.ts'
+import { sweepLater } from './erase-job.ts'
 import { settingsAt } from './move-leaf.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -33,6 +35,7 @@ export class ImportWriter {
   readonly id: SessionId
   readonly #runtime: Runtime
   readonly #store: TenantStore
+  readonly #traceId: string | undefined
   /** Each import is an owner of its own, so that two of one session never write into each other. */
   readonly #owner: string
   readonly #totals = new Map<string, Totals>()
@@ -43,7 +46,8 @@ export class ImportWriter {
   #count = 0
   #usage: Counters = noCounters
 
-  constructor(runtime: Runtime, store: TenantStore, id: SessionId) {
+  constructor(runtime: Runtime, store: TenantStore, id: SessionId, traceId?: string) {
+    this.#traceId = traceId
     this.#runtime = runtime
     this.#owner = `${runtime.owner}-${runtime.ids('own').slice(4)}`
     this.#store = store
@@ -68,7 +72,7 @@ export class ImportWriter {
     const { results } = await this.#store.commit([
       { type: 'create_session', session: this.id, alias, fields: fieldsOf(first, createdAt), data: dataOf(first) },
       { type: 'acquire', session: this.id, owner, leaseMs },
-      eraseLater(this.#runtime, this.id, this.#runtime.clock.now() + abandonedMs),
+      sweepLater(this.#runtime, this.id, this.#traceId),
     ])
     const { token } = results[1] as Results['acquire']
     this.#fence = { session: this.id, owner, token }
@@ -93,21 +97,24 @@ export class ImportWriter {
   }
 
   /** Writes the rest and shows the session, with its settings as they hold at its leaf. */
-  async finish(more: Partial<SessionFields> = {}): Promise<void> {
+  async finish(more: Partial<SessionFields> = {}, options: CommitOptions = {}): Promise<Committed> {
     await this.#flush()
     const row = await this.#store.session(this.id)
     const leaf = row?.leafId == null ? undefined : await this.#store.entry(this.id, row.leafId)
     const settings = leaf === undefined ? {} : await settingsAt({ store: this.#store, id: this.id }, leaf)
-    await this.#store.commit([
-      {
-        type: 'append',
-        session: this.id,
-        entries: [],
-        ...this.#fenced(),
-        head: { ...settings, ...this.#totalsOf(row?.leafId ?? null), set: { ...settings.set, ...more, hidden: false } },
-      },
-      { type: 'release', fence: this.#fence as Fence },
-    ])
+    return await this.#store.commit(
+      [
+        {
+          type: 'append',
+          session: this.id,
+          entries: [],
+          ...this.#fenced(),
+          head: { ...settings, ...this.#totalsOf(row?.leafId ?? null), set: { ...settings.set, ...more, hidden: false } },
+        },
+        { type: 'release', fence: this.#fence as Fence },
+      ],
+      options,
+    )
   }
 
   /** Removes what was written, unless another import has taken it over by now. */

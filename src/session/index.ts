@@ -2,7 +2,7 @@ export { type Appended, appendMessages, digestable, messageDrafts, type VerbOpti
 export { busyWithRun, digestOf, type Plan, SessionCore, type WriteOptions, type Written } from './core.ts'
 export { type CreateOptions } from './create-session.ts'
 export { type Draft, draft, placeDrafts } from './draft.ts'
-export { eraseDue, eraseKind } from './erase-job.ts'
+export { eraseDue, eraseKind, sweepKind } from './erase-job.ts'
 export { type ExportFormat, exportFormats } from './export-session.ts'
 export { type ForkOptions } from './fork-session.ts'
 export { type ImportFormat, type ImportInput, type ImportOptions } from './import-session.ts'

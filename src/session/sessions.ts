@@ -142,7 +142,7 @@ export class Sessions<S extends CoreSession> {
     await object.side(
       () => ({
         drafts: [draft('session_deleted', { until })],
-        alongside: [eraseLater(this.#runtime, row.id, until)],
+        alongside: [eraseLater(this.#runtime, row.id, until, options.traceId)],
         memo: until,
       }),
       writeOptions('delete', options, { erase }),
@@ -156,7 +156,8 @@ export class Sessions<S extends CoreSession> {
     check.verb(options)
     const row = await this.#row(id, true)
     if (row.state === 'deleted') {
-      const entries = placeDrafts([draft('session_restored', {})], row, this.#runtime.clock.now(), this.#runtime.ids)
+      const restored = draft('session_restored', {}, given({ traceId: options.traceId }))
+      const entries = placeDrafts([restored], row, this.#runtime.clock.now(), this.#runtime.ids)
       await this.#store.commit(
         [
           { type: 'require', that: { session: row.id, states: ['deleted'] } },

@@ -46,7 +46,8 @@ export async function* linesOf(input: FormatInput, maxBytes: number = maxLineByt
   if (size > 0) yield { number, bytes: Buffer.concat(held), ended: false }
 }
 
-async function* piecesOf(input: FormatInput): AsyncGenerator<Uint8Array> {
+/** The input's bytes, however it was cut. */
+export async function* piecesOf(input: FormatInput): AsyncGenerator<Uint8Array> {
   if (input instanceof Uint8Array) {
     yield input
     return
