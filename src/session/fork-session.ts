@@ -1,4 +1,4 @@
-import { type EntryId, given, isObject, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { type EntryId, given, type SessionId, SkeinError } from '#kernel'
 import {
   checkKey,
   type Entry,
@@ -14,6 +14,7 @@ import { digestOf, type SessionCore } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
 import { sweepLater } from './erase-job.ts'
 import { readTitle } from './marks.ts'
+import { type Marks, marksAt } from './marks-at.ts'
 import { settingsAt } from './move-leaf.ts'
 import { entryOf } from './read-messages.ts'
 import type { VerbOptions } from './append-messages.ts'
@@ -44,6 +45,7 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
   const id = core.runtime.ids('ses')
   const end = await leafAt(core, at)
   const place = { leafId: end.id, totals: end.totals ?? source.totals }
+  const marks = await marksAt(core, source, at.seq)
   const { store } = core
 
   for (let from = 1; from <= at.seq; from += chunk) {
@@ -54,7 +56,13 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
       fromSeq: from,
       toSeq: Math.min(at.seq, from + chunk - 1),
     } as const
-    const begin = { type: 'create_session', session: id, alias: null, fields: fieldsOf(source, core), data: {} } as const
+    const begin = {
+      type: 'create_session',
+      session: id,
+      alias: null,
+      fields: fieldsOf(source, marks, core),
+      data: marks.data,
+    } as const
     await store.commit(from === 1 ? [begin, copy, sweepLater(core.runtime, id, options.traceId)] : [copy])
   }
   const now = core.runtime.clock.now()
@@ -65,7 +73,7 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
   ]
   const entries: NewEntry[] = placeDrafts(drafts, place, now, core.runtime.ids)
   const settings = await settingsAt({ store, id: core.id }, end)
-  const effect = headEffect(entries, { preview: source.preview, data: {}, state: 'active' })
+  const effect = headEffect(entries, { preview: marks.preview, data: {}, state: 'active' })
   const committed = await store.commit(
     [
       { type: 'acquire', session: id, owner: core.runtime.owner, leaseMs: core.runtime.leaseMs },
@@ -78,15 +86,10 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
           set: {
             ...settings.set,
             ...effect.set,
-            ...(await marksAt(core, at.seq)),
             ...given({ title }),
             hidden: false,
           },
-          merge: {
-            ...effect.merge,
-            ...settings.merge,
-            ...(isObject(source.data['metadata']) ? { metadata: source.data['metadata'] as JsonObject } : {}),
-          },
+          merge: { ...effect.merge, ...settings.merge },
           add: { turnCount: await turnsUpTo(store, core.id, at.seq) },
           setsLeaf: end.id,
           totals: place.totals,
@@ -105,8 +108,9 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
   return id
 }
 
-function fieldsOf(source: SessionRow, core: SessionCore): SessionFields {
-  const { title, preview, user, agent, platform, cwd, parent, model, tags, lastMessageAt } = source
+function fieldsOf(source: SessionRow, marks: Marks, core: SessionCore): SessionFields {
+  const { user, agent, platform, cwd, parent, model } = source
+  const { title, preview, tags, lastMessageAt } = marks
   const now = core.runtime.clock.now()
   return {
     state: 'active',
@@ -146,12 +150,6 @@ async function leafAt(core: SessionCore, at: Entry): Promise<Entry> {
     before = page.at(-1)?.seq ?? 1
   }
   throw new SkeinError('store.corrupt', `Session ${core.id} has no root. Run skein doctor.`, { details: { session: core.id } })
-}
-
-/** Title, tags and end of an earlier time. An ended session's fork is active again. */
-async function marksAt(core: SessionCore, seq: number): Promise<Partial<SessionFields>> {
-  const [titled] = await core.store.entries(core.id, { before: seq + 1, types: ['session_titled'], order: 'desc', limit: 1 })
-  return titled !== undefined && isType(titled, 'session_titled') ? { title: titled.data.title } : {}
 }
 
 async function turnsUpTo(store: TenantStore, session: SessionId, seq: number): Promise<number> {
