@@ -65,26 +65,30 @@ function isCjk(code: number): boolean {
 /** What every message costs beside its parts. */
 export const messageOverhead = 4
 const callOverhead = 8
-const unknownImage = 1_600
-const binary = 1_600
+/** Of a file whose content was not at hand when it was stored. */
+const unknownFile = 1_600
 
-/** A message's tokens: 4 and the sum of its parts'. Law C4. */
-export function messageTokens(message: Pick<Message, 'parts'>, counter: TokenCounter = weightsCounter): number {
-  return message.parts.reduce((sum, part) => sum + partTokens(part, counter), messageOverhead)
+/** A message's tokens: 4 and the sum of its parts'. `texts`: by part, its payload as JSON, if it is at hand. Law C4. */
+export function messageTokens(
+  message: Pick<Message, 'parts'>,
+  counter: TokenCounter = weightsCounter,
+  texts: readonly (string | undefined)[] = [],
+): number {
+  return message.parts.reduce((sum, part, index) => sum + partTokens(part, counter, texts[index]), messageOverhead)
 }
 
-export function partTokens(part: Part, counter: TokenCounter = weightsCounter): number {
+export function partTokens(part: Part, counter: TokenCounter = weightsCounter, text?: string): number {
   switch (part.type) {
     case 'text':
       return counter.count(part.text)
     case 'reasoning':
       return counter.count(part.text)
     case 'tool_call':
-      return counter.count(part.tool) + counter.count(canonical(part.input)) + callOverhead
+      return counter.count(part.tool) + counter.count(inputText(part.input, counter, text)) + callOverhead
     case 'tool_result':
-      return counter.count(outputText(part.output)) + callOverhead
+      return counter.count(typeof part.output === 'string' ? part.output : (text ?? outputText(part.output))) + callOverhead
     case 'file':
-      return part.mediaType.startsWith('image/') ? unknownImage : binary
+      return part.tokens ?? unknownFile
     case 'source':
       return counter.count(part.url) + counter.count(part.title ?? '')
     case 'custom':
@@ -95,6 +99,10 @@ export function partTokens(part: Part, counter: TokenCounter = weightsCounter): 
       return (part satisfies never, 0)
   }
 }
+
+/** A call's input in the one order of keys; weights of characters are the same in any. */
+const inputText = (input: Json, counter: TokenCounter, text: string | undefined): string =>
+  text !== undefined && counter === weightsCounter ? text : canonical(input)
 
 /** A result as a model reads it: a text as it is, anything else as JSON. */
 export function outputText(output: Json): string {

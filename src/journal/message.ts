@@ -51,12 +51,13 @@ export interface ToolResultPart extends PartCommon {
   readonly details?: Json
   readonly trust?: string
 }
-/** `bytes` is the size. The content is a blob, or stays where `url` points. */
+/** `bytes` is the size. The content is a blob, or stays where `url` points. `tokens`: what it was estimated at, by its content. */
 export interface FilePart extends PartCommon {
   readonly type: 'file'
   readonly mediaType: string
   readonly name?: string
   readonly bytes: number
+  readonly tokens?: number
   readonly blob?: BlobId
   readonly url?: string
 }

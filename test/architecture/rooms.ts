@@ -47,6 +47,7 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
 /** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */
 export const loadedLater: Readonly<Record<string, readonly string[]>> = {
   'cli/': ['#skein', '#server', '#stores/sqlite'],
+  'context/counters.ts': ['gpt-tokenizer/encoding/o200k_base'],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
   'stores/postgres/driver.ts': ['pg'],
   'house.ts': ['#stores/sqlite', '#stores/postgres'],
