@@ -1,0 +1,60 @@
+import { isObject, type JsonObject } from '#kernel'
+import type { Message, Part } from '#journal'
+import { familyRules } from './families.ts'
+import { type Asked, holds, type Item, tell } from './repair-item.ts'
+
+export const sessionContinues = '[session continues]'
+
+/** Neighbours of one role as one message, their parts in order, and a user at the beginning. Law C37. */
+export function repairRoles(items: readonly Item[], asked: Asked): Item[] {
+  const joined = holds('roles_adjacent', asked) ? joinNeighbours(items, asked) : [...items]
+  const [first] = joined
+  if (first === undefined || first.message.role === 'user' || !holds('first_not_user', asked)) return joined
+  tell(asked, 'first_not_user', first.ref, `begins with ${first.message.role}`)
+  return [{ message: { role: 'user', parts: [{ type: 'text', text: sessionContinues }] }, ref: '' }, ...joined]
+}
+
+function joinNeighbours(items: readonly Item[], asked: Asked): Item[] {
+  const groups: Item[][] = []
+  for (const item of items) {
+    const group = groups.at(-1)
+    const head = group?.[0]
+    if (group === undefined || head?.message.role !== item.message.role) {
+      groups.push([item])
+      continue
+    }
+    group.push(item)
+    tell(asked, 'roles_adjacent', item.ref, `${item.message.role} after ${item.message.role}, joined`)
+  }
+  const out = groups.map(joined)
+  return familyRules[asked.family].resultsAre === 'user' ? out.map((item, at) => behindResults(item, out[at - 1], asked)) : out
+}
+
+/** The first message with the parts of all; what it says beside its parts stays, so that it begins as it did alone. Law C25. */
+function joined(group: readonly Item[]): Item {
+  const [first] = group as readonly [Item]
+  if (group.length === 1) return first
+  const parts = group.flatMap(({ message }): readonly Part[] => message.parts)
+  return { message: { ...first.message, parts }, ref: first.ref }
+}
+
+/** Where the writer of Messages API messages reads that a message goes on with the one before it. */
+const format = 'anthropic-messages'
+
+/**
+ * A user message right behind results is one turn with them. Results and what a person says stay two messages here, as a tool
+ * message takes no text; the mark, as of a message that was read from one turn, makes the writer join them.
+ */
+function behindResults(item: Item, before: Item | undefined, asked: Asked): Item {
+  const { message } = item
+  if (message.role !== 'user' || before?.message.role !== 'tool' || isMarked(message)) return item
+  tell(asked, 'roles_adjacent', item.ref, 'user after tool, joined')
+  const data = (isObject(message.providerData) ? message.providerData : {}) as JsonObject
+  const memo = (isObject(data[format]) ? data[format] : {}) as JsonObject
+  return { ...item, message: { ...message, providerData: { ...data, [format]: { ...memo, joined: true } } } }
+}
+
+function isMarked({ providerData }: Message): boolean {
+  const memo = isObject(providerData) ? providerData[format] : undefined
+  return isObject(memo) && memo['joined'] === true
+}

@@ -1,0 +1,37 @@
+import type { EntryId } from '#kernel'
+import type { Message } from '#journal'
+import type { Family } from './families.ts'
+import { repairCalls } from './repair-calls.ts'
+import type { Asked, Item, Repair } from './repair-item.ts'
+import { repairParts } from './repair-parts.ts'
+import { repairRoles } from './repair-roles.ts'
+
+/** A message with the entry that it came from, if it is stored. */
+export type RepairInput = Message & { readonly ref?: EntryId }
+
+export interface RepairOptions {
+  readonly family: Family
+  /** The model that is asked, as `provider/model`. Without it, no reasoning counts as another model's. */
+  readonly model?: string | null | undefined
+  /** Types of media that the model takes (`image/*`, `application/pdf`), of those that its family does. Default: all those. */
+  readonly media?: readonly string[] | undefined
+}
+
+/**
+ * Messages that the family's providers accept, and what that took: the table of spec/context.md 3. Pure, linear, and total:
+ * any list of messages will do. A message that needed nothing is the same object; repairing twice changes nothing more; more
+ * messages at the end change nothing of the earlier ones, but for a message that they join and a result that they bring late.
+ * Laws C33–C40.
+ */
+export function repair(
+  messages: readonly RepairInput[],
+  { family, model, media }: RepairOptions,
+): { messages: Message[]; repairs: Repair[] } {
+  const asked: Asked = { family, model: model ?? undefined, media, repairs: [] }
+  const items = messages.flatMap((message): Item[] => {
+    const shown = repairParts({ message, ref: message.ref ?? '' }, asked)
+    return shown === undefined ? [] : [shown]
+  })
+  const repaired = repairRoles(repairCalls(items, asked), asked)
+  return { messages: repaired.map(({ message }) => message), repairs: asked.repairs }
+}
