@@ -5,6 +5,7 @@ import type {
   Change,
   CopySession,
   CreateSession,
+  EraseEntries,
   Fence,
   PutArchive,
   PutMemory,
@@ -54,7 +55,7 @@ function applyChange(rows: Rows, change: Change, turn: Turn): Result {
       return { erased, ...rows.eraseSession(change.session) }
     }
     case 'erase_entries':
-      return rows.eraseEntries(change.session, change.seqs)
+      return eraseEntries(rows, change)
     case 'acquire': {
       const row = sessionRow(rows, change.session)
       const lease = grantLease(row.id, row.lease, change.owner, change.leaseMs, turn)
@@ -286,6 +287,17 @@ function deleteRecord(
 /** An expired record is none, whether or not it was swept. */
 export function live(record: RecordRow | undefined, now: number): RecordRow | undefined {
   return record !== undefined && record.expiresAt !== null && record.expiresAt <= now ? undefined : record
+}
+
+/** The row counts what went, so that whoever keeps what was read of the session sees that it must be read again. */
+function eraseEntries(rows: Rows, change: EraseEntries): Results['erase_entries'] {
+  const counts = rows.eraseEntries(change.session, change.seqs)
+  const row = counts.entries === 0 ? undefined : rows.session(change.session)
+  if (row !== undefined) {
+    const before = typeof row.data['erasures'] === 'number' ? row.data['erasures'] : 0
+    rows.putSession({ ...row, data: { ...row.data, erasures: before + 1 } }, row)
+  }
+  return counts
 }
 
 function putMemory(rows: Rows, change: PutMemory, turn: Turn): Results['put_memory'] {

@@ -15,6 +15,7 @@ import {
   unknownSession,
 } from '#journal'
 import type { BlobId } from '#kernel'
+import { type Keeping, keepingOf } from './context-settings.ts'
 import { type Draft, placeDrafts } from './draft.ts'
 import { LiveEvents } from './live-events.ts'
 import type { Runtime } from './runtime.ts'
@@ -65,9 +66,17 @@ export class SessionCore {
   readonly store: TenantStore
   readonly runtime: Runtime
   readonly live: LiveEvents
+  /** How its context is kept; fixed when the session was created. */
+  readonly keeping: Keeping
   lastUsedAt: number
   /** Called by whoever keeps the open sessions when a verb uses this one. */
   onUse: (() => void) | undefined
+  /**
+   * What may be kept, weakly, of what was read of this session's entries: it is another object once some were erased, in
+   * whatever process.
+   */
+  memory: object = {}
+  #erasures: unknown
   /** The run that is going on in this process. */
   activeRun: RunId | undefined
   #closed = false
@@ -79,11 +88,12 @@ export class SessionCore {
   #pins = 0
   #readers = 0
 
-  constructor(id: SessionId, store: TenantStore, runtime: Runtime) {
+  constructor(id: SessionId, store: TenantStore, runtime: Runtime, keeping: Keeping = keepingOf(runtime)) {
     this.id = id
     this.store = store
     this.runtime = runtime
     this.live = new LiveEvents()
+    this.keeping = keeping
     this.lastUsedAt = runtime.clock.now()
   }
 
@@ -116,6 +126,10 @@ export class SessionCore {
     this.#assertOpen()
     const row = await this.store.session(this.id)
     if (row === undefined || row.hidden || row.state === 'deleted') throw unknownSession(this.id)
+    if (row.data['erasures'] !== this.#erasures) {
+      this.#erasures = row.data['erasures']
+      this.memory = {}
+    }
     this.lastUsedAt = this.runtime.clock.now()
     this.onUse?.()
     this.live.advance(row.seq)
