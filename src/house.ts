@@ -1,5 +1,12 @@
-import { type AgentPorts, AgentSession, AgentSessions, type Tool } from '#agent'
-import { weightsCounter } from '#context'
+import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, type Tool } from '#agent'
+import {
+  type ContextSettingsInput,
+  deterministicSummarizer,
+  loadCounter,
+  readContextSettings,
+  type ShowOptions,
+  type Summarizer,
+} from '#context'
 import { type JobWork, Jobs, startWorker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import {
@@ -9,6 +16,7 @@ import {
   aText,
   type Clock,
   createIds,
+  given,
   either,
   listOf,
   type Random,
@@ -48,6 +56,8 @@ export interface SkeinOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Tools that every session of this process may use. */
   readonly tools?: readonly Tool[]
+  /** How contexts are kept, where a session doesn't say otherwise. A summarizer may be one of your own. */
+  readonly context?: Omit<ContextSettingsInput, 'summarizer'> & { readonly summarizer?: string | Summarizer }
   /** `false`: this process runs no background jobs. */
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
@@ -71,6 +81,7 @@ const checkOptions = shape<SkeinOptions>({
   }),
   env: anObject,
   tools: listOf(anObject, 'tools'),
+  context: anObject,
   worker: aFlag,
   onNotice: aFunction,
   logger: anObject,
@@ -108,18 +119,29 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const volatile = memoryStore({ clock })
   const ids = createIds({ clock, random })
   const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
+  const counter = await loadCounter(options.context?.counter ?? 'weights/1')
+  const custom = typeof options.context?.summarizer === 'object' ? options.context.summarizer : undefined
+  const contextDefaults = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
+  const deterministic = deterministicSummarizer(counter)
+  const [withRecall, withoutRecall] = [true, false].map(recall => ({ counter, recall })) as [ShowOptions, ShowOptions]
   const runtime: Runtime = {
     store,
     clock,
     ids,
     random,
     timers,
-    counter: weightsCounter,
+    counter,
     owner,
     leaseMs: 15_000,
     lingerMs: 2_000,
     notice,
     modelFacts: ref => factsOf(models, ref),
+    context: contextDefaults,
+    summarizer: async name => {
+      if (custom?.id === name) return custom
+      return name === 'deterministic' ? deterministic : await modelSummarizer(await ports.connect(name), clock)
+    },
+    showOptions: recall => (recall ? withRecall : withoutRecall),
   }
   const live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
   // A notice shows among the live events of its session, too; ids may be equal in two tenants.

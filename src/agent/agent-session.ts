@@ -1,10 +1,10 @@
 import { given } from '#kernel'
-import { check, CoreSession, type SessionCore } from '#session'
+import { check, ContextSession, type CoreSession, type SessionCore } from '#session'
 import { type AgentGear, checkAgent, type SendOptions } from './agent-options.ts'
 import { type AgentPorts, type Run, startRun } from './send.ts'
 
 /** A session of the face: the durable conversation and its agent. */
-export class AgentSession extends CoreSession {
+export class AgentSession extends ContextSession {
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   #gear: AgentGear = {}

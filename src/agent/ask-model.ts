@@ -1,7 +1,20 @@
-import { given, wait } from '#kernel'
+import { given, type Json, type SkeinError, wait } from '#kernel'
 import { type Message, noUsage } from '#journal'
 import { decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
-import { draft, messageDrafts, type Plan, readContext, type SessionCore, settingsOf } from '#session'
+import {
+  compactSession,
+  draft,
+  exhausted,
+  messageDrafts,
+  type ModelFacts,
+  type Plan,
+  readContext,
+  readContextState,
+  requestMark,
+  sampleChange,
+  type SessionCore,
+  settingsOf,
+} from '#session'
 import { refOf, type RunRecord } from './run-record.ts'
 import { type StepOutcome, streamStep } from './stream-step.ts'
 
@@ -18,11 +31,16 @@ export async function askModel(record: RunRecord, step: number): Promise<StepOut
     const { outcome, plan } = await askOnce(record, step, attempt)
     const { parts, error } = outcome
     const hadOutput = parts.length > 0
+    if (error?.code === 'provider.overflow' && !hadOutput) {
+      await record.write(plan)
+      await makeRoom(record, error)
+      continue
+    }
     const failed = { retries: attempt - 1, hadOutput, retriesAfterOutput: record.retriesAfterOutput }
     const decision = error && decideRetry({ error, ...failed }, core.runtime.random)
     if (decision?.retry !== true) {
       if (plan.blobs?.length || parts.some(part => part.type === 'tool_call')) await record.write(plan)
-      else record.writeLast(plan.drafts)
+      else record.writeLast(plan)
       return outcome
     }
     if (hadOutput) record.retriesAfterOutput++
@@ -38,10 +56,10 @@ export async function askModel(record: RunRecord, step: number): Promise<StepOut
 async function askOnce(record: RunRecord, step: number, attempt: number): Promise<{ outcome: StepOutcome; plan: Plan }> {
   const { core, marks } = record
   const { model, run, signal } = record.options
-  const row = await core.row()
-  const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
-  const { system, messages, tools } = await readContext(core, row, { facts: { ...model.info }, maxTokens })
-  const thinking = ((await settingsOf(core, row)).thinking ?? undefined) as ThinkingLevel | undefined
+  const options = requestFor(record)
+  const { system, messages, tools, state, prefix } = await readContext(core, options, { run })
+  const { maxTokens } = options
+  const thinking = ((await settingsOf(core, state.row)).thinking ?? undefined) as ThinkingLevel | undefined
   const asked = core.runtime.clock.now()
   const requestId = core.runtime.ids('req')
   core.live.emit({ type: 'step_requested', run, step, attempt, model: refOf(model) })
@@ -73,11 +91,46 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
       step,
       attempt,
       outcome: error?.code ?? finishReason,
+      prefix,
       ...(isDemo ? { demo: true } : {}),
     },
     { ...marks, by: 'model' },
   )
-  return { outcome, plan: { ...stowed, drafts: [...said, used] } }
+  const mark = requestMark(state, usage)
+  const sample = await sampleChange(core, state.model, mark.reported, mark.estimate)
+  const plan: Plan = {
+    ...stowed,
+    drafts: [...said, used],
+    head: { merge: { request: mark as unknown as Json } },
+    ...(sample === undefined ? {} : { alongside: [sample] }),
+  }
+  return { outcome, plan }
+}
+
+interface RunRequest {
+  readonly facts: ModelFacts
+  readonly maxTokens: number
+}
+
+/** A run asks for as much as the model may say, within reason. */
+function requestFor({ options: { model } }: RunRecord): RunRequest {
+  const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
+  return { facts: { ...model.info, ref: refOf(model) }, maxTokens }
+}
+
+/** After a provider has refused a request as too long: once for a run. Throws `context.exhausted` the second time. Law C62. */
+async function makeRoom(record: RunRecord, error: SkeinError): Promise<void> {
+  const { core, options } = record
+  const request = requestFor(record)
+  const reported = typeof error.details['tokens'] === 'number' ? error.details['tokens'] : null
+  if (!record.overflowed) {
+    record.overflowed = true
+    const { status } = await compactSession(core, {}, { trigger: 'overflow', request, run: options.run, reported })
+    options.signal.throwIfAborted()
+    if (status === 'done' || status === 'pruned') return
+  }
+  const state = await readContextState(core, await core.row(), request)
+  throw exhausted(state, 'The provider refuses the request as too long, and nothing is left to shorten.')
 }
 
 /** Files with their content, as a model gets them. */

@@ -1,6 +1,7 @@
 export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions } from './agent-options.ts'
 export { AgentSession } from './agent-session.ts'
 export { AgentSessions } from './agent-sessions.ts'
+export { modelSummarizer } from './model-summarizer.ts'
 export { maxStepsDefault } from './run.ts'
 export { type RunStatus, type TurnResult } from './run-record.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'

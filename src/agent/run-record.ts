@@ -1,7 +1,7 @@
 import { type EntryId, given, type RunId, type SkeinError, type TurnId } from '#kernel'
 import { addUsage, type Entry, type FinishReason, noUsage, type TurnEnded, type Usage } from '#journal'
 import type { ConnectedModel } from '#models'
-import { type Draft, draft, type Plan, type SessionCore } from '#session'
+import { draft, type Plan, type SessionCore } from '#session'
 import type { StepOutcome } from './stream-step.ts'
 import type { Tool } from './tool.ts'
 
@@ -37,6 +37,20 @@ export interface RunOptions {
 /** How a model is named in the journal. */
 export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info.provider}/${info.id}`
 
+/** Both in one commit. */
+export function joinPlans(first: Plan, second: Plan): Plan {
+  const head = { ...first.head, ...second.head, merge: { ...first.head?.merge, ...second.head?.merge } }
+  return {
+    drafts: [...first.drafts, ...second.drafts],
+    blobs: [...(first.blobs ?? []), ...(second.blobs ?? [])],
+    blobRefs: [...(first.blobRefs ?? []), ...(second.blobRefs ?? [])],
+    ...given({ alongside: listOrNone([...(first.alongside ?? []), ...(second.alongside ?? [])]) }),
+    ...(Object.keys(head.merge).length === 0 && first.head === undefined && second.head === undefined ? {} : { head }),
+  }
+}
+
+const listOrNone = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list)
+
 /** What a run writes, and what it came to so far. */
 export class RunRecord {
   readonly core: SessionCore
@@ -46,11 +60,13 @@ export class RunRecord {
   readonly entries: EntryId[] = []
   steps = 0
   retriesAfterOutput = 0
+  /** A provider has said once that the request is too long. */
+  overflowed = false
   #usage = noUsage
   #cost: number | null = 0
   #text = ''
   #finishReason: FinishReason | null = null
-  readonly #last: Draft[] = []
+  #last: Plan = { drafts: [] }
 
   constructor(core: SessionCore, options: RunOptions) {
     this.core = core
@@ -73,21 +89,21 @@ export class RunRecord {
   }
 
   /** Leaves what the last step wrote to the commit that ends the run, so a plain turn costs two syncs. */
-  writeLast(drafts: readonly Draft[]): void {
-    this.#last.push(...drafts)
+  writeLast(plan: Plan): void {
+    this.#last = joinPlans(this.#last, plan)
   }
 
   /** Writes that the run has ended. */
   async end(ending: TurnResult): Promise<void> {
     const { status, reason, steps, error } = ending
     const finishReason = ending.finishReason ?? undefined
-    await this.write({
-      drafts: [
-        ...this.#last.splice(0),
-        draft('turn_ended', { index: this.options.index, status, reason, ...given({ finishReason }) }, this.marks),
-        draft('run_ended', { status, reason, steps, ...given({ error }) }, this.marks),
-      ],
-    })
+    const ended = [
+      draft('turn_ended', { index: this.options.index, status, reason, ...given({ finishReason }) }, this.marks),
+      draft('run_ended', { status, reason, steps, ...given({ error }) }, this.marks),
+    ]
+    const last = this.#last
+    this.#last = { drafts: [] }
+    await this.write(joinPlans(last, { drafts: ended }))
   }
 
   result(status: RunStatus, reason: string, error?: SkeinError): TurnResult {

@@ -45,6 +45,7 @@ function reasonOf(error: SkeinError): string {
   if (error.code === 'store.fenced') return 'lease_lost'
   if (error.code.startsWith('store.')) return 'store_error'
   if (error.code.startsWith('auth.')) return 'auth_failed'
+  if (error.code === 'context.exhausted') return 'context_overflow'
   return error.code === 'provider.truncated' ? 'truncated' : 'provider_error'
 }
 
@@ -62,7 +63,7 @@ async function takeSteps(record: RunRecord): Promise<TurnResult> {
       return record.result('cancelled', 'user_cancelled')
     }
     if (calls.length === 0) {
-      record.writeLast([draft('step_ended', { step, finishReason }, record.marks)])
+      record.writeLast({ drafts: [draft('step_ended', { step, finishReason }, record.marks)] })
       if (finishReason === 'length') return record.result('done_with_concerns', 'output_limit')
       if (finishReason === 'content_filter') return record.result('blocked', 'refused')
       return record.result('done', 'answered')

@@ -51,7 +51,7 @@ async function showContext(invocation: Invocation, name: string, flags: ContextQ
   if (out.json) return await out.body(context)
   const { tokens, budget } = context
   out.talk(
-    `${tokens.total} of ${budget.usable} tokens${budget.assumed ? ' (window assumed)' : ''}; ${countText(context.left, 'older message')} left out.`,
+    `${tokens.total} of ${budget.usable} tokens${budget.assumed ? ' (window assumed)' : ''}${context.fits ? '' : ': too long'}; shown ${countText(context.messages.length, 'message')}.`,
   )
   for (const repair of context.repairs) out.talk(`repaired: ${repair.rule} ${repair.ref}`)
   if (context.system !== null) await out.line(`system: ${context.system}\n`)

@@ -99,7 +99,7 @@ export const familyRules = {
       members: ['itemId', 'reasoningEncryptedContent', 'fields', 'item'],
     },
     customs: ['openai-responses/', 'ai-sdk/'],
-    media: { user: [...pictures, 'application/pdf', 'audio/wav', 'audio/mpeg', 'text/*'], assistant: [], system: [] },
+    media: { user: [...pictures, 'application/pdf', 'text/*'], assistant: [], system: [] },
   },
   google: {
     resultsAre: 'tool',

@@ -7,17 +7,37 @@ export {
   type TokenCounter,
   weightsCounter,
 } from './count-tokens.ts'
+export { assemble, type Assembly, type ContextMessage, type ContextTokens, countShown, toolsTokens } from './assembly.ts'
+export { assumedWindow, type ContextBudget, contextBudget } from './budget.ts'
+export { applyEdit, type Edit, editOf, entryOfRef, mergeEdits, noEdit, swapIn } from './edit.ts'
+export { type Group, groupsOf, sumTokens } from './groups.ts'
+export { pointTo } from './markers.ts'
+export { nextStep, type PlanSettings, type PlanState, type Step } from './plan.ts'
+export { planPrune, recallTools } from './prune.ts'
 export {
-  assemble,
-  type AssembledContext,
-  assumedWindow,
-  type ContextBudget,
-  contextBudget,
-  type ContextItem,
-  type ContextTokens,
-  pairCalls,
-  type Repair,
-} from './assemble.ts'
+  firstOf,
+  type HiddenReason,
+  hideReplaced,
+  isHeadNote,
+  itemOf,
+  lastOf,
+  type Shown,
+  type ShownEntry,
+  type ShownSummary,
+  showEntry,
+  shownMessage,
+  type ShowOptions,
+  showSummary,
+} from './shown.ts'
+export { inTail, type Tail, tailOf, turnsBack } from './tail.ts'
+export { deterministicId, deterministicSummarizer } from './deterministic.ts'
+export { makeSummary, type SummaryOrder, type SummaryOutcome, summaryTarget } from './escalate.ts'
+export { renderSummary, summaryPreamble } from './render-summary.ts'
+export { promptHash, type SummaryPrompt, summaryPrompt, sourceHash } from './summary-prompt.ts'
+export { fullText, sourcesOf, summarySources } from './sources.ts'
+export { type Family, familyOf, type RepairRule } from './families.ts'
+export { type Repair } from './repair-item.ts'
+export { repair, type RepairInput, type RepairOptions } from './repair.ts'
 export type { ContextEntry } from './context-entry.ts'
 export type { Source, Summarizer, SummaryRequest } from './summarizer.ts'
 export { addSample, factorOf } from './calibration.ts'

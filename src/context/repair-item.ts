@@ -22,7 +22,7 @@ export interface Asked {
   readonly family: Family
   /** The model that is asked; unknown where `undefined`. */
   readonly model: string | undefined
-  /** Media types that the model takes, of those that its family does. */
+  /** Media types that the model takes: whole ones for sure, of a kind (`image/*`) those that its family does. */
   readonly media: readonly string[] | undefined
   readonly repairs: Repair[]
 }

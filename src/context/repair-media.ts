@@ -14,6 +14,10 @@ export function isTaken(file: FilePart, role: Role, { family, media }: Asked): b
   // A file that already lies with the provider is of whatever type it was taken for there.
   if (file.url?.startsWith('file_id:') === true && family !== 'google' && role !== 'system')
     return media === undefined || media.length > 0
+  if (file.url !== undefined && !URL.canParse(file.url)) return false
+  if (role !== 'system' && role !== 'assistant' && media?.includes(file.mediaType) === true) return true
+  // Chat Completions fetches pictures alone.
+  if (family === 'openai' && file.url !== undefined && !file.mediaType.startsWith('image/')) return false
   return matches(file.mediaType, byRole[role]) && (media === undefined || isText(file) || matches(file.mediaType, media))
 }
 

@@ -125,9 +125,8 @@ export function saysSomething(parts: readonly Part[], { family }: Asked): boolea
   return parts.some(part => {
     switch (part.type) {
       case 'reasoning':
-        return false
       case 'source':
-        return family !== 'google'
+        return false
       case 'custom':
         return familyRules[family].customs.some(prefix => part.name.startsWith(prefix))
       default:

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '#kernel'
+import { given, isObject, type JsonObject } from '#kernel'
 import type { Message, Part } from '#journal'
 import { familyRules } from './families.ts'
 import { type Asked, holds, type Item, tell } from './repair-item.ts'
@@ -35,7 +35,14 @@ function joined(group: readonly Item[]): Item {
   const [first] = group as readonly [Item]
   if (group.length === 1) return first
   const parts = group.flatMap(({ message }): readonly Part[] => message.parts)
-  return { message: { ...first.message, parts }, ref: first.ref }
+  const { model: _model, ...rest } = first.message
+  return { message: { ...rest, parts, ...given({ model: makerOf(group) }) }, ref: first.ref }
+}
+
+/** Whose reasoning is in the messages, where there is any: it must not count as somebody else's. */
+function makerOf(group: readonly Item[]): string | undefined {
+  const thinking = group.filter(({ message }) => message.parts.some(part => part.type === 'reasoning'))
+  return (thinking.find(({ message }) => message.model !== undefined) ?? thinking[0] ?? group[0])?.message.model
 }
 
 /** Where the writer of Messages API messages reads that a message goes on with the one before it. */

@@ -1,4 +1,4 @@
-import { type EntryId, type Json } from '#kernel'
+import type { Json } from '#kernel'
 import type { Message, Part } from '#journal'
 import { describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
@@ -18,8 +18,7 @@ const result = (callId: string, output: Json = callId, tool = 't'): Part => ({
 })
 const calls = (...ids: string[]): Message => ({ role: 'assistant', parts: ids.map(id => call(id)) })
 const results = (...ids: string[]): Message => ({ role: 'tool', parts: ids.map(id => result(id)) })
-const ref = (n: number): EntryId => `ent_${n}` as EntryId
-const stored = (messages: readonly Message[]): RepairInput[] => messages.map((message, n) => ({ ...message, ref: ref(n) }))
+const stored = (messages: readonly Message[]): RepairInput[] => messages.map((message, n) => ({ ...message, ref: `ent_${n}` }))
 const shape = ({ role, parts }: Message): string =>
   [role, ...parts.map(part => ('callId' in part ? `${part.type} ${part.callId}` : 'text' in part ? part.text : part.type))].join(
     ': ',

@@ -1,4 +1,3 @@
-import type { EntryId } from '#kernel'
 import type { Message } from '#journal'
 import type { Family } from './families.ts'
 import { repairCalls } from './repair-calls.ts'
@@ -6,14 +5,17 @@ import type { Asked, Item, Repair } from './repair-item.ts'
 import { repairParts } from './repair-parts.ts'
 import { repairRoles } from './repair-roles.ts'
 
-/** A message with the entry that it came from, if it is stored. */
-export type RepairInput = Message & { readonly ref?: EntryId }
+/** A message with the entry that it came from, or the summary, if it is stored. */
+export type RepairInput = Message & { readonly ref?: string }
 
 export interface RepairOptions {
   readonly family: Family
   /** The model that is asked, as `provider/model`. Without it, no reasoning counts as another model's. */
   readonly model?: string | null | undefined
-  /** Types of media that the model takes (`image/*`, `application/pdf`), of those that its family does. Default: all those. */
+  /**
+   * Types of media that the model takes: `audio/wav` that one, `image/*` those images that its family does. Default: all that
+   * its family does. Text files are not this option's matter.
+   */
   readonly media?: readonly string[] | undefined
 }
 

@@ -8,8 +8,8 @@ export function wellFormed<T>(value: T): T {
 function walk(value: Json): Json {
   if (typeof value === 'string') return value.isWellFormed() ? value : value.toWellFormed()
   if (value === null || typeof value !== 'object') return value
-  if (Array.isArray(value)) {
-    const items = (value as readonly Json[]).map(walk)
+  if (isList(value)) {
+    const items = value.map(walk)
     return items.every((item, at) => item === value[at]) ? value : items
   }
   let same = true
@@ -20,3 +20,5 @@ function walk(value: Json): Json {
   })
   return same ? value : Object.fromEntries(members)
 }
+
+const isList = (value: Json): value is readonly Json[] => Array.isArray(value)

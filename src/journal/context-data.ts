@@ -43,6 +43,8 @@ export interface Summary {
   readonly text: string
   readonly quotes: readonly Quote[]
   readonly anchors: readonly Anchor[]
+  /** Of `anchors`, from the first: how many are shown beside the text, and how many more the text lacks. Absent: none. */
+  readonly listed?: { readonly shown: number; readonly more: number }
   readonly openItems: readonly string[]
   readonly tokens: number
   readonly level: SummaryLevel
@@ -88,6 +90,8 @@ export interface ContextEdited {
   readonly cut: readonly { readonly ref: PartRef; readonly tokens: number }[]
   readonly restored: readonly PartRef[]
   readonly frontier: readonly FrontierItem[]
+  /** Estimated tokens before the first place that changed: what a provider's cache still holds. */
+  readonly sharedTokens: number
 }
 
 /** A hook's text as the model saw it. A later head note of the same name replaces it. */
@@ -137,4 +141,11 @@ export interface CompactionResult {
 export interface CompactionStarted {
   readonly compaction: CompactionId
   readonly trigger: CompactionTrigger
+}
+
+/** Why a request shares less than all of the last one's messages, and how many tokens are paid for again. Law C31. */
+export interface PrefixChange {
+  readonly same: boolean
+  readonly brokenBy: null | 'swap' | 'system' | 'tools' | 'model' | 'branch' | 'unprune'
+  readonly rebilled: number
 }

@@ -1,5 +1,5 @@
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
-import type { CompactionResult, CompactionStarted, ContextEdited, ContextNoted, Summary } from './context-data.ts'
+import type { CompactionResult, CompactionStarted, ContextEdited, ContextNoted, PrefixChange, Summary } from './context-data.ts'
 import type { Entry } from './entry.ts'
 import type { FinishReason, Message, ToolDescription } from './message.ts'
 import type { Usage } from './usage.ts'
@@ -121,6 +121,8 @@ export interface UsageRecorded {
   readonly step?: number
   readonly attempt?: number
   readonly outcome?: string
+  /** What the request shared with the one before, and what was paid for again. */
+  readonly prefix?: PrefixChange
   readonly demo?: boolean
 }
 

@@ -30,6 +30,8 @@ export interface Entry<T extends string = string, D = unknown> {
   readonly traceId?: string
   /** Estimated tokens, counted once, when the entry was written. */
   readonly tokens?: number
+  /** What counted them. Absent: `weights/1`. */
+  readonly counter?: string
   readonly totals?: Totals
   readonly data: D
 }

@@ -11,6 +11,7 @@ export type {
   Coverage,
   FrontierItem,
   PartRef,
+  PrefixChange,
   Quote,
   RejectReason,
   Summary,

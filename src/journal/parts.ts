@@ -44,14 +44,23 @@ const payloadOf: { readonly [type: string]: 'text' | 'input' | 'output' | 'data'
   custom: 'data',
 }
 
-/** Replaces the large payloads of parts by stubs and gives the blobs that hold them. Pure. Law J15. */
-export function stowParts(parts: readonly PartInput[], path: string = 'parts'): { parts: Part[]; blobs: NewBlob[] } {
-  const blobs: NewBlob[] = []
-  const stowed = parts.map((part, index) => stowPart(part, blobs, `${path}[${index}]`))
-  return { parts: stowed, blobs }
+export interface Stowed {
+  readonly parts: Part[]
+  readonly blobs: NewBlob[]
+  /** By part: its payload as JSON, where that text had to be made. */
+  readonly texts: readonly (string | undefined)[]
 }
 
-function stowPart(part: PartInput, blobs: NewBlob[], path: string): Part {
+/** Replaces the large payloads of parts by stubs and gives the blobs that hold them. Pure. Law J15. */
+export function stowParts(parts: readonly PartInput[], path: string = 'parts'): Stowed {
+  const blobs: NewBlob[] = []
+  const texts: (string | undefined)[] = []
+  const stowed = parts.map((part, index) => stowPart(part, blobs, texts, `${path}[${index}]`))
+  return { parts: stowed, blobs, texts }
+}
+
+function stowPart(part: PartInput, blobs: NewBlob[], texts: (string | undefined)[], path: string): Part {
+  texts.push(undefined)
   if (part.type === 'file' && 'data' in part) {
     const { data, ...rest } = part
     const blob = newBlob(data, path)
@@ -60,14 +69,16 @@ function stowPart(part: PartInput, blobs: NewBlob[], path: string): Part {
   }
   const member = payloadOf[part.type]
   if (member === undefined) return part
-  const { [member]: payload, ...rest } = part as unknown as JsonObject
+  const payload = (part as unknown as JsonObject)[member]
   if (payload === undefined) return part
   const encoding = typeof payload === 'string' && member === 'text' && payload.isWellFormed() ? 'utf8' : 'json'
   const content = encoding === 'utf8' ? (payload as string) : stringify(payload)
+  if (encoding === 'json') texts[texts.length - 1] = content
   const bytes = content.length > inlineBytes ? byteLength(content) : content.length * 3 > inlineBytes ? byteLength(content) : 0
   if (bytes <= inlineBytes) return part
   const blob = newBlob(Buffer.from(content), path)
   blobs.push(blob)
+  const { [member]: _stowed, ...rest } = part as unknown as JsonObject
   const preview = cutCodePoints(typeof payload === 'string' ? payload : content, previewLength)
   return { ...rest, blob: blob.id, bytes, preview, encoding } as unknown as Part
 }
@@ -102,16 +113,20 @@ export function blobsOf(entry: Pick<Entry, 'data'>): BlobId[] {
 /**
  * Gives entries their large payloads back, reading each blob once. A missing or altered blob makes that part
  * `{ type: 'lost', blob }`; everything else stays. `lost` names them. Files keep their content where it is: it is read, one
- * file at a time, only to prove that it is there; `files: 'trust'` spares that for who wants texts alone. Law J16.
+ * file at a time, only to prove that it is there; `files: 'trust'` spares that for who wants texts alone. `outlined: 'stub'`
+ * leaves what is shown by its outline where it is. Law J16.
  */
 export async function fetchParts(
   store: Pick<TenantStore, 'blobs'>,
   entries: readonly Entry[],
-  { files = 'check' }: { readonly files?: 'check' | 'trust' } = {},
+  { files = 'check', outlined = 'fetch' }: { readonly files?: 'check' | 'trust'; readonly outlined?: 'fetch' | 'stub' } = {},
 ): Promise<{ entries: Entry[]; lost: BlobId[] }> {
   const ids = new Set(entries.flatMap(blobsOf))
   if (ids.size === 0) return { entries: [...entries], lost: [] }
-  const wanted = new Set(entries.flatMap(entry => partsOf(entry).flatMap(part => (isStub(part) ? part.blob : []))))
+  const isWanted = (part: object): boolean => outlined === 'fetch' || !('outline' in part)
+  const wanted = new Set(
+    entries.flatMap(entry => partsOf(entry).flatMap(part => (isStub(part) && isWanted(part) ? part.blob : []))),
+  )
   const isTrue = (row: BlobRow): boolean => blobId(row.hash) === row.id && sha256(row.bytes) === row.hash
   const rows = wanted.size === 0 ? [] : await store.blobs([...wanted])
   const found = new Map<BlobId, Uint8Array>(rows.filter(isTrue).map(row => [row.id, row.bytes]))

@@ -1,9 +1,9 @@
 import { invalidInput, SkeinError, type BlobId, type RunId, type TurnId } from '#kernel'
-import { messageTokens } from '#context'
-import { blobsOf, checkKey, type Durability, type Entry, type Message, type NewBlob, type Part, stowParts } from '#journal'
+import { blobsOf, checkKey, type Durability, type Entry, type Message, type NewBlob } from '#journal'
 import type { SessionCore, WriteOptions } from './core.ts'
 import { type Draft, draft } from './draft.ts'
 import type { MessageInput } from './message-input.ts'
+import { countedBy, type Origin, weighParts } from './weigh-parts.ts'
 
 export interface VerbOptions {
   /** The same key and arguments again give the first answer and change nothing. */
@@ -34,25 +34,27 @@ export function writeOptions(verb: string, options: VerbOptions, asked: unknown)
   }
 }
 
-/** `message_added` drafts with their tokens counted once and large payloads set aside as blobs. */
+/** `message_added` drafts with their tokens counted once, large payloads set aside as blobs, and outlines of what is too large. */
 export function messageDrafts(
   core: SessionCore,
   messages: readonly MessageInput[],
   extra: { by?: string; turn?: TurnId; run?: RunId } = {},
+  origin: Origin = {},
 ): StowedMessages {
   const blobs: NewBlob[] = []
   const refs = new Set<BlobId>()
   const drafts = messages.map((input, index): Draft => {
     const { at, parts, ...rest } = input
-    const stowed = stowParts(parts, `messages[${index}].parts`)
-    blobs.push(...stowed.blobs)
-    const message: Message = { ...rest, parts: stowed.parts }
+    const weighed = weighParts(parts, core.keeping, origin, `messages[${index}].parts`)
+    blobs.push(...weighed.blobs)
+    const message: Message = { ...rest, parts: weighed.parts }
     for (const blob of blobsOf({ data: message })) refs.add(blob)
     return draft('message_added', message, {
       by: rest.role === 'assistant' ? 'model' : rest.role,
       ...extra,
       ...(at === undefined ? {} : { at }),
-      tokens: messageTokens({ parts: parts.map(countable) }, core.runtime.counter),
+      tokens: weighed.tokens,
+      ...countedBy(core.keeping.counter),
     })
   })
   return { drafts, blobs, blobRefs: [...refs] }
@@ -64,22 +66,25 @@ export interface StowedMessages {
   readonly blobRefs: readonly BlobId[]
 }
 
-/** A file that still carries its content counts like one that doesn't. */
-function countable(part: MessageInput['parts'][number]): Part {
-  if (part.type !== 'file' || !('data' in part)) return part
-  const { data, ...file } = part
-  return { ...file, bytes: data.length }
-}
-
-/** A blob that a caller names must be one that this session's entries name already: ids of others' content give nothing away. */
-export async function checkNamedBlobs(core: SessionCore, messages: readonly MessageInput[]): Promise<void> {
+/**
+ * The content of blobs that a caller names. Each must be one that this session's entries name already: ids of others' content
+ * give nothing away.
+ */
+export async function namedContents(
+  core: SessionCore,
+  messages: readonly MessageInput[],
+): Promise<ReadonlyMap<BlobId, Uint8Array>> {
+  const contents = new Map<BlobId, Uint8Array>()
   for (const message of messages) {
     for (const part of message.parts) {
       if (part.type !== 'file' || 'data' in part || part.blob === undefined) continue
       if (!(await core.store.hasBlob(core.id, part.blob)))
         throw new SkeinError('blob.not_found', `Session ${core.id} has no blob ${part.blob}.`, { details: { blob: part.blob } })
+      const [row] = await core.store.blobs([part.blob])
+      if (row !== undefined) contents.set(row.id, row.bytes)
     }
   }
+  return contents
 }
 
 /** One `message_added` each, in one commit. A plain append that finds the leaf moved reads again and retries once. */
@@ -89,8 +94,8 @@ export async function appendMessages(
   options: VerbOptions = {},
 ): Promise<Appended> {
   if (messages.length === 0) throw invalidInput('messages', 'Nothing to append.')
-  await checkNamedBlobs(core, messages)
-  const stowed = messageDrafts(core, messages)
+  const contents = await namedContents(core, messages)
+  const stowed = messageDrafts(core, messages, {}, { handedIn: true, contents })
   const { committed, entries, row } = await core.path(() => stowed, {
     ...writeOptions('append', options, messages.map(digestable)),
     retryOnConflict: true,

@@ -11,7 +11,20 @@ export { type LiveEvent, LiveEvents } from './live-events.ts'
 export { liveDefaults, type LiveLimits, LiveSessions } from './live-sessions.ts'
 export { type CustomInput, holdsOf, labelLength, readName, readTitle, titleLength } from './marks.ts'
 export { type MessageInput, readMessage, readMessages, readParts } from './message-input.ts'
-export { type ContextOptions, readContext, type SessionContext, type Settings, settingsOf } from './read-context.ts'
+export { readFactor, sampleChange } from './calibrate.ts'
+export { compactSession } from './compact.ts'
+export { type CompactionCause, type CompactOptions } from './compaction.ts'
+export { type CompactionInfo } from './compaction-lock.ts'
+export { ContextSession } from './context-session.ts'
+export {
+  type ContextState,
+  promptTokens,
+  readContextState,
+  requestMark,
+  type Settings,
+  settingsOf,
+} from './context-state.ts'
+export { type ContextOptions, exhausted, type OwnContext, readContext, type SessionContext } from './read-context.ts'
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
 export { type ModelFacts, type Notice, type Runtime } from './runtime.ts'

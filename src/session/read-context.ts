@@ -1,37 +1,34 @@
-import { invalidInput, isId, isObject, type Json, toJson } from '#kernel'
+import { type ErrorCode, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
 import {
   assemble,
   type ContextBudget,
-  contextBudget,
-  type ContextItem,
+  type ContextMessage,
   type ContextTokens,
+  familyOf,
   messageTokens,
+  repair,
   type Repair,
 } from '#context'
-import { isType, type Message, type PartInput, type SessionRow, type ToolDescription } from '#journal'
+import type { CompactionResult, Message, PartInput, PrefixChange, SessionRow, ToolDescription } from '#journal'
+import { compactSession } from './compact.ts'
+import type { CompactionCause } from './compaction.ts'
+import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import { type MessageInput, readMessage, readParts } from './message-input.ts'
-import type { ModelFacts } from './runtime.ts'
 import { readToolDescriptions } from './marks.ts'
-import { fileContents, isShown, toMessages } from './read-messages.ts'
+import { fileContents } from './read-messages.ts'
 
-export interface ContextOptions {
-  /** Instead of the session's, for this call. `null`: none. */
-  readonly system?: string | null
+export interface ContextOptions extends RequestOptions {
   /** Shown as the newest user message, not stored: a text, parts, or a message. */
   readonly input?: string | readonly PartInput[] | Pick<MessageInput, 'parts'>
-  /** For this model's window and family. Default: the session's. */
-  readonly model?: string
-  /** What is known of the model, where the caller knows better than its name tells. */
-  readonly facts?: ModelFacts
   /** The shape of `messages`. `auto` (default) is the model's family. */
   readonly format?: MessageFormat | 'auto'
-  readonly tools?: readonly ToolDescription[]
-  /** Room for the answer, in tokens. */
-  readonly maxTokens?: number
+  /** `false`: writes nothing, and says with `fits` whether the request would do. Default: compacts when it has to. */
+  readonly compact?: boolean
 }
 
+/** The next request, ready for a chat API. Tokens are estimates, but for what the last request was reported to take. */
 export interface SessionContext {
   readonly system: string | null
   readonly messages: readonly unknown[]
@@ -39,59 +36,103 @@ export interface SessionContext {
   readonly fits: boolean
   readonly tokens: ContextTokens
   readonly budget: ContextBudget
+  /** What it shares with the request before. */
+  readonly prefix: PrefixChange
   readonly repairs: readonly Repair[]
-  /** Older messages that the budget leaves out. They stay in the journal. */
-  readonly left: number
+  /** Of the frontier: how often what is shown was changed on this branch. */
+  readonly version: number
 }
 
-/** The settings that hold at the leaf. */
-export interface Settings {
-  readonly model: string | null
-  readonly thinking: string | null
-  readonly system: string | null
-  readonly tools: readonly ToolDescription[]
+/** A context in Skein's own message shape, and what it was made of. */
+export interface OwnContext extends Omit<SessionContext, 'messages'> {
+  readonly messages: readonly Message[]
+  readonly state: ContextState
 }
 
-type OwnContext = Omit<SessionContext, 'messages'> & { readonly messages: readonly Message[] }
+/**
+ * What the model is shown for the next request: it fits, or this rejects with `context.exhausted`; with `compact: false` it
+ * says so. Nothing is left out to make it fit. Laws C24, C26.
+ */
+export async function readContext(
+  core: SessionCore,
+  options: ContextOptions = {},
+  cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'> = {},
+): Promise<OwnContext> {
+  const input = options.input === undefined ? undefined : inputMessage(options.input)
+  const extraTokens = input === undefined ? 0 : messageTokens(input, core.runtime.counter)
+  let state = await readContextState(core, await core.row(), options, extraTokens)
+  if (options.compact !== false && !fits(state)) {
+    if (!state.settings.auto) throw exhausted(state, 'The request is too long, and compacting is off.')
+    const result = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
+    state = await readContextState(core, await core.row(), options, extraTokens)
+    if (!fits(state)) {
+      // One that was only prepared, or for another request, leaves the work to do.
+      const again = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
+      state = await readContextState(core, await core.row(), options, extraTokens)
+      if (!fits(state)) throw notFitting(state, again.status === 'nothing' ? result : again)
+    }
+  }
+  return render(core, state, input)
+}
 
-/** The newest context of each session, and what it was made of; asked again unchanged, nothing is read. */
-const latest = new WeakMap<SessionCore, { readonly key: string; readonly context: OwnContext }>()
+const fits = (state: ContextState): boolean => state.projected < state.budget.usable
 
-/** What the model is shown for the next request, in Skein's own message shape. Reads what it shows, not the history. */
-export async function readContext(core: SessionCore, row: SessionRow, options: ContextOptions): Promise<OwnContext> {
-  const facts = options.facts ?? core.runtime.modelFacts(options.model ?? row.model)
-  const { input, system: asked, tools: given, maxTokens } = options
-  const key = JSON.stringify([
-    row.leafId,
-    row.model,
-    row.data['settings'] ?? null,
-    facts.contextWindow,
-    facts.maxOutput,
-    maxTokens,
-    // Nothing asked is not the same as asked for nothing.
-    asked === undefined ? [] : [asked],
-    given === undefined ? [] : [given],
-  ])
-  const known = input === undefined ? latest.get(core) : undefined
-  if (known?.key === key) return known.context
-  const settings = await settingsOf(core, row)
-  const system = asked === undefined ? settings.system : asked
-  const tools = given ?? settings.tools
-  const budget = contextBudget(facts, maxTokens)
-  const items = [...(await newestItems(core, row, budget.usable)), ...(input === undefined ? [] : [inputItem(core, input)])]
-  const toolTokens = tools.reduce((sum, tool) => sum + core.runtime.counter.count(JSON.stringify(tool)), 0)
-  const assembled = assemble(items, system, toolTokens, budget.usable, core.runtime.counter)
-  const shown = items.length - assembled.left - (input === undefined ? 0 : 1)
-  const context = { ...assembled, system, tools, budget, left: row.totals.messages - shown }
-  if (input === undefined) latest.set(core, { key, context })
+function notFitting(state: ContextState, result: CompactionResult): SkeinError {
+  if (result.status === 'failed' && result.reason !== undefined)
+    return new SkeinError(result.reason as ErrorCode, 'The context could not be made to fit: its change was not stored.')
+  return exhausted(state, 'The request is too long, and nothing is left to shorten.')
+}
+
+/** Refused: it does not fit, by these sizes. */
+export function exhausted({ tokens, budget, projected }: ContextState, message: string): SkeinError {
+  return new SkeinError('context.exhausted', message, { details: { tokens, projected, usable: budget.usable } as never })
+}
+
+/** The newest rendering of each session: asked again unchanged, nothing is made anew. */
+const rendered = new WeakMap<
+  SessionCore['memory'],
+  { readonly key: string; readonly items: unknown; readonly context: OwnContext }
+>()
+
+function render(core: SessionCore, state: ContextState, input: Message | undefined): OwnContext {
+  const { system, tools, frontier, show, model, facts, budget, row } = state
+  const prefix = prefixOf(state)
+  const whole = { system, tools, budget, prefix, fits: fits(state), version: frontier.version, state }
+  const key = JSON.stringify([model, facts.provider, show.recall])
+  const known = rendered.get(core.memory)
+  if (input === undefined && known?.key === key && known.items === frontier.items)
+    return { ...known.context, ...whole, tokens: state.tokens }
+  const { messages } = assemble({ system, tools, items: frontier.items }, show)
+  const all: ContextMessage[] = input === undefined ? [...messages] : [...messages, input]
+  const repaired = repair(all as never, { family: familyOf(facts.provider ?? providerOf(row)), model })
+  const context = {
+    ...whole,
+    messages: repaired.messages.map(withoutRef),
+    repairs: repaired.repairs,
+    tokens: input === undefined ? state.tokens : withInput(state.tokens, messageTokens(input, show.counter)),
+  }
+  if (input === undefined) rendered.set(core.memory, { key, items: frontier.items, context })
   return context
 }
 
+const providerOf = ({ model }: SessionRow): string | undefined => model?.split('/')[0]
+
+function withoutRef(message: ContextMessage): Message {
+  if (message.ref === undefined) return message
+  const { ref: _ref, ...rest } = message
+  return rest
+}
+
+const withInput = (tokens: ContextTokens, input: number): ContextTokens => ({
+  ...tokens,
+  messages: tokens.messages + input,
+  total: tokens.total + input,
+})
+
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
   checkOptions(options)
-  const row = await core.row()
-  const context = await readContext(core, row, options)
-  return { ...context, messages: await writeContext(core, context, formatFor(core, options, row)) }
+  const { state, ...context } = await readContext(core, options)
+  return { ...context, messages: await writeContext(core, context.messages, formatFor(options, state)) }
 }
 
 function checkOptions({ system, tools, maxTokens }: ContextOptions): void {
@@ -102,49 +143,25 @@ function checkOptions({ system, tools, maxTokens }: ContextOptions): void {
     throw invalidInput('maxTokens', 'Expected a whole number from 1.')
 }
 
-/** What the messages of a context became in a format, as long as the context is. Whoever asks again gets a copy to change. */
-const written = new WeakMap<OwnContext, { readonly format: MessageFormat; readonly messages: Json }>()
+/** What the messages of a context became in a format, as long as they are. Whoever asks again gets a copy to change. */
+const written = new WeakMap<readonly Message[], { readonly format: MessageFormat; readonly messages: Json }>()
 
-async function writeContext(core: SessionCore, context: OwnContext, format: MessageFormat): Promise<readonly unknown[]> {
-  const known = written.get(context)
+async function writeContext(core: SessionCore, messages: readonly Message[], format: MessageFormat): Promise<readonly unknown[]> {
+  const known = written.get(messages)
   if (known?.format === format) return toJson(known.messages) as readonly Json[]
-  const messages = writeMessages(format, context.messages, await fileContents(core, context.messages))
+  const made = writeMessages(format, messages, await fileContents(core, messages))
   // Files may stand as bytes or urls, which are no JSON.
-  if (!context.messages.some(({ parts }) => parts.some(part => part.type === 'file')))
-    written.set(context, { format, messages: toJson(messages) })
-  return messages
+  if (!messages.some(({ parts }) => parts.some(part => part.type === 'file')))
+    written.set(messages, { format, messages: toJson(made) })
+  return made
 }
 
-function formatFor(core: SessionCore, { format = 'auto', model }: ContextOptions, row: SessionRow): MessageFormat {
+function formatFor({ format = 'auto' }: ContextOptions, { facts }: ContextState): MessageFormat {
   if (format !== 'auto') return format
-  return core.runtime.modelFacts(model ?? row.model).provider === 'anthropic' ? 'anthropic' : 'openai'
+  return facts.provider === 'anthropic' ? 'anthropic' : 'openai'
 }
 
-/** Message entries from the leaf back until they outweigh the budget and hold a user message. */
-async function newestItems(core: SessionCore, row: SessionRow, usable: number): Promise<ContextItem[]> {
-  const found: ContextItem[] = []
-  let tokens = 0
-  let userSeen = false
-  let from = row.leafId
-  while (from !== null && !(userSeen && tokens > usable)) {
-    const page = await core.store.branch(core.id, { from, types: ['message_added', 'custom'], limit: 100 })
-    const messages = await toMessages(core, page)
-    for (const [index, message] of messages.entries()) {
-      const entry = page[index]
-      if (entry === undefined || !isShown(entry) || message.finishReason === 'error') continue
-      const { id: _id, seq: _seq, at: _at, turn: _turn, ...content } = message
-      const size = entry.tokens ?? messageTokens(content, core.runtime.counter)
-      found.push({ message: content, tokens: size })
-      tokens += size
-      userSeen ||= message.role === 'user'
-      if (userSeen && tokens > usable) break
-    }
-    from = page.length < 100 ? null : (page.at(-1)?.parentId ?? null)
-  }
-  return found.reverse()
-}
-
-function inputItem(core: SessionCore, input: NonNullable<ContextOptions['input']>): ContextItem {
+function inputMessage(input: NonNullable<ContextOptions['input']>): Message {
   const asked = isObject(input) ? { role: 'user', ...input } : { role: 'user', parts: readParts(input, 'input') }
   const { at: _at, ...message } = readMessage(asked, 'input')
   if (message.role !== 'user') throw invalidInput('input.role', 'Expected a user message.')
@@ -152,31 +169,5 @@ function inputItem(core: SessionCore, input: NonNullable<ContextOptions['input']
     if (part.type !== 'file' || !('data' in part)) return part
     throw invalidInput('input', 'A file can be shown once it is stored; append it instead.')
   })
-  return { message: { ...message, parts }, tokens: messageTokens({ parts }, core.runtime.counter) }
-}
-
-/** Model, thinking, system and tools as they hold at the leaf. */
-export async function settingsOf(core: SessionCore, row: SessionRow): Promise<Settings> {
-  const settings = isObject(row.data['settings']) ? row.data['settings'] : {}
-  const thinking = typeof settings['thinking'] === 'string' ? settings['thinking'] : null
-  return {
-    model: row.model,
-    thinking,
-    system: await systemAt(core, settings['system']),
-    tools: await toolsAt(core, settings['tools']),
-  }
-}
-
-async function systemAt(core: SessionCore, ref: unknown): Promise<string | null> {
-  if (!isId('ent', ref)) return null
-  const entry = await core.store.entry(core.id, ref)
-  if (entry === undefined) return null
-  if (isType(entry, 'system_changed') || isType(entry, 'session_created')) return entry.data.system
-  return null
-}
-
-async function toolsAt(core: SessionCore, ref: unknown): Promise<readonly ToolDescription[]> {
-  if (!isId('ent', ref)) return []
-  const entry = await core.store.entry(core.id, ref)
-  return entry !== undefined && isType(entry, 'tools_changed') ? entry.data.tools : []
+  return { ...message, parts }
 }

@@ -69,11 +69,11 @@ export const isShown = (entry: Entry): boolean =>
 export async function toMessages(
   core: SessionCore,
   entries: readonly Entry[],
-  parts: 'full' | 'stub' = 'full',
+  parts: 'full' | 'stub' | 'outline' = 'full',
 ): Promise<SessionMessage[]> {
-  if (parts !== 'full' && parts !== 'stub') throw invalidInput('parts', 'Expected full or stub.')
+  if (parts !== 'full' && parts !== 'stub' && parts !== 'outline') throw invalidInput('parts', 'Expected full or stub.')
   if (parts === 'stub') return entries.map(messageOf)
-  const { entries: full, lost } = await fetchParts(core.store, entries)
+  const { entries: full, lost } = await fetchParts(core.store, entries, parts === 'outline' ? { outlined: 'stub', files: 'trust' } : {})
   if (lost.length > 0) {
     core.runtime.notice({
       level: 'error',
@@ -90,6 +90,7 @@ function messageOf(entry: Entry): SessionMessage {
   const { id, seq, at, turn } = entry
   const place = { id, seq, at, ...(turn === undefined ? {} : { turn }) }
   if (isType(entry, 'message_added')) return { ...place, ...entry.data }
+  // A caller's own entry, or a note: its text stands for it.
   const text = isObject(entry.data) && typeof entry.data['text'] === 'string' ? entry.data['text'] : ''
   return { ...place, role: 'user', parts: [{ type: 'text', text }] }
 }

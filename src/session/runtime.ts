@@ -1,5 +1,5 @@
 import type { Clock, ErrorCode, JobId, NewId, Random, SessionId, Timers } from '#kernel'
-import type { TokenCounter } from '#context'
+import type { ContextSettingsInput, ShowOptions, Summarizer, TokenCounter } from '#context'
 import type { Store } from '#journal'
 
 /** One degradation, told once: to `onNotice`, the log and the session's live events. Never message text. */
@@ -18,6 +18,8 @@ export interface ModelFacts {
   readonly contextWindow?: number
   readonly maxOutput?: number
   readonly provider?: string
+  /** As answers name the model: `provider/id`. */
+  readonly ref?: string
 }
 
 /** What sessions stand on; made once by `openSkein`. */
@@ -35,5 +37,11 @@ export interface Runtime {
   readonly lingerMs: number
   /** What is known of a model, for budgets and shapes; wired to the models room. */
   modelFacts(ref: string | null): ModelFacts
+  /** How contexts are kept, where a session doesn't say otherwise. */
+  readonly context: ContextSettingsInput
+  /** Who makes summaries: the deterministic one, or a model by its reference. */
+  summarizer(name: string): Promise<Summarizer>
+  /** The same object each time, so that what was shown with it stays known. */
+  showOptions(recall: boolean): ShowOptions
   notice(notice: Notice): void
 }

@@ -20,7 +20,6 @@ import {
 } from './marks.ts'
 import type { MessageFormat } from './formats/messages.ts'
 import { moveLeaf } from './move-leaf.ts'
-import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
 import { entryOf, type MessagesOptions, type MessagesPage, readAll, readPage, type SessionMessage } from './read-messages.ts'
 import { type EntriesOptions, readEntries } from './read-entries.ts'
 import { readAppend, readTurn } from './read-input.ts'
@@ -61,12 +60,6 @@ export class CoreSession {
     return await this.#core.verb(() =>
       recordTurn(this.#core, input, { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...options }),
     )
-  }
-
-  /** What a model has to see next: system and the newest messages that fit its budget, valid for any chat API. */
-  async context(options: ContextOptions = {}): Promise<SessionContext> {
-    check.context(options)
-    return await sessionContext(this.#core, options)
   }
 
   messages(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>

@@ -16,6 +16,7 @@ import {
   shape,
   wholeNumber,
 } from '#kernel'
+import { readContextSettings } from '#context'
 import { checkKey, type SearchQuery } from '#journal'
 import type { VerbOptions } from './append-messages.ts'
 import type { CreateOptions } from './create-session.ts'
@@ -25,6 +26,7 @@ import type { MessageFormat } from './formats/messages.ts'
 import type { ImportOptions } from './import-session.ts'
 import type { ListFilter } from './list-filter.ts'
 import type { CustomInput } from './marks.ts'
+import type { CompactOptions } from './compaction.ts'
 import type { ContextOptions } from './read-context.ts'
 import type { MessagesOptions } from './read-messages.ts'
 import type { EventsOptions } from './session-events.ts'
@@ -56,6 +58,7 @@ export const creating: Members<CreateOptions> = {
   thinking: orNull(aText),
   system: orNull(aText),
   tools: listOf(anObject, 'tools'),
+  context: (value, path) => void readContextSettings(value, path),
   durable: aFlag,
 }
 
@@ -92,6 +95,7 @@ export type Verb =
   | 'import'
   | 'append'
   | 'context'
+  | 'compact'
   | 'messages'
   | 'entries'
   | 'moveTo'
@@ -127,6 +131,14 @@ export const check: Readonly<Record<Verb, (value: unknown, path?: string) => voi
     format: aText,
     tools: listOf(anObject, 'tools'),
     maxTokens: wholeNumber(1),
+    compact: aFlag,
+  }),
+  compact: shape<CompactOptions>({
+    dryRun: aFlag,
+    targetTokens: wholeNumber(),
+    instructions: aText,
+    only: oneOf('prune'),
+    signal: aSignal,
   }),
   messages: shape<MessagesOptions>({ before: entry, limit: wholeNumber(1, 1_000), parts }),
   entries: shape<EntriesOptions>({

@@ -1,0 +1,149 @@
+import type { EntryId } from '#kernel'
+import type { Anchor, AnchorKind } from '#journal'
+import { isPath, kindOf, quotedPattern, spanPatterns, urlPattern, windowsPathPattern } from './anchor-patterns.ts'
+import type { TokenCounter } from './count-tokens.ts'
+import { anchorSeparator } from './render-summary.ts'
+
+/**
+ * The identifiers of a text, each once: paths, URLs, hashes, UUIDs, issue numbers, error codes, versions, words of letters and
+ * digits from six characters, numbers with units, dates, back-quoted names. In linear time for any text. Source: spec/context.md 6.
+ */
+export function findAnchors(text: string, entry: EntryId): Anchor[] {
+  const found = new Map<string, Anchor>()
+  const add = (anchor: string, kind: AnchorKind | undefined): void => {
+    if (kind !== undefined && !found.has(anchor)) found.set(anchor, { text: anchor, kind, entry })
+  }
+  let rest = text.replace(urlPattern, url => {
+    const whole = trimmed(url)
+    if (whole.length <= longestAnchor && hasHost.test(whole)) add(whole, 'url')
+    return ' '
+  })
+  for (const [, name = ''] of rest.matchAll(quotedPattern)) {
+    const quoted = name.trim()
+    if (quoted !== '') add(quoted, kindOf(quoted) ?? 'quoted')
+  }
+  rest = rest.replace(windowsPathPattern, path => {
+    if (path.length <= longestAnchor) add(trimmed(path), 'path')
+    return ' '
+  })
+  for (const [kind, pattern] of spanPatterns) {
+    rest = rest.replace(pattern, span => {
+      add(span, kind)
+      // The pieces of a time are no identifiers; those of an amount may be.
+      return kind === 'date' ? ' ' : span
+    })
+  }
+  for (const [run] of rest.matchAll(eastPath)) {
+    const path = trimmed(run)
+    if (notAscii.test(path) && !laterEnding.test(path) && isPath(path)) add(path, 'path')
+  }
+  for (const [word] of rest.replace(escapes, ' ').matchAll(words)) addWord(trimmed(word), add)
+  return [...found.values()]
+}
+
+const longestAnchor = 1_024
+const hasHost = /:\/\/[^/?#]/
+/** Runs of what identifiers are made of: any other letter, bracket, quote or blank ends a word. */
+const words = /[\w.@+~%=$#:/\u00c0-\u024f\u0370-\u052f-]+/g
+/** Line ends and the like in JSON inside a text are no letters. */
+const escapes = /\\[nrt]/g
+/** Paths with names in other scripts, whole between blanks and brackets. */
+const eastPath = /(?<![\p{L}\p{N}_.@+~%=$/-])[\p{L}\p{N}_.@+~%=$/-]{3,512}(?![\p{L}\p{N}_.@+~%=$/-])/gu
+const notAscii = /[^\0-\x7f]/
+/** `a.ts和b.ts` names two files. */
+const laterEnding = /\.[A-Za-z]{1,6}[^\0-\x7f]/
+
+function addWord(word: string, add: (anchor: string, kind: AnchorKind | undefined) => void): void {
+  const kind = kindOf(word)
+  if (kind !== undefined) return add(word, kind)
+  // `file.ts:42`, `--config=a/b.json`, `error:TS2345`
+  if (/[=:]/.test(word)) for (const piece of word.split(/[=:]/)) add(trimmed(piece), kindOf(trimmed(piece)))
+}
+
+/** Without the sentence round it. */
+function trimmed(word: string): string {
+  let end = word.length
+  while (end > 0 && '.,:;!?)]}=-'.includes(word[end - 1] ?? '') && !closesOwn(word, end)) end--
+  let start = 0
+  while (start < end && ',:;=-'.includes(word[start] ?? '')) start++
+  return word.slice(start, end)
+}
+
+/** `/wiki/Foo_(bar)` keeps its bracket. */
+function closesOwn(word: string, end: number): boolean {
+  return word[end - 1] === ')' && word.lastIndexOf('(', end) > word.lastIndexOf(')', end - 2)
+}
+
+/** Each text once, as it was first seen. */
+export function distinctAnchors(anchors: Iterable<Anchor>): Anchor[] {
+  const seen = new Map<string, Anchor>()
+  for (const anchor of anchors) if (!seen.has(anchor.text)) seen.set(anchor.text, anchor)
+  return [...seen.values()]
+}
+
+/** The anchors that a text does not name. `#12` is not named by `#123`, nor `1.2` by `1.2.3`. */
+export function missingFrom(anchors: readonly Anchor[], text: string): Anchor[] {
+  return anchors.filter(anchor => !names(text, anchor.text))
+}
+
+function names(text: string, anchor: string): boolean {
+  for (let at = text.indexOf(anchor); at !== -1; at = text.indexOf(anchor, at + anchor.length)) {
+    const after = text.slice(at + anchor.length, at + anchor.length + 2)
+    const startsInside = /^\w/.test(anchor) && /\w/.test(text[at - 1] ?? '')
+    const endsInside = /\w$/.test(anchor) && (/^\w/.test(after) || (/\d$/.test(anchor) && /^\.\d/.test(after)))
+    if (!startsInside && !endsInside) return true
+  }
+  return false
+}
+
+/** What tells most in little room comes first. */
+const ranks: Readonly<Record<AnchorKind, number>> = {
+  error: 0,
+  path: 1,
+  issue: 2,
+  quantity: 3,
+  identifier: 4,
+  version: 5,
+  date: 6,
+  url: 7,
+  uuid: 8,
+  hash: 9,
+  quoted: 10,
+}
+
+/** What `first` names (user-mentioned, written files), then by kind, oldest first. */
+export function rankAnchors(anchors: readonly Anchor[], first: ReadonlySet<string>): Anchor[] {
+  const rank = ({ text, kind }: Anchor): number => (first.has(text) ? -1 : ranks[kind])
+  return anchors.toSorted((a, b) => rank(a) - rank(b))
+}
+
+export interface AnchorListing {
+  readonly shown: readonly Anchor[]
+  /** Those that did not fit, in the order in which they would have been shown. */
+  readonly rest: readonly Anchor[]
+}
+
+/** Those that fit into `budget` tokens, title and `+N more` included, by rank; a long one makes way for the next. */
+export function listAnchors(
+  anchors: readonly Anchor[],
+  options: { readonly budget: number; readonly counter: TokenCounter; readonly first: ReadonlySet<string> },
+): AnchorListing {
+  const { budget, counter, first } = options
+  const shown: Anchor[] = []
+  const rest: Anchor[] = []
+  let room = budget - counter.count(`Identifiers: +${anchors.length} more in `) - refTokens
+  for (const anchor of rankAnchors(anchors, first)) {
+    const size = room > 0 ? counter.count(`${anchor.text}${anchorSeparator}`) : 1
+    if (size <= room) {
+      shown.push(anchor)
+      room -= size
+    } else rest.push(anchor)
+  }
+  return { shown, rest }
+}
+const refTokens = 15
+
+/** Tokens that a listing may take. Source: spec/context.md 6. */
+export function anchorsBudget(sourceTokens: number, kind: 'leaf' | 'condensed'): number {
+  return kind === 'condensed' ? Math.min(800, Math.floor(sourceTokens * 0.08)) : Math.min(400, Math.floor(sourceTokens * 0.08))
+}

@@ -1,0 +1,81 @@
+import { SkeinError, unlessAborted } from '#kernel'
+import type { CompactionResult } from '#journal'
+import { type CompactionCause, Compaction, type CompactOptions } from './compaction.ts'
+import { CompactionLock } from './compaction-lock.ts'
+import type { SessionCore } from './core.ts'
+
+interface Flight {
+  readonly promise: Promise<CompactionResult>
+  readonly stop: AbortController
+  /** A preparation that somebody waits for swaps what it has made. */
+  swap: boolean
+}
+
+const flights = new WeakMap<SessionCore, Flight>()
+
+/**
+ * Makes the context smaller: one at a time over all processes, and whoever asks meanwhile gets the same result. Nothing shown
+ * changes before the one commit at the end, and turns go on meanwhile. Source: spec/context.md 5, laws C57, C60.
+ */
+export async function compactSession(
+  core: SessionCore,
+  options: CompactOptions = {},
+  cause: CompactionCause = { trigger: 'manual' },
+): Promise<CompactionResult> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  if (options.dryRun === true)
+    return await Compaction.run({ core, options, cause, signal: signal ?? new AbortController().signal, swaps: () => true })
+  const flying = flights.get(core)
+  if (flying !== undefined) {
+    if (cause.trigger !== 'soft') flying.swap = true
+    return signal === undefined ? await flying.promise : await unlessAborted(flying.promise, signal)
+  }
+  const stop = new AbortController()
+  const flight: Flight = { stop, swap: cause.trigger !== 'soft', promise: Promise.resolve(undefined as never) }
+  const abort = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal])
+  const fly = async (): Promise<CompactionResult> => {
+    try {
+      return await core.verb(() => locked(core, options, cause, abort, () => flight.swap))
+    } finally {
+      flights.delete(core)
+    }
+  }
+  flights.set(core, Object.assign(flight, { promise: fly() }))
+  return await flight.promise
+}
+
+async function locked(
+  core: SessionCore,
+  options: CompactOptions,
+  cause: CompactionCause,
+  signal: AbortSignal,
+  swaps: () => boolean,
+): Promise<CompactionResult> {
+  for (;;) {
+    const lock = await CompactionLock.take(core, cause.trigger, signal)
+    if (!(lock instanceof CompactionLock)) {
+      // What was only prepared elsewhere is swapped here, without a model.
+      if (lock.status === 'prepared' && swaps()) continue
+      return lock
+    }
+    let result: CompactionResult | undefined
+    try {
+      result = await Compaction.run({ core, options, cause, signal, swaps, lock })
+      return result
+    } finally {
+      await lock.release(result)
+    }
+  }
+}
+
+/** Gives a compaction that is going on here `waitMs` to end, then aborts it; what it has stored stays prepared. */
+export async function settleCompaction(core: SessionCore, waitMs: number): Promise<void> {
+  const flight = flights.get(core)
+  if (flight === undefined) return
+  const cancel = core.runtime.timers.after(waitMs, () =>
+    flight.stop.abort(new SkeinError('session.closed', 'The session closes.')),
+  )
+  await flight.promise.catch(() => undefined)
+  cancel()
+}

@@ -1,0 +1,396 @@
+import { asSkeinError, type EntryId, invalidInput, type RunId } from '#kernel'
+import {
+  applyEdit,
+  countShown,
+  type Edit,
+  firstOf,
+  itemOf,
+  mergeEdits,
+  nextStep,
+  noEdit,
+  type PlanState,
+  type Shown,
+  type Step,
+  sumTokens,
+  type SummaryOutcome,
+} from '#context'
+import {
+  addUsage,
+  type CompactionId,
+  type CompactionResult,
+  type CompactionStatus,
+  type CompactionTrigger,
+  noUsage,
+  type Summary,
+  type SummaryAttempt,
+  type Usage,
+} from '#journal'
+import type { CompactionLock } from './compaction-lock.ts'
+import { type ContextState, readContextState, type RequestOptions } from './context-state.ts'
+import type { SessionCore } from './core.ts'
+import { type Draft, draft } from './draft.ts'
+import { type Frontier, summaryEntryId } from './frontier.ts'
+import { SummaryMaker } from './summary-maker.ts'
+
+export interface CompactOptions {
+  /** Plans only: no model is called, nothing is written. */
+  readonly dryRun?: boolean
+  /** Goes on until the next request is projected to take this much. Default: the session's target. */
+  readonly targetTokens?: number
+  /** Added to what the summarizer is told. */
+  readonly instructions?: string
+  readonly only?: 'prune'
+  /** Aborted: the frontier stays, finished summaries are kept for the next time. */
+  readonly signal?: AbortSignal
+}
+
+/** Why it is done, and for which request. */
+export interface CompactionCause {
+  readonly trigger: CompactionTrigger
+  readonly request?: RequestOptions
+  /** What comes with the next request and is not stored: an input. */
+  readonly extraTokens?: number
+  /** The run that waits for it. */
+  readonly run?: RunId
+  /** What the provider counted, when it said that the request was too long. */
+  readonly reported?: number | null
+}
+
+/** What a compaction is given: whether it may swap is asked when it comes to that. */
+export interface CompactionParts {
+  readonly core: SessionCore
+  readonly options: CompactOptions
+  readonly cause: CompactionCause
+  readonly signal: AbortSignal
+  readonly swaps: () => boolean
+  /** Absent for a dry run. */
+  readonly lock?: CompactionLock
+}
+
+/** Thrown inside, when the branch was left or edited while summaries were made. */
+class Superseded extends Error {}
+
+/** One compaction, from its plan to its one commit. What it makes on the way is stored as it is made. */
+export class Compaction {
+  readonly #parts: CompactionParts
+  readonly #id: CompactionId
+  readonly #begunAt: number
+  readonly #before: ContextState
+  readonly #target: number
+  readonly #factor: number
+  readonly #projected: number
+  readonly #maker: SummaryMaker
+  #items: readonly Shown[]
+  #edit: Edit = noEdit
+  #prepared: readonly Summary[] = []
+  #made: Summary[] = []
+  #attempts: SummaryAttempt[] = []
+  #usage: Usage | null = null
+  #cost: number | null = 0
+  #last: SummaryOutcome['status'] = 'accepted'
+  /** Where runs begin that are too small for a node. */
+  readonly #tooSmall = new Set<EntryId>()
+  #announced = false
+  #pruned = false
+
+  private constructor(parts: CompactionParts, state: ContextState, maker: SummaryMaker) {
+    const { core, cause, options, lock } = parts
+    this.#parts = parts
+    this.#id = lock?.id ?? core.runtime.ids('cmp')
+    this.#begunAt = core.runtime.clock.now()
+    this.#before = state
+    this.#items = state.frontier.items
+    this.#maker = maker
+    const { usable } = state.budget
+    this.#target = options.targetTokens ?? Math.floor(state.settings.targetFraction * usable)
+    // A provider that refused has counted more than was thought, whatever it says.
+    const tooLong = cause.trigger === 'overflow'
+    this.#factor = tooLong ? overflowFactor(state, cause.reported ?? null) : state.factor
+    this.#projected = tooLong ? Math.max(usable, this.#factor * state.tokens.total) : state.projected
+  }
+
+  /** Runs it and says how it went. Throws only for a mistake of the caller. */
+  static async run(parts: CompactionParts): Promise<CompactionResult> {
+    const { core, options, cause } = parts
+    if (options.targetTokens !== undefined && !(Number.isSafeInteger(options.targetTokens) && options.targetTokens >= 0))
+      throw invalidInput('targetTokens', 'Expected a whole number of tokens.')
+    const state = await readContextState(core, await core.row(), cause.request, cause.extraTokens)
+    const maker = await SummaryMaker.open(core, state, options.instructions)
+    return await new Compaction(parts, state, maker).#go()
+  }
+
+  async #go(): Promise<CompactionResult> {
+    const { signal } = this.#parts
+    try {
+      if (this.#floor() >= this.#before.budget.usable) return await this.#end('exhausted', this.#sizes())
+      this.#prepared = await this.#maker.prepared(this.#items)
+      const status = await this.#takeSteps()
+      if (status === 'deferred') return await this.#end('deferred')
+      if (!this.#isDry() && !this.#parts.swaps()) return await this.#end(this.#made.length > 0 ? 'prepared' : 'nothing')
+      return await this.#swap()
+    } catch (error) {
+      if (signal.aborted) return await this.#end('aborted')
+      if (error instanceof Superseded) return await this.#end('superseded')
+      return await this.#end('failed', asSkeinError(error).code)
+    }
+  }
+
+  async #takeSteps(): Promise<'planned' | 'deferred'> {
+    const { options, signal, core } = this.#parts
+    for (;;) {
+      signal.throwIfAborted()
+      const step = nextStep(this.#plan(), this.#before.show)
+      if (step === undefined || (options.only === 'prune' && step.do !== 'prune')) break
+      const after = await this.#take(step)
+      if (after === undefined) return 'deferred'
+      // What makes nothing smaller is no step on the way.
+      if (after !== this.#items && sumTokens(after) >= sumTokens(this.#items) && step.do !== 'swap') break
+      this.#items = after
+      if (options.only === 'prune') break
+    }
+    if (options.only !== 'prune') await this.#remake()
+    return 'planned'
+  }
+
+  /** The frontier after a step; undefined when the summarizer can't be reached and may be later. */
+  async #take(step: Step): Promise<readonly Shown[] | undefined> {
+    switch (step.do) {
+      case 'prune':
+        this.#pruned = true
+        return this.#apply({ ...noEdit, prune: step.refs })
+      case 'cut':
+        return this.#apply({ ...noEdit, cut: [{ ref: step.ref, tokens: step.tokens }] })
+      case 'swap':
+        return this.#apply({ ...noEdit, swap: [step.summary] })
+      case 'leaf':
+      case 'condense': {
+        const items = this.#items.slice(step.from, step.to + 1)
+        const summary = await this.#summarize(items)
+        if (summary !== undefined) return this.#apply({ ...noEdit, swap: [summary] })
+        if (this.#last === 'deferred') return undefined
+        this.#tooSmall.add(firstOf(items[0] as Shown))
+        return this.#items
+      }
+      default:
+        return (step satisfies never, undefined)
+    }
+  }
+
+  #apply(edit: Edit): readonly Shown[] {
+    this.#edit = mergeEdits(this.#edit, edit)
+    return applyEdit(this.#items, edit, this.#before.show)
+  }
+
+  async #summarize(items: readonly Shown[], replaces?: Summary): Promise<Summary | undefined> {
+    const { signal, cause, swaps } = this.#parts
+    if (this.#isDry()) {
+      const guess = this.#maker.guess(items)
+      this.#made.push(guess)
+      return guess
+    }
+    await this.#announce()
+    const background = cause.trigger === 'soft' && !swaps()
+    const made = await this.#maker.make(items, {
+      background: background || replaces !== undefined,
+      signal,
+      previous: this.#textBefore(items[0]),
+      ...(replaces === undefined ? {} : { replaces }),
+    })
+    this.#attempts.push(...made.attempts)
+    if (made.usage !== null) this.#usage = addUsage(this.#usage ?? noUsage, made.usage)
+    this.#cost = this.#cost === null || made.cost === null ? null : this.#cost + made.cost
+    const summary = made.status === 'accepted' ? made.summary : undefined
+    this.#last = made.status
+    const used = this.#maker.usageDraft(made)
+    const drafts = summary === undefined ? used : [summaryDraft(summary), ...used]
+    if (drafts.length > 0) await this.#store('summarizing', drafts)
+    if (summary !== undefined) this.#made.push(summary)
+    return summary
+  }
+
+  /** Nodes that were made without a model are made again from the originals, once one answers. Law C55. */
+  async #remake(): Promise<void> {
+    if (this.#isDry() || !this.#maker.asksModel || this.#attempts.some(({ outcome }) => outcome === 'error')) return
+    for (const item of this.#items.filter(({ kind }) => kind === 'summary').slice(0, remadeAtOnce)) {
+      if (item.kind !== 'summary' || !item.summary.provisional) continue
+      const summary = await this.#summarize([item], item.summary)
+      if (summary === undefined) return
+      this.#items = this.#apply({ ...noEdit, swap: [summary] })
+    }
+  }
+
+  #textBefore(item: Shown | undefined): string | null {
+    const at = item === undefined ? -1 : this.#items.indexOf(item)
+    const before = this.#items[at - 1]
+    return before?.kind === 'summary' ? before.summary.text : null
+  }
+
+  #plan(): PlanState {
+    const { budget, settings } = this.#before
+    const { options, cause } = this.#parts
+    return {
+      items: this.#items,
+      projected: this.#projectedNow(),
+      target: options.only === 'prune' ? -1 : this.#target,
+      usable: budget.usable,
+      factor: this.#factor,
+      settings,
+      prepared: this.#prepared,
+      tooSmall: this.#tooSmall,
+      summarizerInput: this.#maker.maxInputTokens,
+      done: { prune: this.#pruned },
+      ...(cause.trigger === 'manual' ? { keepTurns: 2, allLeaves: options.targetTokens === undefined } : {}),
+    }
+  }
+
+  #projectedNow(): number {
+    return Math.ceil(this.#projected - this.#factor * (sumTokens(this.#before.frontier.items) - sumTokens(this.#items)))
+  }
+
+  /** What no compaction can make smaller. */
+  #floor(): number {
+    const { system, tools, prefill } = this.#before.tokens
+    return Math.ceil(this.#factor * (system + tools + prefill + (this.#parts.cause.extraTokens ?? 0)))
+  }
+
+  /** Everything at once, or nothing: the branch must still be the one that was planned for. Laws C58, C59, C66. */
+  async #swap(): Promise<CompactionResult> {
+    const { core, cause, lock } = this.#parts
+    const fits = this.#projectedNow() < this.#before.budget.usable
+    if (isEmpty(this.#edit)) return await this.#end(fits ? 'nothing' : 'exhausted', fits ? undefined : this.#sizes())
+    const status: CompactionStatus = !fits ? 'exhausted' : this.#edit.swap.length > 0 ? 'done' : 'pruned'
+    if (lock === undefined) return this.#result(status)
+    const result = this.#result(status, fits ? undefined : this.#sizes())
+    const run = cause.run ?? core.activeRun
+    await lock.commit(
+      'idle',
+      async change => {
+        await core.path(
+          async row => {
+            const now = await readContextState(core, row, cause.request, cause.extraTokens)
+            if (!isGrown(this.#before.frontier, now.frontier)) throw new Superseded()
+            const shown = applyEdit(now.frontier.items, this.#edit, now.show)
+            const started = this.#announced ? [] : [startedDraft(this.#id, cause.trigger)]
+            const edited = draft(
+              'context_edited',
+              {
+                version: now.frontier.version + 1,
+                reason: this.#edit.swap.length > 0 ? 'compaction' : 'prune',
+                compaction: this.#id,
+                swapped: this.#edit.swap.map(({ id }) => id),
+                pruned: this.#edit.prune,
+                cut: this.#edit.cut,
+                restored: this.#edit.restore,
+                frontier: shown.map(itemOf),
+                sharedTokens: sharedTokens(now.frontier.items, shown),
+              },
+              { by: 'compaction' },
+            )
+            return { drafts: [...started, edited, draft('compaction_ended', result)], alongside: [change] }
+          },
+          run === undefined ? {} : { run },
+        )
+      },
+      result,
+    )
+    return result
+  }
+
+  async #announce(): Promise<void> {
+    if (this.#announced) return
+    await this.#store('summarizing', [startedDraft(this.#id, this.#parts.cause.trigger)])
+    this.#announced = true
+  }
+
+  async #store(state: 'summarizing' | 'idle', drafts: readonly Draft[], last?: CompactionResult): Promise<void> {
+    const { core, lock } = this.#parts
+    await lock?.commit(state, async change => void (await core.side(() => ({ drafts, alongside: [change] }))), last)
+  }
+
+  /** Ends without a change of what is shown. Told in the journal, unless nothing was there to do. */
+  async #end(status: CompactionStatus, reason?: string): Promise<CompactionResult> {
+    const result = this.#result(status, reason)
+    if (status === 'nothing' || this.#isDry()) return result
+    const started = this.#announced ? [] : [startedDraft(this.#id, this.#parts.cause.trigger)]
+    // What can't be stored now is told to the caller all the same.
+    await this.#store('idle', [...started, draft('compaction_ended', result)], result).catch(() => undefined)
+    return result
+  }
+
+  #isDry(): boolean {
+    return this.#parts.lock === undefined
+  }
+
+  #result(status: CompactionStatus, reason?: string): CompactionResult {
+    const { frontier, budget, show } = this.#before
+    const isShown = ['done', 'pruned', 'exhausted'].includes(status) && !isEmpty(this.#edit)
+    const edit = isShown ? this.#edit : noEdit
+    const summaries = isShown ? edit.swap : this.#made
+    const saved = (change: Partial<Edit>): number =>
+      sumTokens(frontier.items) - sumTokens(applyEdit(frontier.items, { ...noEdit, ...change }, show))
+    return {
+      id: this.#id,
+      trigger: this.#parts.cause.trigger,
+      status,
+      ...(reason === undefined ? {} : { reason }),
+      level: summaries.reduce<0 | 1 | 2 | 3>((highest, { level }) => (level > highest ? level : highest), 0),
+      summaries: summaries.map(({ id }) => id),
+      coveredEntries: summaries.reduce((sum, { covers, kind }) => sum + (kind === 'leaf' ? covers.entries : 0), 0),
+      pruned: { parts: edit.prune.length, tokens: saved({ prune: edit.prune }) },
+      cut: { parts: edit.cut.length, tokens: saved({ cut: edit.cut }) },
+      tokensBefore: Math.ceil(this.#projected),
+      tokensAfter: isShown ? this.#projectedNow() : Math.ceil(this.#projected),
+      summaryTokens: summaries.reduce((sum, { tokens }) => sum + tokens, 0),
+      target: this.#target,
+      usable: budget.usable,
+      attempts: this.#attempts,
+      usage: this.#usage,
+      cost: this.#usage === null ? null : this.#cost,
+      elapsedMs: Math.max(0, this.#parts.core.runtime.clock.now() - this.#begunAt),
+    }
+  }
+
+  /** What takes the room, in words. */
+  #sizes(): string {
+    const { system, tools, show } = this.#before
+    const { total: _total, ...sizes } = countShown({ system, tools, items: this.#items }, show)
+    const parts = Object.entries(sizes).flatMap(([kind, tokens]) => (tokens > 0 ? [`${kind} ${tokens}`] : []))
+    return `Tokens: ${parts.join(', ')}; usable ${this.#before.budget.usable}.`
+  }
+}
+
+const remadeAtOnce = 8
+
+/** Whether one frontier is the other and what was added since. */
+function isGrown(before: Frontier, now: Frontier): boolean {
+  if (before.edit?.id !== now.edit?.id) return false
+  const last = before.items.at(-1)
+  if (last === undefined) return true
+  const same = now.items[before.items.length - 1]
+  return last.kind === 'entry'
+    ? same?.kind === 'entry' && same.entry.id === last.entry.id
+    : same?.kind === 'summary' && same.summary.id === last.summary.id
+}
+
+/** Tokens of the leading places that both show alike. */
+function sharedTokens(before: readonly Shown[], after: readonly Shown[]): number {
+  let sum = 0
+  for (const [at, item] of after.entries()) {
+    const old = before[at]
+    if (old === undefined || JSON.stringify(itemOf(old)) !== JSON.stringify(itemOf(item))) break
+    sum += item.tokens
+  }
+  return sum
+}
+
+function overflowFactor(state: ContextState, reported: number | null): number {
+  return reported === null ? state.factor * 1.25 : Math.max(state.factor, reported / Math.max(1, state.tokens.total))
+}
+
+const isEmpty = ({ swap, prune, cut, restore }: Edit): boolean => swap.length + prune.length + cut.length + restore.length === 0
+
+const startedDraft = (compaction: CompactionId, trigger: CompactionTrigger): Draft =>
+  draft('compaction_started', { compaction, trigger }, { by: 'compaction' })
+
+const summaryDraft = (summary: Summary): Draft =>
+  draft('summary_added', summary, { id: summaryEntryId(summary.id), by: 'compaction' })

@@ -1,0 +1,63 @@
+import type { CompactionResult, PartRef, Summary } from '#journal'
+import { compactSession, settleCompaction } from './compact.ts'
+import type { CompactOptions } from './compaction.ts'
+import { compactionInfo, type CompactionInfo } from './compaction-lock.ts'
+import type { SessionCore } from './core.ts'
+import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
+import { readSummaries } from './read-summaries.ts'
+import { CoreSession } from './session.ts'
+import { sessionInfo, type SessionInfo } from './session-info.ts'
+import { unprune } from './unprune.ts'
+import { check } from './verb-options.ts'
+
+/** A conversation that always fits the next request, and of which everything that it no longer shows can be read. */
+export class ContextSession extends CoreSession {
+  readonly #core: SessionCore
+
+  constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>) {
+    super(core, opened)
+    this.#core = core
+  }
+
+  override async info(): Promise<SessionInfo & { readonly compaction: CompactionInfo }> {
+    const [row, compaction] = await Promise.all([this.#core.row(), compactionInfo(this.#core)])
+    return { ...sessionInfo(this.#core.store.tenant, row), compaction }
+  }
+
+  /**
+   * What a model has to see next: it fits, and is valid for its provider. Compacts when it has to, unless `compact` is false:
+   * then nothing is written, and `fits` says how it stands. Throws `context.exhausted` when nothing is left to shorten.
+   */
+  async context(options: ContextOptions = {}): Promise<SessionContext> {
+    check.context(options)
+    return await sessionContext(this.#core, options)
+  }
+
+  /** Makes summaries and shows them in place of what they cover; nothing is lost. The result says how it went. */
+  async compact(options: CompactOptions = {}): Promise<CompactionResult> {
+    check.compact(options)
+    await this.#core.row()
+    return await compactSession(this.#core, options)
+  }
+
+  /** Shows parts whole again that were left out or cut: `ent_…#0`. */
+  async unprune(refs: readonly PartRef[]): Promise<{ readonly restored: readonly PartRef[]; readonly version: number }> {
+    return await this.#core.verb(() => unprune(this.#core, refs))
+  }
+
+  /** Every node of the summary graph, oldest first; `shown`: those that stand in the context now. */
+  async summaries(): Promise<readonly (Summary & { readonly shown: boolean })[]> {
+    return await readSummaries(this.#core)
+  }
+
+  /** A compaction that is going on has its time to end, then is aborted; its job stays. */
+  protected async settleContext(waitMs?: number): Promise<void> {
+    await settleCompaction(this.#core, waitMs ?? this.#core.runtime.context.closeTimeoutMs ?? 30_000)
+  }
+
+  override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    check.close(options)
+    if (!this.#core.closed) await this.settleContext(options.graceMs)
+    await super.close(options)
+  }
+}

@@ -1,0 +1,148 @@
+import { type EntryId } from '#kernel'
+import { type ContextEdited, type Entry, isType, type Summary, type SummaryId, type SessionRow } from '#journal'
+import { type ContextEntry, hideReplaced, messageTokens, type Shown, showEntry, type ShowOptions, showSummary } from '#context'
+import type { SessionCore } from './core.ts'
+import { isShown, toMessages } from './read-messages.ts'
+
+/** What the branch shows at its leaf: what the newest edit says, and everything that came after it. Law C21. */
+export interface Frontier {
+  /** Of the newest edit on the branch; 0 without one. */
+  readonly version: number
+  readonly edit: { readonly id: EntryId; readonly data: ContextEdited } | null
+  readonly items: readonly Shown[]
+  /** The newest entry that was looked at: message, note or edit. */
+  readonly newest: EntryId | null
+}
+
+/** Entries that stand in a context, and those that say how. */
+export const frontierTypes: readonly string[] = ['message_added', 'custom', 'context_noted', 'context_edited']
+
+/** How much is read at once on the way back; the next request seldom has more than a few new entries. */
+const pageSizes = [12, 100, 500] as const
+
+/** The newest frontier of each session object: entries never change, so only what was added since has to be read. */
+const known = new WeakMap<
+  SessionCore['memory'],
+  { readonly leafId: EntryId; readonly frontier: Frontier; readonly options: ShowOptions }
+>()
+
+/** Reads what is shown and what was appended since, not the history behind it. Law C27. */
+export async function readFrontier(core: SessionCore, row: SessionRow, options: ShowOptions): Promise<Frontier> {
+  const last = known.get(core.memory)
+  const cached = last?.options.recall === options.recall && last.options.counter === options.counter ? last : undefined
+  if (row.leafId === null) return { version: 0, edit: null, items: [], newest: null }
+  if (cached?.leafId === row.leafId) return cached.frontier
+  const frontier = await readFrom(core, row.leafId, cached?.frontier, options)
+  known.set(core.memory, { leafId: row.leafId, frontier, options })
+  return frontier
+}
+
+async function readFrom(
+  core: SessionCore,
+  leafId: EntryId,
+  before: Frontier | undefined,
+  options: ShowOptions,
+): Promise<Frontier> {
+  const { since, stop } = await walkBack(core, leafId, before?.newest ?? null)
+  const added = (await contextEntries(core, since)).map(entry => showEntry(entry, options))
+  const newest = since.at(-1)?.id ?? stop?.id ?? null
+  if (stop !== undefined && stop.id === before?.newest)
+    return { ...before, items: hideReplaced([...before.items, ...added]), newest }
+  if (stop === undefined || !isType(stop, 'context_edited')) return { version: 0, edit: null, items: hideReplaced(added), newest }
+  const items = [...(await editedItems(core, stop, before, options)), ...added]
+  return { version: stop.data.version, edit: { id: stop.id, data: stop.data }, items: hideReplaced(items), newest }
+}
+
+/** Entries from the leaf back to the newest edit, or to what is known already; oldest first, and where the walk stopped. */
+async function walkBack(
+  core: SessionCore,
+  leafId: EntryId,
+  stopAt: EntryId | null,
+): Promise<{ since: Entry[]; stop: Entry | undefined }> {
+  const since: Entry[] = []
+  let from: EntryId | null = leafId
+  for (let round = 0; from !== null; round++) {
+    const limit = pageSizes[Math.min(round, pageSizes.length - 1)] ?? 500
+    const page: readonly Entry[] = await core.store.branch(core.id, { from, types: frontierTypes, limit })
+    for (const entry of page) {
+      if (entry.id === stopAt || isType(entry, 'context_edited')) return { since: since.reverse(), stop: entry }
+      since.push(entry)
+    }
+    from = page.length < limit ? null : (page.at(-1)?.parentId ?? null)
+  }
+  return { since: since.reverse(), stop: undefined }
+}
+
+/** What an edit shows, from what is in memory, else from the store: the newest ones stand together right before it. */
+async function editedItems(
+  core: SessionCore,
+  edit: Entry & { data: ContextEdited },
+  before: Frontier | undefined,
+  options: ShowOptions,
+): Promise<Shown[]> {
+  const list = edit.data.frontier
+  const entries = new Map<EntryId, ContextEntry>()
+  const summaries = new Map<SummaryId, Summary>()
+  for (const item of before?.items ?? []) {
+    if (item.kind === 'summary') summaries.set(item.summary.id, item.summary)
+    else entries.set(item.entry.id, item.entry)
+  }
+  const raw = list.slice(list.findLastIndex(item => 'summary' in item) + 1)
+  if (edit.parentId !== null && raw.some(item => 'entry' in item && !entries.has(item.entry))) {
+    const page = await core.store.branch(core.id, { from: edit.parentId, types: frontierTypes, limit: raw.length })
+    for (const entry of await contextEntries(core, page)) entries.set(entry.id, entry)
+  }
+  const missing = list.flatMap(item =>
+    'summary' in item ? (summaries.has(item.summary) ? [] : [item.summary]) : entries.has(item.entry) ? [] : [item.entry],
+  )
+  const found = await readEach(core, missing)
+  for (const entry of found) if (isType(entry, 'summary_added')) summaries.set(entry.data.id, entry.data)
+  for (const entry of await contextEntries(core, found)) entries.set(entry.id, entry)
+  return list.flatMap((item): Shown[] => {
+    if ('summary' in item) {
+      const summary = summaries.get(item.summary)
+      return summary === undefined ? [] : [showSummary(summary)]
+    }
+    const entry = entries.get(item.entry)
+    return entry === undefined ? [] : [showEntry(entry, options, item)]
+  })
+}
+
+/** Entries and the nodes of summaries, which have the id of their entry with another prefix. */
+async function readEach(core: SessionCore, ids: readonly (EntryId | SummaryId)[]): Promise<Entry[]> {
+  const found = await Promise.all(ids.map(async id => await core.store.entry(core.id, summaryEntryId(id))))
+  return found.flatMap(entry => entry ?? [])
+}
+
+/** The entry that holds a node: the same letters under the prefix of entries, so that a node is read without an index. */
+export const summaryEntryId = (id: EntryId | SummaryId): EntryId => `ent_${id.slice(4)}`
+export const summaryIdOf = (id: EntryId): SummaryId => `sum_${id.slice(4)}`
+
+/** A node of this session; undefined for an unknown one. */
+export async function readSummary(core: SessionCore, id: SummaryId): Promise<Summary | undefined> {
+  const entry = await core.store.entry(core.id, summaryEntryId(id))
+  return entry !== undefined && isType(entry, 'summary_added') ? entry.data : undefined
+}
+
+/** Entries as the context room sees them, large contents fetched unless only their outline is shown. */
+export async function contextEntries(core: SessionCore, entries: readonly Entry[]): Promise<ContextEntry[]> {
+  const shown = entries.filter(entry => isShown(entry) || isType(entry, 'context_noted'))
+  const messages = await toMessages(core, shown, 'outline')
+  return messages.map(({ id, seq, at, turn, ...message }, index): ContextEntry => {
+    const entry = shown[index] as Entry
+    return {
+      id,
+      seq,
+      at,
+      message,
+      tokens: entry.tokens ?? messageTokens(message, core.runtime.counter),
+      ...(turn === undefined ? {} : { turn }),
+      ...(isType(entry, 'context_noted') ? { note: entry.data } : {}),
+    }
+  })
+}
+
+/** Forgets what was read, for who has changed what never changes. */
+export function forgetFrontier(core: SessionCore): void {
+  known.delete(core)
+}

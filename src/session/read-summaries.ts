@@ -1,0 +1,18 @@
+import { isType, type Summary } from '#journal'
+import type { SessionCore } from './core.ts'
+import { readContextState } from './context-state.ts'
+
+const pageSize = 200
+
+/** Every node that the session's journal holds, in the order in which they were made, and whether the context shows it. */
+export async function readSummaries(core: SessionCore): Promise<(Summary & { readonly shown: boolean })[]> {
+  const { frontier } = await readContextState(core, await core.row())
+  const shown = new Set(frontier.items.flatMap(item => (item.kind === 'summary' ? [item.summary.id] : [])))
+  const found: (Summary & { readonly shown: boolean })[] = []
+  for (let after = 0; ;) {
+    const page = await core.store.entries(core.id, { after, types: ['summary_added'], limit: pageSize })
+    for (const entry of page) if (isType(entry, 'summary_added')) found.push({ ...entry.data, shown: shown.has(entry.data.id) })
+    if (page.length < pageSize) return found
+    after = page.at(-1)?.seq ?? 0
+  }
+}
