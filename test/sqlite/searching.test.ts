@@ -2,10 +2,19 @@ import { existsSync, rmSync, statSync } from 'node:fs'
 import type { Store } from '#journal'
 import { verifies } from '#verifies'
 import { describe, expect, it } from 'vitest'
-import { begin, freshFile, openStore, runChild } from './setting.ts'
+import { begin, freshFile, openStore, runChild, sql } from './setting.ts'
 
 const found = async (store: Store, query: string, limit = 100): Promise<number> =>
   (await store.in('default').search({ query, limit })).hits.length
+
+/** Up to which entry the index has read; 0 while there is none. */
+function watermark(file: string): number {
+  try {
+    return sql(`${file}-search`, 'SELECT watermark FROM progress')[0]?.['watermark'] as number
+  } catch {
+    return 0
+  }
+}
 
 describe('searching a file', () => {
   verifies('J46', 'with the indexer stopped an acknowledged entry is found; a lag over 500 entries shows as behind', async () => {
@@ -37,6 +46,20 @@ describe('searching a file', () => {
     await store.indexed()
     for (const n of [0, 1, 99, 100, 101, 450, 898, 899]) expect(await found(store, `word${n}`)).toBe(1)
     expect((await store.in('default').search({ query: 'common', limit: 100 })).hits).toHaveLength(100)
+  })
+
+  // Closed between two batches, the thread once took its own closed files for a broken index, and built a new one.
+  it('keeps what is indexed when the store is closed in the midst of it', async () => {
+    const file = freshFile()
+    const silent = await openStore(file, { search: 'off' })
+    const author = await begin(silent)
+    for (let n = 0; n < 20; n++) await author.t.commit(Array.from({ length: 100 }, (_, at) => author.note(`word${n * 100 + at}`)))
+    await silent.close()
+    const store = await openStore(file)
+    await expect.poll(() => watermark(file)).toBeGreaterThan(0)
+    const before = watermark(file)
+    await store.close()
+    expect(watermark(file)).toBeGreaterThanOrEqual(before)
   })
 
   it('finds the same by the index as by scanning', async () => {

@@ -17,7 +17,7 @@ export class BackgroundThread {
   }
 
   /** Settles when the order is carried out; rejects with what went wrong, or when the thread dies. The process may end before. */
-  order(order: Exclude<Order, 'close'>): Promise<void> {
+  order(order: Exclude<Order, 'close' | 'die'>): Promise<void> {
     const worker = this.#start()
     const done = typeof order === 'string' ? order : 'copy'
     return new Promise((resolve, reject) => {
@@ -39,17 +39,22 @@ export class BackgroundThread {
 
   /** Lets the thread finish the batch it is at. */
   async close(): Promise<void> {
+    await this.#end('close')
+  }
+
+  /** Has it drop what it is at, as a crash would; for tests. It closes its files even so. */
+  async kill(): Promise<void> {
+    await this.#end('die')
+  }
+
+  /** The thread ends by itself, its files closed: one that is ended from outside may be in the midst of SQLite. */
+  async #end(order: 'close' | 'die'): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return
     worker.ref()
     const gone = new Promise<void>(resolve => worker.once('exit', () => resolve()))
-    worker.postMessage('close' satisfies Order)
+    worker.postMessage(order satisfies Order)
     await gone
-  }
-
-  /** Stops it at once, as a crash would; for tests. */
-  async kill(): Promise<void> {
-    await this.#worker?.terminate()
   }
 
   #start(): Worker {

@@ -5,8 +5,8 @@ import { indexBatch } from './index-entries.ts'
 import { SearchFile } from './search-file.ts'
 import { isBusy } from './sqlite-errors.ts'
 
-/** What the writer's thread asks for, and what it is answered. */
-export type Order = 'index' | 'checkpoint' | 'close' | { readonly copyTo: string }
+/** What the writer's thread asks for, and what it is answered. `close` lets the batch at hand be finished, `die` does not. */
+export type Order = 'index' | 'checkpoint' | 'close' | 'die' | { readonly copyTo: string }
 export type Report =
   | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error?: undefined }
   | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error: string; readonly errcode: number }
@@ -16,12 +16,15 @@ const port = parentPort
 if (port === null) throw new Error('background.ts runs as a worker thread.')
 
 let main: Connection | undefined
+/** What is being done; nothing is begun any more once the thread is closing. */
+const underWay = new Set<Promise<void>>()
+let closing = false
 const search = new SearchFile(file, true)
 // Where a checkpoint waits for readers it holds back writers of every process, so it gives up soon and is asked again.
 const connect = (): Connection => (main ??= new Connection(file, { timeoutMs: 15 }))
 
 async function index(): Promise<void> {
-  while (await indexBatch(connect(), search)) await new Promise(resolve => setImmediate(resolve))
+  while (!closing && (await indexBatch(connect(), search))) await new Promise(resolve => setImmediate(resolve))
 }
 
 /**
@@ -54,6 +57,7 @@ function copy(to: string): void {
 
 async function obey(done: Report['done'], work: () => Promise<void> | void): Promise<void> {
   try {
+    if (closing) throw new Error('The background thread is closing.')
     await work()
     port?.postMessage({ done } satisfies Report)
   } catch (error) {
@@ -64,12 +68,31 @@ async function obey(done: Report['done'], work: () => Promise<void> | void): Pro
   }
 }
 
+/** A thread never ends with a file open: who tears it down has no part in SQLite's locks and memory. */
+function closeFiles(): void {
+  search.close()
+  main?.close()
+}
+
 port.on('message', (order: Order) => {
-  if (order === 'index') void obey('index', index)
-  else if (order === 'checkpoint') void obey('checkpoint', checkpoint)
-  else if (order === 'close') {
-    search.close()
-    main?.close()
-    port.close()
-  } else void obey('copy', () => copy(order.copyTo))
+  if (order === 'close' || order === 'die') closing = true
+  if (order === 'die') {
+    closeFiles()
+    process.exit()
+  }
+  if (order === 'close') {
+    void Promise.all(underWay).then(() => {
+      closeFiles()
+      port.close()
+    })
+    return
+  }
+  const done =
+    order === 'index'
+      ? obey('index', index)
+      : order === 'checkpoint'
+        ? obey('checkpoint', checkpoint)
+        : obey('copy', () => copy(order.copyTo))
+  underWay.add(done)
+  void done.finally(() => underWay.delete(done))
 })
