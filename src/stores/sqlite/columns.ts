@@ -109,20 +109,20 @@ const writtenFrom: { readonly [C in SessionColumn]?: keyof SessionRow } = {
   updatedHour: 'updatedAt',
 }
 const writers = columnNames.map(name => ({
-  name,
+  set: `${name} = ?`,
   member: writtenFrom[name] ?? (name as keyof SessionRow),
   write: sessionWriters[name] as (row: SessionRow) => Value,
 }))
 
-/** Only the columns that differ; both members are empty when none does. What is one and the same is not compared. */
-export function changedColumns(row: SessionRow, before: SessionRow): { readonly names: string[]; readonly values: Value[] } {
-  const names: string[] = []
+/** Only the columns that differ, `a = ?, b = ?`; empty when none does. What is one and the same is not compared. */
+export function changedColumns(row: SessionRow, before: SessionRow): { readonly names: string; readonly values: Value[] } {
+  let names = ''
   const values: Value[] = []
-  for (const { name, member, write } of writers) {
+  for (const { set, member, write } of writers) {
     if (row[member] === before[member]) continue
     const value = write(row)
     if (value === write(before)) continue
-    names.push(name)
+    names += names === '' ? set : `, ${set}`
     values.push(value)
   }
   return { names, values }

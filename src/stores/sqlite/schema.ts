@@ -2,7 +2,7 @@
 export const applicationId = 0x534b4549
 
 /** Pages of a new file, in bytes: messages are a few thousand bytes long, and what is left of a page is lost. */
-export const pageBytes = 8_192
+export const pageBytes = 4_096
 
 /** An entry's id gets its row in `entry_place` when the session has so many more entries, so that an append need not. */
 export const placedEvery = 64

@@ -104,9 +104,9 @@ export class SqliteRows implements Rows {
       return
     }
     const { names, values } = changedColumns(row, before)
-    if (names.length > 0) {
-      const sql = `UPDATE session SET ${names.map(name => `${name} = ?`).join(', ')} WHERE id = ?`
-      this.#db.runText('putSession', sql, [...values, known.key])
+    if (names !== '') {
+      values.push(known.key)
+      this.#db.runText('putSession', `UPDATE session SET ${names} WHERE id = ?`, values)
     }
     this.#remember({ key: known.key, row, greatest: known.greatest })
   }
