@@ -54,7 +54,7 @@ describe('summarizing without a model', () => {
     })
     const role = fc.constantFrom<Source['role']>('user', 'assistant', 'tool', 'system', 'summary')
     const line = fc.constantFrom('Error: no', '- [ ] do it', '', 'Aim: x')
-    const source = fc.tuple(role, words, line).map(([who, said, more], n) => say(who, `${said}\n${more}`, n))
+    const source = fc.tuple(role, words, line, fc.nat(99)).map(([who, said, more, n]) => say(who, `${said}\n${more}`, n))
     const summarizer = deterministicSummarizer()
     await fc.assert(
       fc.asyncProperty(fc.array(source, { maxLength: 12 }), fc.nat(300), async (sources, targetTokens) => {

@@ -60,7 +60,7 @@ describe('asking a model', () => {
 
 describe('naming what a node was made from', () => {
   verifies('C22', 'equal sources give equal hashes, other ones others', () => {
-    const texts = fc.array(fc.string({ unit: 'binary' }), { maxLength: 4 })
+    const texts = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '文', '\ud800', '"', '') }), { maxLength: 4 })
     fc.assert(
       fc.property(texts, texts, (a, b) => {
         const [left, right] = [a, b].map(all => sourceHash(all.map(text => source(text))))
