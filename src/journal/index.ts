@@ -135,6 +135,7 @@ export {
   sessionSorts,
   snippetOf,
   sortValue,
+  pageOfSessions,
 } from './paging.ts'
 export {
   blobsOf,

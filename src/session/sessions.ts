@@ -17,6 +17,7 @@ import { draft, placeDrafts } from './draft.ts'
 import type { Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
 import { eraseLater } from './erase-job.ts'
+import { listBoth, searchBoth } from './both-stores.ts'
 import type { ListFilter } from './list-filter.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { Runtime } from './runtime.ts'
@@ -43,6 +44,8 @@ export class Sessions<S extends CoreSession> {
   readonly #runtime: Runtime
   readonly #store: TenantStore
   readonly #volatile: TenantStore
+  /** The durable store, and the sessions that live in this process only. */
+  readonly #stores: readonly TenantStore[]
   readonly #live: LiveSessions<S>
   readonly #compose: Compose<S>
   readonly #defaults: (options: CreateOptions) => JsonObject
@@ -59,6 +62,7 @@ export class Sessions<S extends CoreSession> {
     this.#runtime = parts.runtime
     this.#store = parts.runtime.store.in(parts.tenant)
     this.#volatile = parts.volatile.in(parts.tenant)
+    this.#stores = [this.#store, this.#volatile]
     this.#live = parts.live
     this.#compose = parts.compose
     this.#defaults = parts.settings ?? (() => ({}))
@@ -68,6 +72,7 @@ export class Sessions<S extends CoreSession> {
   async create(options: CreateOptions = {}): Promise<S> {
     check.create(options)
     const store = options.durable === false ? this.#volatile : this.#store
+    if (options.id !== undefined) await this.#checkFree(store, readAlias(options.id))
     const id = await createSession(this.#runtime, store, options, this.#defaults(options))
     return await this.#object(store, id)
   }
@@ -105,17 +110,17 @@ export class Sessions<S extends CoreSession> {
     return items[0] === undefined ? undefined : await this.open(items[0].id)
   }
 
-  /** A page of sessions. Numbers outside their range are refused. Law S7. */
+  /** A page of sessions, with those that live in this process only. Numbers outside their range are refused. Law S7. */
   async list(filter: ListFilter = {}): Promise<Page<SessionInfo>> {
     check.list(filter)
-    const page = await this.#store.sessions(this.#filter(filter))
+    const page = await listBoth(this.#stores, this.#filter(filter))
     return { ...page, items: page.items.map(row => sessionInfo(this.#store.tenant, row)) }
   }
 
   async search(query: string, options: Omit<SearchQuery, 'query' | 'session'> = {}): Promise<SearchResult> {
     if (typeof query !== 'string') throw invalidInput('query', 'Expected a text.')
     check.searchAll(options)
-    return await this.#store.search({ ...options, query })
+    return await searchBoth(this.#stores, { ...options, query })
   }
 
   /** Hides a session for 30 days (`restore` brings it back); with `erase` removes it for good and counts what went. Laws S12, J47. */
@@ -127,22 +132,23 @@ export class Sessions<S extends CoreSession> {
     const erase = options.erase === true
     const before = await this.#deletedBefore(id, erase, options)
     if (before !== undefined) return before
-    const row = await this.#row(id, erase)
+    const { store, row } = await this.#row(id, erase)
     // A run that goes on here is cancelled and tells how far it came, before nobody can see it any more.
     await this.#live.get(this.#store.tenant, row.id)?.settle({ graceMs: 0 })
     if (erase) {
       const { idempotencyKey: key } = options
       const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
-      const { results } = await this.#store.commit([{ type: 'erase_session', session: row.id }], keyed)
+      const { results } = await store.commit([{ type: 'erase_session', session: row.id }], keyed)
       await this.#close(row.id)
       return erasedCounts(results)
     }
     const until = this.#runtime.clock.now() + hiddenDays * dayMs
-    const object = await this.#core(row.id)
+    const object = new SessionCore(row.id, store, this.#runtime)
     await object.side(
       () => ({
         drafts: [draft('session_deleted', { until })],
-        alongside: [eraseLater(this.#runtime, row.id, until, options.traceId)],
+        // What lives in this process goes with it.
+        ...(store === this.#store ? { alongside: [eraseLater(this.#runtime, row.id, until, options.traceId)] } : {}),
         memo: until,
       }),
       writeOptions('delete', options, { erase }),
@@ -154,11 +160,11 @@ export class Sessions<S extends CoreSession> {
   /** Brings a deleted session back, whole. Throws `session.not_found` after 30 days or an erase. */
   async restore(id: string, options: VerbOptions = {}): Promise<S> {
     check.verb(options)
-    const row = await this.#row(id, true)
+    const { store, row } = await this.#row(id, true)
     if (row.state === 'deleted') {
       const restored = draft('session_restored', {}, given({ traceId: options.traceId }))
       const entries = placeDrafts([restored], row, this.#runtime.clock.now(), this.#runtime.ids)
-      await this.#store.commit(
+      await store.commit(
         [
           { type: 'require', that: { session: row.id, states: ['deleted'] } },
           { type: 'append', session: row.id, entries, head: headEffect(entries, row) },
@@ -200,8 +206,15 @@ export class Sessions<S extends CoreSession> {
     }
   }
 
-  async #find(ref: SessionId | { alias: string }): Promise<{ store: TenantStore; row: SessionRow } | undefined> {
-    for (const store of [this.#store, this.#volatile]) {
+  /** An alias is one session's, wherever that lives. */
+  async #checkFree(store: TenantStore, alias: string): Promise<void> {
+    for (const other of this.#stores)
+      if (other !== store && (await other.session({ alias })) !== undefined)
+        throw new SkeinError('session.exists', `There is a session ${alias} already.`, { details: { alias } })
+  }
+
+  async #find(ref: SessionId | { alias: string }): Promise<Found | undefined> {
+    for (const store of this.#stores) {
       const row = await store.session(ref)
       if (row !== undefined && !row.hidden && row.state !== 'deleted') return { store, row }
     }
@@ -209,15 +222,14 @@ export class Sessions<S extends CoreSession> {
   }
 
   /** The row of a session that may be deleted already. */
-  async #row(id: string, deletedToo: boolean): Promise<SessionRow> {
-    const row = await this.#store.session(parseSessionRef(id))
-    if (
-      row === undefined ||
-      row.hidden ||
-      (row.state === 'deleted' && !(deletedToo && stillHeld(row, this.#runtime.clock.now())))
-    )
-      throw this.#unknown(id)
-    return row
+  async #row(id: string, deletedToo: boolean): Promise<Found> {
+    const ref = parseSessionRef(id)
+    for (const store of this.#stores) {
+      const row = await store.session(ref)
+      if (row === undefined || row.hidden) continue
+      if (row.state !== 'deleted' || (deletedToo && stillHeld(row, this.#runtime.clock.now()))) return { store, row }
+    }
+    throw this.#unknown(id)
   }
 
   /** What a delete under the same key answered; by now the session can't be seen, or is gone. */
@@ -227,10 +239,12 @@ export class Sessions<S extends CoreSession> {
     { idempotencyKey: key }: VerbOptions,
   ): Promise<Erased | { readonly until: number } | undefined> {
     if (key === undefined) return undefined
-    const subject = erase ? id : ((await this.#store.session(parseSessionRef(id)))?.id ?? id)
-    const before = await this.#store.replay(key, digestOf(subject, ['delete', { erase }]))
-    if (before === undefined) return undefined
-    return typeof before.memo === 'number' ? { until: before.memo } : erasedCounts(before.results)
+    for (const store of this.#stores) {
+      const subject = erase ? id : ((await store.session(parseSessionRef(id)))?.id ?? id)
+      const before = await store.replay(key, digestOf(subject, ['delete', { erase }]))
+      if (before !== undefined) return typeof before.memo === 'number' ? { until: before.memo } : erasedCounts(before.results)
+    }
+    return undefined
   }
 
   #unknown(id: string): SkeinError {
@@ -245,16 +259,16 @@ export class Sessions<S extends CoreSession> {
     })
   }
 
-  /** A core to write with, apart from the live object. */
-  async #core(id: SessionId): Promise<SessionCore> {
-    return new SessionCore(id, this.#store, this.#runtime)
-  }
-
   async #close(id: SessionId): Promise<void> {
     const live = this.#live.get(this.#store.tenant, id)
     this.#live.forget(this.#store.tenant, id)
     await live?.close({ graceMs: 0 })
   }
+}
+
+interface Found {
+  readonly store: TenantStore
+  readonly row: SessionRow
 }
 
 function stillHeld(row: SessionRow, now: number): boolean {
