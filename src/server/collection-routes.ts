@@ -24,6 +24,7 @@ const createOptions = z.strictObject({
   thinking: nullableText.optional(),
   system: nullableText.optional(),
   tools: z.array(toolDescription).optional(),
+  context: jsonObject.optional(),
   durable: z.boolean().optional(),
 })
 

@@ -99,6 +99,7 @@ export const entry: z.ZodType = z
     run: runId.optional(),
     traceId: z.string().optional(),
     tokens: count.optional(),
+    counter: z.string().optional(),
     totals: z.object({ messages: count, turns: count, tokens: count }).optional(),
     data: z.unknown(),
   })

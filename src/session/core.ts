@@ -67,7 +67,7 @@ export class SessionCore {
   readonly runtime: Runtime
   readonly live: LiveEvents
   /** How its context is kept; fixed when the session was created. */
-  readonly keeping: Keeping
+  keeping: Keeping
   lastUsedAt: number
   /** Called by whoever keeps the open sessions when a verb uses this one. */
   onUse: (() => void) | undefined
@@ -88,12 +88,12 @@ export class SessionCore {
   #pins = 0
   #readers = 0
 
-  constructor(id: SessionId, store: TenantStore, runtime: Runtime, keeping: Keeping = keepingOf(runtime)) {
+  constructor(id: SessionId, store: TenantStore, runtime: Runtime) {
     this.id = id
     this.store = store
     this.runtime = runtime
     this.live = new LiveEvents()
-    this.keeping = keeping
+    this.keeping = keepingOf(runtime)
     this.lastUsedAt = runtime.clock.now()
   }
 
@@ -265,7 +265,7 @@ export class SessionCore {
       options.traceId === undefined ? plan.drafts : plan.drafts.map(item => ({ traceId: options.traceId as string, ...item }))
     const entries = placeDrafts(traced, row, now, this.runtime.ids)
     const effect = headEffect(entries, row)
-    const head: HeadPatch = { ...effect, ...plan.head, set: { ...effect.set, ...plan.head?.set } }
+    const head: HeadPatch = { ...effect, ...plan.head, ...bothParts(effect, plan.head) }
     const changes: Change[] = []
     const append: Append = { type: 'append', session: this.id, entries, head, ...blobsOf(plan) }
     if (lease === undefined) changes.push(append)
@@ -350,6 +350,12 @@ function takenOver(id: SessionId, cause?: unknown): SkeinError {
     details: { session: id },
     ...(cause === undefined ? {} : { cause }),
   })
+}
+
+/** What entries do to the row's fields and data, and what a verb adds; members of each are its own. */
+function bothParts(effect: HeadPatch, more: HeadPatch | undefined): Pick<HeadPatch, 'set' | 'merge'> {
+  const merge = { ...effect.merge, ...more?.merge }
+  return { set: { ...effect.set, ...more?.set }, ...(Object.keys(merge).length === 0 ? {} : { merge }) }
 }
 
 export function busyWithRun(run: RunId): SkeinError {

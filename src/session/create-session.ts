@@ -1,4 +1,5 @@
 import { given, invalidInput, isAlias, isId, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import type { ContextSettingsInput } from '#context'
 import {
   type Change,
   headEffect,
@@ -9,6 +10,7 @@ import {
   type ToolDescription,
 } from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
+import { readOwnSettings } from './context-settings.ts'
 import { digestOf } from './core.ts'
 import { draft, placeDrafts } from './draft.ts'
 import { readMetadata, readName, readTags, readTitle, readToolDescriptions } from './marks.ts'
@@ -30,6 +32,8 @@ export interface CreateOptions extends VerbOptions {
   readonly thinking?: string | null
   readonly system?: string | null
   readonly tools?: readonly ToolDescription[]
+  /** How its context is kept, where that differs from what `openSkein` was given. Never changes afterwards. */
+  readonly context?: ContextSettingsInput
   /** `false`: lives in this process only. */
   readonly durable?: boolean
 }
@@ -43,7 +47,8 @@ export async function createSession(
   options: CreateOptions,
   more: JsonObject = {},
 ): Promise<SessionId> {
-  const created = readCreated(options, more)
+  const context = await readOwnSettings(runtime, options.context)
+  const created = readCreated(options, { ...more, ...given({ context }) })
   const alias = options.id === undefined ? null : readAlias(options.id)
   if (created.parent !== null) await checkParent(store, created.parent)
   const now = runtime.clock.now()
@@ -82,7 +87,7 @@ export async function createSession(
     lastAccessedAt: now,
   }
   const changes: Change[] = [
-    { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata } },
+    { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context }) } },
     { type: 'append', session: id, entries, head: effect },
   ]
   const committed = await store.commit(changes, {

@@ -22,6 +22,8 @@ export interface Draft {
   readonly run?: RunId
   readonly traceId?: string
   readonly tokens?: number
+  /** Who counted them, if it wasn't the default. */
+  readonly counter?: string
   /** Only for entries that name another place's counts, such as a moved leaf. */
   readonly totals?: Totals
 }

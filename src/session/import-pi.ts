@@ -1,11 +1,12 @@
 import { canonical, isObject, type Json } from '#kernel'
-import { messageTokens } from '#context'
-import { blobsOf, type Entry, isPath, type Message, type NewBlob, type NewEntry, stowParts } from '#journal'
+import { blobsOf, type Entry, isPath, type Message, type NewBlob, type NewEntry } from '#journal'
 import { badLine, type FormatInput } from './formats/lines.ts'
 import { type ImportReport, type PiSession, readPi } from './formats/pi.ts'
 import type { Found, ReadableFormat, Take } from './import-target.ts'
 import type { ImportWriter } from './import-writer.ts'
+import { keepingOf } from './context-settings.ts'
 import type { Runtime } from './runtime.ts'
+import { countedBy, weighParts } from './weigh-parts.ts'
 
 /** A pi session. The same file again is the same session; bad lines are kept raw and counted. Law A57. */
 export const piFormat: ReadableFormat = { needsAlias: false, same: sameEntry, counted, read }
@@ -30,15 +31,16 @@ async function read(runtime: Runtime, input: FormatInput, take: Take): Promise<F
   return { report }
 }
 
-/** Counts a message's tokens and sets its large payloads aside, as an append does. */
+/** Counts a message's tokens, sets its large payloads aside and outlines what is too large, as an append does. */
 function stowed(
   runtime: Runtime,
   entry: NewEntry & { data: Message },
   blobs: readonly NewBlob[],
 ): { readonly entry: NewEntry; readonly blobs: readonly NewBlob[] } {
-  const tokens = messageTokens(entry.data, runtime.counter)
-  const stow = stowParts(entry.data.parts)
-  return { entry: { ...entry, tokens, data: { ...entry.data, parts: stow.parts } }, blobs: [...blobs, ...stow.blobs] }
+  const contents = new Map(blobs.map(blob => [blob.id, blob.bytes]))
+  const { parts, tokens, blobs: set } = weighParts(entry.data.parts, keepingOf(runtime), { handedIn: true, contents })
+  const counted = { ...entry, tokens, ...countedBy(runtime.counter), data: { ...entry.data, parts } }
+  return { entry: counted, blobs: [...blobs, ...set] }
 }
 
 /** A pi file has no counts. A moved leaf carries those of where it went. */

@@ -5,6 +5,7 @@ import type { ToolDescription } from '#journal'
 import type { Plan, SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
 import { entryOf } from './read-messages.ts'
+import { countedBy } from './weigh-parts.ts'
 
 export const titleLength = 100
 export const labelLength = 80
@@ -153,11 +154,12 @@ export async function addCustom(
   if (input.text !== undefined && (typeof input.text !== 'string' || input.text === ''))
     throw invalidInput('text', 'Expected a text.')
   const asked = writeOptions('addCustom', options, { name, data, text: input.text })
+  const { counter } = core.keeping
   const custom: Draft = {
     type: 'custom',
     data: { name, data, ...given({ text: input.text }) },
     path: input.text !== undefined,
-    ...(input.text === undefined ? {} : { tokens: messageOverhead + core.runtime.counter.count(input.text) }),
+    ...(input.text === undefined ? {} : { tokens: messageOverhead + counter.count(input.text), ...countedBy(counter) }),
   }
   const plan = (): Plan => ({ drafts: [custom] })
   const { entries } =

@@ -90,7 +90,8 @@ function readPart(value: unknown, path: string): PartInput {
         ...common,
       }
     case 'tool_result':
-      fields('callId', 'tool', 'status', 'output', 'details', 'trust')
+      // What Skein itself noted is noted anew.
+      fields('callId', 'tool', 'status', 'output', 'details', 'trust', 'outline')
       return {
         type,
         callId: required(value, 'callId', path, true),
@@ -121,7 +122,7 @@ function readFile(
   fields: (...names: string[]) => void,
   common: { providerData?: Json; origin?: 'recall' },
 ): PartInput {
-  fields('mediaType', 'name', 'bytes', 'blob', 'url', 'data')
+  fields('mediaType', 'name', 'bytes', 'blob', 'url', 'data', 'tokens', 'outline')
   const { data, url, blob } = value
   const file = {
     type: 'file',

@@ -1,4 +1,4 @@
-import { invalidInput, type Json } from '#kernel'
+import { invalidInput, isObject, type Json, type JsonObject } from '#kernel'
 import { type Entry, isPath, isType, noTotals, type HeadPatch } from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import type { SessionCore } from './core.ts'
@@ -44,6 +44,6 @@ export async function settingsAt(core: Pick<SessionCore, 'store' | 'id'>, target
   }
   return {
     set: { model: model !== undefined && isType(model, 'model_changed') ? model.data.model : (created?.model ?? null) },
-    merge: { settings },
+    merge: { settings, ...(isObject(created?.['context']) ? { context: created['context'] as JsonObject } : {}) },
   }
 }

@@ -1,5 +1,4 @@
 import { given, invalidInput, isObject, type Json, type TurnId } from '#kernel'
-import { messageTokens } from '#context'
 import {
   type Durability,
   type Entry,
@@ -11,7 +10,7 @@ import {
   type Usage,
   usageFields,
 } from '#journal'
-import { checkNamedBlobs, digestable, messageDrafts, type VerbOptions, writeOptions } from './append-messages.ts'
+import { digestable, messageDrafts, namedContents, type VerbOptions, writeOptions } from './append-messages.ts'
 import type { Plan, SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
 import type { MessageInput } from './message-input.ts'
@@ -61,7 +60,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
   const usage = input.usage === undefined ? undefined : readUsage(input.usage)
   if (input.cost != null && (!Number.isSafeInteger(input.cost) || input.cost < 0))
     throw invalidInput('cost', 'Expected whole nano-dollars, or null.')
-  await checkNamedBlobs(core, messages)
+  const contents = await namedContents(core, messages)
   const turn = core.runtime.ids('trn')
   const times = given({ at: input.at })
   const { committed, entries } = await core.path(
@@ -72,7 +71,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
         ...(message.role === 'assistant' && input.model !== undefined ? { model: input.model } : {}),
         ...message,
       }))
-      const stowed = messageDrafts(core, placed, { turn })
+      const stowed = messageDrafts(core, placed, { turn }, { handedIn: true, contents })
       const named = withEntryIds(core, stowed.drafts)
       const answer = named.findLast(item => item.type === 'message_added' && (item.data as { role?: Json }).role === 'assistant')
       const ended: TurnEnded = {
@@ -116,7 +115,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
     turn: started?.turn ?? turn,
     index: started !== undefined && isType(started, 'turn_started') ? started.data.index : 0,
     entries,
-    usage: usage ?? estimateUsage(core, messages),
+    usage: usage ?? estimateUsage(entries),
     usageSource: usage === undefined ? 'estimated' : 'reported',
     durability: committed.durability,
     replayed: committed.replayed,
@@ -129,22 +128,13 @@ function withEntryIds(core: SessionCore, drafts: readonly Draft[]): Draft[] {
 }
 
 /** What the turn's own messages weigh: everything but assistant messages went in, those came out. */
-function estimateUsage(core: SessionCore, messages: readonly MessageInput[]): Usage {
-  const sum = (of: (role: string) => boolean): number =>
-    messages
-      .filter(message => of(message.role))
-      .reduce(
-        (total, message) =>
-          total +
-          messageTokens(
-            {
-              parts: message.parts.map(part =>
-                'data' in part && part.type === 'file' ? { ...part, bytes: part.data.length } : part,
-              ) as never,
-            },
-            core.runtime.counter,
-          ),
-        0,
-      )
-  return { ...noUsage, inputTokens: sum(role => role !== 'assistant'), outputTokens: sum(role => role === 'assistant') }
+function estimateUsage(entries: readonly Entry[]): Usage {
+  let inputTokens = 0
+  let outputTokens = 0
+  for (const entry of entries) {
+    if (!isType(entry, 'message_added')) continue
+    if (entry.data.role === 'assistant') outputTokens += entry.tokens ?? 0
+    else inputTokens += entry.tokens ?? 0
+  }
+  return { ...noUsage, inputTokens, outputTokens }
 }

@@ -11,6 +11,7 @@ import {
   type TenantStore,
 } from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
+import { readKeeping } from './context-settings.ts'
 import { digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, readAlias } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
@@ -254,7 +255,7 @@ export class Sessions<S extends CoreSession> {
   async #object(store: TenantStore, id: SessionId): Promise<S> {
     return await this.#live.open(this.#store.tenant, id, async () => {
       const core = new SessionCore(id, store, this.#runtime)
-      await core.row()
+      core.keeping = await readKeeping(this.#runtime, await core.row(), store.tenant)
       return { core, session: this.#compose(core, other => this.#object(store, other)) }
     })
   }

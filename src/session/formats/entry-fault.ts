@@ -6,7 +6,7 @@ import { type Entry, isKnown, type KnownEntryType, usageFields } from '#journal'
  * is shown, what the readers rely on is checked; unknown types and newer versions pass as they are.
  */
 export function faultOfEntry(entry: Entry): string | undefined {
-  if (entry.tokens !== undefined && !(isCount(entry.tokens) && entry.tokens <= maxTokens)) return 'tokens'
+  if (entry.tokens !== undefined && !isTokens(entry.tokens)) return 'tokens'
   if (entry.totals !== undefined && !(isObject(entry.totals) && countsIn(entry.totals, ['messages', 'turns', 'tokens'])))
     return 'totals'
   if (!isKnown(entry)) return undefined
@@ -24,6 +24,7 @@ type Check = (data: Data) => string | undefined
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string'
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+const isTokens = (value: unknown): boolean => isCount(value) && (value as number) <= maxTokens
 const isCountOrNull = (value: unknown): boolean => value === null || isCount(value)
 const countsIn = (value: Data, names: readonly string[]): boolean => names.every(name => isCount(value[name]))
 const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
@@ -84,6 +85,7 @@ const isToolCount = (value: unknown): boolean =>
 /** A part by its type, whole or with its payload set aside. A type that is not known passes. */
 function isPart(part: unknown): boolean {
   if (!isObject(part) || !isText(part['type'])) return false
+  if (part['outline'] !== undefined && !isText(part['outline'])) return false
   const aside = isText(part['blob']) && isText(part['encoding']) && isText(part['preview']) && isCount(part['bytes'])
   switch (part['type']) {
     case 'text':
@@ -94,7 +96,7 @@ function isPart(part: unknown): boolean {
     case 'tool_result':
       return isText(part['callId']) && isText(part['tool']) && isText(part['status']) && (aside || part['output'] !== undefined)
     case 'file':
-      return isText(part['mediaType']) && isCount(part['bytes'])
+      return isText(part['mediaType']) && isCount(part['bytes']) && (part['tokens'] === undefined || isTokens(part['tokens']))
     default:
       return true
   }
