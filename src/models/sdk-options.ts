@@ -22,7 +22,7 @@ interface Thinking {
  * OpenAI is asked not to keep responses: its encrypted reasoning comes back in ours instead. `request.providerOptions` win.
  */
 export function sdkOptions(request: ModelRequest, target: Target): Record<string, unknown> {
-  const { info, version } = target
+  const { info } = target
   const thinking = info.capabilities?.reasoning === true && request.thinking !== undefined ? thinkingOf(request, target) : {}
   const maxOutputTokens = thinking.maxOutputTokens ?? request.maxTokens
   const tools = info.capabilities?.tools === false ? [] : toolsOf(request)
@@ -30,7 +30,7 @@ export function sdkOptions(request: ModelRequest, target: Target): Record<string
   const providerOptions = mergeOptions(mergeOptions(unkept, thinking.providerOptions ?? {}), request.providerOptions ?? {})
   const marks = familyOf(target) === 'anthropic' && request.cache !== undefined ? markOf(request.cache.ttl) : undefined
   return {
-    prompt: promptOf(request, version, marks),
+    prompt: promptOf(request, target, marks),
     includeRawChunks: true,
     ...(tools.length === 0 ? {} : { tools: marked(tools, tools.length - 1, marks), toolChoice: { type: 'auto' } }),
     ...given({ maxOutputTokens, temperature: request.temperature, reasoning: thinking.reasoning }),
@@ -46,11 +46,13 @@ export function familyOf({ provider }: Pick<AiSdkModel, 'provider'>): Family {
   return name === 'anthropic' || name === 'openai' || name === 'google' ? name : 'other'
 }
 
-function promptOf(request: ModelRequest, version: SdkVersion, mark: ProviderOptions | undefined): SdkMessage[] {
+function promptOf(request: ModelRequest, target: Target, mark: ProviderOptions | undefined): SdkMessage[] {
   const { system, messages, cache } = request
   const head: SdkMessage[] = system == null || system === '' ? [] : [{ role: 'system', content: system.toWellFormed() }]
-  const prefill = sdkPrompt(messages.slice(0, cache?.prefill ?? 0), version)
-  const rest = sdkPrompt(messages.slice(cache?.prefill ?? 0), version)
+  // Chat formats write a result as one text.
+  const filesInResults = familyOf(target) !== 'other' && !target.provider.endsWith('.chat')
+  const prefill = sdkPrompt(messages.slice(0, cache?.prefill ?? 0), target.version, { filesInResults })
+  const rest = sdkPrompt(messages.slice(cache?.prefill ?? 0), target.version, { filesInResults })
   const prompt = [...head, ...prefill, ...rest]
   const ends = new Set([head.length - 1, head.length + prefill.length - 1, prompt.length - 1])
   return [...ends].reduce((all, end) => marked(all, end, mark), prompt)

@@ -16,6 +16,26 @@ const outputOf = (message: RequestMessage): unknown => {
 }
 
 describe('messages as a prompt', () => {
+  it('hand a file behind a result on inside it, as each version says it', () => {
+    const file = { type: 'file', mediaType: 'image/png', name: 'a.png', bytes: 3, data: new Uint8Array([1, 2, 3]) } as const
+    const [told] = result({}).parts
+    const message = { role: 'tool', parts: told === undefined ? [] : [told, file] } as const
+    const valueOf = (version: 'v2' | 'v3' | 'v4') => {
+      const [first] = sdkPrompt([message], version)[0]?.content ?? []
+      return typeof first === 'object' ? first['output'] : undefined
+    }
+    const text = { type: 'text', text: 'text' }
+    const value = (shown: object) => ({ type: 'content', value: [text, shown] })
+    const inV4 = { type: 'file', mediaType: 'image/png', filename: 'a.png', data: { type: 'data', data: file.data } }
+    expect(valueOf('v4')).toEqual(value(inV4))
+    expect(valueOf('v3')).toEqual(value({ type: 'file-data', data: 'AQID', mediaType: 'image/png', filename: 'a.png' }))
+    expect(valueOf('v2')).toEqual(value({ type: 'media', data: 'AQID', mediaType: 'image/png' }))
+    // Where results are one text, in the user's name: behind all results, before what the user says.
+    const apart = sdkPrompt([message, result({ callId: 'd' }), user('and?')], 'v4', { filesInResults: false })
+    expect(apart.map(({ role }) => role)).toEqual(['tool', 'tool', 'user'])
+    expect(apart[2]?.content).toEqual([inV4, { type: 'text', text: 'and?' }])
+  })
+
   it.each([
     [{ output: 'text' }, { type: 'text', value: 'text' }],
     [{ output: { a: 1 } }, { type: 'json', value: { a: 1 } }],

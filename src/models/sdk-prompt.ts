@@ -23,18 +23,82 @@ export interface SdkMessage {
 
 /**
  * Our messages as an AI SDK prompt, without the system prompt. Order and number stay, but a message with nothing to send is
- * left out. Texts are made well-formed; `providerData` goes back untouched. The same messages always give the same prompt,
- * so a longer conversation begins with the shorter one's. Law P30.
+ * left out. Texts are made well-formed; `providerData` goes back untouched. Files behind a result go inside it, or in the
+ * user's name behind all results where a provider's results take text alone (`filesInResults: false`). The same messages
+ * always give the same prompt, so a longer conversation begins with the shorter one's. Law P30.
  */
-export function sdkPrompt(messages: readonly RequestMessage[], version: SdkVersion): SdkMessage[] {
-  return messages.flatMap((message): SdkMessage[] => {
+export function sdkPrompt(
+  messages: readonly RequestMessage[],
+  version: SdkVersion,
+  { filesInResults = true }: { readonly filesInResults?: boolean } = {},
+): SdkMessage[] {
+  const out: SdkMessage[] = []
+  let files: SdkPart[] = []
+  for (const message of messages) {
+    if (message.role === 'tool') {
+      const told = toolParts(message.parts, version, filesInResults)
+      files.push(...told.files)
+      if (told.results.length > 0) out.push({ role: 'tool', content: told.results })
+      continue
+    }
+    if (message.role === 'user') {
+      const content = [...files, ...message.parts.flatMap(part => sdkPart(part, 'user', version))]
+      if (content.length > 0) out.push({ role: 'user', content })
+      files = []
+      continue
+    }
+    if (files.length > 0) out.push({ role: 'user', content: files })
+    files = []
     if (message.role === 'system') {
       const text = message.parts.flatMap(part => (part.type === 'text' ? [part.text.toWellFormed()] : [])).join('\n')
-      return text === '' ? [] : [{ role: 'system', content: text }]
+      if (text !== '') out.push({ role: 'system', content: text })
+      continue
     }
     const content = message.parts.flatMap(part => sdkPart(part, message.role, version))
-    return content.length === 0 ? [] : [{ role: message.role, content }]
+    if (content.length > 0) out.push({ role: message.role, content })
+  }
+  return files.length === 0 ? out : [...out, { role: 'user', content: files }]
+}
+
+/** Results, each with the files behind it inside, and the files that find no place there. */
+function toolParts(
+  parts: RequestMessage['parts'],
+  version: SdkVersion,
+  inside: boolean,
+): { readonly results: SdkPart[]; readonly files: SdkPart[] } {
+  const groups: { result: ToolResultPart; files: RequestFile[] }[] = []
+  const files: SdkPart[] = []
+  for (const part of parts) {
+    const group = groups.at(-1)
+    if (part.type === 'tool_result') groups.push({ result: part, files: [] })
+    else if (part.type === 'file' && inside && group?.result.status === 'ok') group.files.push(part)
+    else if (part.type === 'file') files.push(filePart(part, version))
+  }
+  const results = groups.flatMap(({ result, files: own }) => {
+    const written = sdkPart(result, 'tool', version)
+    if (own.length === 0) return written
+    const { output } = result
+    const text = typeof output === 'string' ? output.toWellFormed() : stringify(wellFormed(output))
+    // Some want words with every result, and none takes blanks.
+    const words = { type: 'text', text: text.trim() === '' ? '[file]' : text }
+    const value = [words, ...own.map(file => resultFile(file, version))]
+    return written.map(part => ({ ...part, output: { type: 'content', value } }))
   })
+  return { results, files }
+}
+
+/** A file inside a result, as each version of the specification says it; version 2 has no word for a URL. */
+function resultFile(file: RequestFile, version: SdkVersion): SdkPart {
+  const { mediaType, data, url } = file
+  const part = filePart(file, version)
+  if (version === 'v4' || part.type === 'text') return part
+  const title = given({ filename: file.name })
+  if (data === undefined)
+    return version === 'v3' ? { type: 'file-url', url } : { type: 'text', text: `[file: ${url ?? file.name ?? mediaType}]` }
+  const content = Buffer.from(data).toString('base64')
+  return version === 'v3'
+    ? { type: 'file-data', data: content, mediaType, ...title }
+    : { type: 'media', data: content, mediaType }
 }
 
 function sdkPart(part: RequestMessage['parts'][number], role: RequestMessage['role'], version: SdkVersion): SdkPart[] {
