@@ -245,7 +245,14 @@ function writeBlock(part: Part | FileInput, contentOf: ContentOf): Json | undefi
         ...memo?.fields,
       }
     case 'tool_call':
-      return { type: 'tool_use', id: part.callId, name: part.tool, input: part.input, ...memo?.fields }
+      // The API takes objects only; what a model wrote instead is shown to it inside one.
+      return {
+        type: 'tool_use',
+        id: part.callId,
+        name: part.tool,
+        input: isObject(part.input) ? part.input : { input: part.input },
+        ...memo?.fields,
+      }
     case 'file':
       return writeFile(part, memo, contentOf)
     case 'custom':
@@ -308,7 +315,12 @@ function writeResult(part: ToolResultPart, files: readonly Json[]): Json {
       : undefined
   let content: Json
   if (blocks === undefined && files.length === 0) content = outputText(output)
-  else content = inOrder(blocks ?? (output === '' ? [] : [{ type: 'text', text: outputText(output) }]), files, memo?.['order'])
+  else
+    content = inOrder(
+      blocks ?? (outputText(output).trim() === '' ? [] : [{ type: 'text', text: outputText(output) }]),
+      files,
+      memo?.['order'],
+    )
   const failed = part.status === 'ok' ? (memo?.['is_error'] === false ? { is_error: false } : {}) : { is_error: true }
   return {
     type: 'tool_result',

@@ -182,7 +182,8 @@ export function writeResponses(messages: readonly OutgoingMessage[], contentOf: 
       {
         ...(memo?.['untyped'] === true ? {} : { type: 'message' }),
         role,
-        content: memo?.form === 'text' ? textOf(message.parts) : content,
+        // Neighbours that were joined stay apart as parts.
+        content: memo?.form === 'text' && message.parts.length === 1 ? textOf(message.parts) : content,
         ...memo?.fields,
       },
     ]
