@@ -111,12 +111,16 @@ function carriesThought({ providerData }: Part & { readonly type: 'text' }): boo
 
 function dropLastReasoning(item: Item, parts: Part[], places: number[], asked: Asked): void {
   if (!holds('empty_part', asked) || familyRules[asked.family].takesLastReasoning) return
+  // Results do not stay in an answer.
+  const isLast = (part: Part): boolean => part.type !== 'tool_result' && saysSomething([part], asked)
+  const last = parts.findLastIndex(isLast)
   // Where there is nothing else, the message as a whole is empty.
-  if (!parts.some(part => part.type !== 'reasoning')) return
-  while (parts.at(-1)?.type === 'reasoning') {
-    const place = places.pop() ?? 0
-    parts.pop()
-    tell(asked, 'empty_part', item.ref === '' ? '' : `${item.ref}#${place}`, 'reasoning that nothing follows')
+  if (last === -1) return
+  for (let at = parts.length - 1; at > last; at--) {
+    if (parts[at]?.type !== 'reasoning') continue
+    const [place] = places.splice(at, 1)
+    parts.splice(at, 1)
+    tell(asked, 'empty_part', item.ref === '' ? '' : `${item.ref}#${place ?? at}`, 'reasoning that nothing follows')
   }
 }
 
