@@ -171,7 +171,13 @@ export function sessionFrom(row: Row): SessionRow {
   }
 }
 
-export const entryColumns = 'seq, uid, parent, type, at, body'
+/** What stands for the parent of an entry whose parent is the one right before it, as that of most is. */
+export const parentBefore = ''
+
+/** What a SELECT from `entry` asks for, so that `entryFromRow` can read it. */
+export const entryColumns: string = `seq, uid,
+  CASE parent WHEN '${parentBefore}' THEN (SELECT b.uid FROM entry b WHERE b.session = entry.session AND b.seq = entry.seq - 1) ELSE parent END,
+  type, at, body`
 
 export function entryFromRow(session: SessionId, [seq, uid, parent, type, at, body]: Row): Entry {
   return entryFrom(

@@ -14,6 +14,8 @@ export class Indexer {
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #again = false
+  #isWritten = false
+  #isBehind: () => boolean = () => false
   #closed = false
 
   constructor(database: Database, thread: BackgroundThread) {
@@ -24,10 +26,23 @@ export class Indexer {
 
   /** Something was written. Returns at once; what fails now is made up for at the next ring. */
   ring(): void {
+    this.#isWritten = true
+    this.#begin()
+  }
+
+  /** Catches up soon if `isBehind` then says that an earlier process left entries unread. Who opens waits for none of it. */
+  begin(isBehind: () => boolean): void {
+    this.#isBehind = isBehind
+    this.#begin()
+  }
+
+  #begin(): void {
     if (this.#closed || this.#database.options.search === 'off' || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      void this.catchUp().catch(() => undefined)
+      const wanted = this.#isWritten || this.#isBehind()
+      this.#isWritten = false
+      if (wanted) void this.catchUp().catch(() => undefined)
     }, gatherMs)
     this.#timer.unref()
   }

@@ -53,7 +53,7 @@ CREATE TABLE entry (
   session INTEGER NOT NULL,
   seq INTEGER NOT NULL,
   uid TEXT NOT NULL,
-  parent TEXT,
+  parent TEXT, -- '' is the entry right before
   type TEXT NOT NULL,
   at INTEGER NOT NULL,
   body TEXT NOT NULL

@@ -19,6 +19,7 @@ import {
   longId,
   memoryFrom,
   memoryValues,
+  parentBefore,
   recordFrom,
   recordValues,
   sessionFrom,
@@ -33,8 +34,14 @@ import { placedEvery } from './schema.ts'
 interface KnownSession {
   readonly key: number
   readonly row: SessionRow
-  /** No id of the session's entries is greater; undefined if that was not asked yet. */
-  readonly greatest: string | undefined
+  /** Undefined if it was not asked yet. */
+  readonly ids: KnownIds | undefined
+}
+
+/** Of a session's entries: an id that none is greater than, and that of the newest. */
+interface KnownIds {
+  readonly greatest: string
+  readonly newest: string
 }
 
 const rememberedSessions = 1_000
@@ -74,9 +81,7 @@ export class SqliteRows implements Rows {
     const known = this.#known.get(id)
     if (known !== undefined) return known
     const read = this.#db.get('session', this.#tenantKey(), shortId('ses', id))
-    return read === undefined
-      ? undefined
-      : this.#remember({ key: read[0] as number, row: sessionFrom(read), greatest: undefined })
+    return read === undefined ? undefined : this.#remember({ key: read[0] as number, row: sessionFrom(read), ids: undefined })
   }
 
   #remember(session: KnownSession): KnownSession {
@@ -100,7 +105,7 @@ export class SqliteRows implements Rows {
     if (before === undefined || known === undefined) {
       this.#db.run('addSession', this.#tenantKey(), ...sessionValues(row))
       const key = this.#db.get('sessionKey', this.#tenantKey(), shortId('ses', row.id))?.[0] as number
-      this.#remember({ key, row, greatest: '' })
+      this.#remember({ key, row, ids: { greatest: '', newest: '' } })
       return
     }
     const { names, values } = changedColumns(row, before)
@@ -108,7 +113,7 @@ export class SqliteRows implements Rows {
       values.push(known.key)
       this.#db.runText('putSession', `UPDATE session SET ${names} WHERE id = ?`, values)
     }
-    this.#remember({ key: known.key, row, greatest: known.greatest })
+    this.#remember({ ...known, row })
   }
 
   entryExists(session: SessionId, id: EntryId): boolean {
@@ -116,30 +121,34 @@ export class SqliteRows implements Rows {
     if (known === undefined) return false
     const uid = shortId('ent', id)
     // A new id mostly is the greatest; as ASCII it compares alike here and there.
-    if (uid.length === 26 && uid > this.#greatest(known)) return false
+    if (uid.length === 26 && uid > this.#ids(known).greatest) return false
     return this.#db.get('seqOf', known.key, uid)?.[0] != null
   }
 
-  #greatest({ key, row, greatest }: KnownSession): string {
-    if (greatest !== undefined) return greatest
-    const found = this.#db.get('greatestEntry', key, placedUpTo(row.seq))?.[0] as string
-    this.#remember({ key, row, greatest: found })
-    return found
+  #ids(known: KnownSession): KnownIds {
+    if (known.ids !== undefined) return known.ids
+    const { seq } = known.row
+    const [greatest, newest] = this.#db.get('knownIds', known.key, placedUpTo(seq), seq) as [string, string]
+    const ids = { greatest, newest }
+    this.#remember({ ...known, ids })
+    return ids
   }
 
   addEntries(session: SessionId, entries: readonly Entry[]): void {
     const known = this.#session(session)
     const first = entries[0]
     if (known === undefined || first === undefined) return
-    let { greatest } = known
+    let { greatest, newest } = known.ids ?? { greatest: undefined, newest: undefined }
     for (const entry of entries) {
-      const parent = entry.parentId === null ? null : shortId('ent', entry.parentId)
+      const named = entry.parentId === null ? null : shortId('ent', entry.parentId)
+      const parent = named !== null && named === newest ? parentBefore : named
       const uid = shortId('ent', entry.id)
       this.#db.run('addEntry', known.key, entry.seq, uid, parent, textIn(entry.type), entry.at, entryBody(entry))
+      newest = uid
       if (greatest !== undefined && uid > greatest) greatest = uid
     }
     this.#placeEntries(known.key, first.seq - 1, first.seq - 1 + entries.length)
-    this.#remember({ ...known, greatest })
+    this.#remember({ ...known, ids: greatest === undefined ? undefined : { greatest, newest: newest as string } })
   }
 
   /** A session that had `before` entries has `now`: the ids of those that came to a full measure get their places. */
@@ -173,7 +182,7 @@ export class SqliteRows implements Rows {
       if (this.hasBlobRef(source, blob)) this.#addBlobRef(known.key, blob)
     const copied = this.#db.run('copyEntries', known.key, source, fromSeq, toSeq)
     this.#placeEntries(known.key, fromSeq - 1, toSeq)
-    this.#remember({ ...known, greatest: undefined })
+    this.#remember({ ...known, ids: undefined })
     return copied
   }
 

@@ -84,7 +84,7 @@ async function openShared(file: string, options: SqliteOptions): Promise<Shared>
     indexer.ring()
   }
   const searchFile = new SearchFile(file, false)
-  if (options.readOnly !== true && mayBeBehind(database, searchFile)) indexer.ring()
+  if (options.readOnly !== true) indexer.begin(() => mayBeBehind(database, searchFile))
   return {
     database,
     thread,

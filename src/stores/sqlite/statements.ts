@@ -49,10 +49,12 @@ export const statements = {
     WHERE s.tenant = ? AND coalesce(w.seq, 0) < s.seq ORDER BY s.uid LIMIT ?`,
 
   seqOf: `SELECT ${seqOf}` as string,
-  // The greatest id of all that a session has; ids of its own making grow.
-  greatestEntry: `SELECT max(
-      coalesce((SELECT max(uid) FROM entry_place WHERE session = ?1), ''),
-      coalesce((SELECT max(uid) FROM entry WHERE session = ?1 AND seq > ?2), ''))`,
+  // The greatest id of all that a session has, and that of its newest entry; ids of its own making grow.
+  knownIds: `SELECT
+      max(
+        coalesce((SELECT max(uid) FROM entry_place WHERE session = ?1), ''),
+        coalesce((SELECT max(uid) FROM entry WHERE session = ?1 AND seq > ?2), '')),
+      coalesce((SELECT uid FROM entry WHERE session = ?1 AND seq = ?3), '')`,
   placeEntries:
     'INSERT INTO entry_place (session, uid, seq) SELECT session, uid, seq FROM entry WHERE session = ? AND seq > ? AND seq <= ?',
   removePlaces: 'DELETE FROM entry_place WHERE session = ?',
