@@ -31,6 +31,8 @@ import {
 } from '#kernel'
 import { createModels, type Models, type ModelsOptions } from '#models'
 import {
+  compactDue,
+  compactKind,
   eraseDue,
   eraseKind,
   liveDefaults,
@@ -100,6 +102,9 @@ export interface House {
 /** Opens the store and wires the rooms. Rejects with what is wrong with the store; then nothing is left open. */
 export async function openHouse(options: SkeinOptions): Promise<House> {
   checkOptions(options)
+  const custom = typeof options.context?.summarizer === 'object' ? options.context.summarizer : undefined
+  const contextDefaults = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
+  const counter = await loadCounter(contextDefaults.counter ?? 'weights/1')
   const { clock = systemClock, random = systemRandom, timers = systemTimers, tools = [] } = options
   let tellSession = (_given: Notice): void => undefined
   const notice = (given: Notice): void => {
@@ -119,9 +124,6 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const volatile = memoryStore({ clock })
   const ids = createIds({ clock, random })
   const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
-  const counter = await loadCounter(options.context?.counter ?? 'weights/1')
-  const custom = typeof options.context?.summarizer === 'object' ? options.context.summarizer : undefined
-  const contextDefaults = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
   const deterministic = deterministicSummarizer(counter)
   const [withRecall, withoutRecall] = [true, false].map(recall => ({ counter, recall })) as [ShowOptions, ShowOptions]
   const runtime: Runtime = {
@@ -153,6 +155,11 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const works: Record<string, JobWork> = {
     [eraseKind]: erasing,
     [sweepKind]: erasing,
+    [compactKind]: {
+      schema: 1,
+      timeoutMs: 30 * 60_000,
+      run: (job, signal) => compactDue(job, async id => await (await sessionsOf(job.tenant).open(id)).prepareContext(signal)),
+    },
   }
   const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
   let found: Promise<string> | undefined
@@ -173,11 +180,12 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (typeof options.store !== 'object') await store.close()
   }
   let ended: Promise<void> | undefined
+  const sessionsOf = (tenant: string): AgentSessions =>
+    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new AgentSession(core, opened, ports) })
   return {
     store,
     models,
-    sessionsOf: tenant =>
-      new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new AgentSession(core, opened, ports) }),
+    sessionsOf,
     jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake(), [sweepKind]),
     close: waitMs => (ended ??= end(waitMs)),
   }
