@@ -76,10 +76,10 @@ function repairPart(part: Part, index: number, item: Item, asked: Asked): Part |
 
 /** A call's id is no text: it is renamed where it cannot be sent, together with its result's. */
 function wellFormedPart(part: Part): Part {
-  if (part.type !== 'tool_call' && part.type !== 'tool_result') return wellFormed(part)
-  const { callId, ...rest } = part
-  const now = wellFormed(rest)
-  return now === rest ? part : ({ ...now, callId } as Part)
+  const now = wellFormed(part)
+  if (now === part || (part.type !== 'tool_call' && part.type !== 'tool_result')) return now
+  const mended = { ...now, callId: part.callId } as Part
+  return JSON.stringify(mended) === JSON.stringify(part) ? part : mended
 }
 
 const placeable = {
