@@ -57,7 +57,9 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   const { core, marks } = record
   const { model, run, signal } = record.options
   const options = requestFor(record)
-  const { system, messages, tools, state, prefix } = await readContext(core, options, { run })
+  const { system, messages, tools, state, prefix, repairs } = await readContext(core, options, { run })
+  let reported: number | null = null
+  record.ask({ state, prefix, repairs: repairs.length, reported: () => reported })
   const { maxTokens } = options
   const thinking = ((await settingsOf(core, state.row)).thinking ?? undefined) as ThinkingLevel | undefined
   const asked = core.runtime.clock.now()
@@ -97,10 +99,13 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
     { ...marks, by: 'model' },
   )
   const mark = requestMark(state, usage)
+  reported = mark.reported
   const sample = await sampleChange(core, state.model, mark.reported, mark.estimate)
+  const calls = parts.filter(part => part.type === 'tool_call')
+  const loops = record.loopsOf(calls, state.settings.doomLoopCalls)
   const plan: Plan = {
     ...stowed,
-    drafts: [...said, used],
+    drafts: [...said, ...loops.map(loop => draft('doom_loop_detected', { ...loop }, marks)), used],
     head: { merge: { request: mark as unknown as Json } },
     ...(sample === undefined ? {} : { alongside: [sample] }),
   }

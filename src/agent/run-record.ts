@@ -1,7 +1,26 @@
 import { type EntryId, given, type RunId, type SkeinError, type TurnId } from '#kernel'
-import { addUsage, type Entry, type FinishReason, noUsage, type TurnEnded, type Usage } from '#journal'
+import {
+  addUsage,
+  type Entry,
+  type FinishReason,
+  noUsage,
+  type PrefixChange,
+  type SessionRow,
+  type ToolCallPart,
+  type TurnEnded,
+  type Usage,
+} from '#journal'
 import type { ConnectedModel } from '#models'
-import { draft, type Plan, type SessionCore } from '#session'
+import {
+  CallStreak,
+  type ContextState,
+  type DoomLoop,
+  draft,
+  type Plan,
+  readContextState,
+  type SessionCore,
+  turnEnding,
+} from '#session'
 import type { StepOutcome } from './stream-step.ts'
 import type { Tool } from './tool.ts'
 
@@ -37,6 +56,17 @@ export interface RunOptions {
 /** How a model is named in the journal. */
 export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info.provider}/${info.id}`
 
+/** The last request of a run. */
+export interface Asked {
+  readonly state: ContextState
+  readonly prefix: PrefixChange
+  readonly repairs: number
+  /** What the provider has said that it took, once it has. */
+  reported(): number | null
+}
+
+const tokensOf = ({ drafts }: Plan): number => drafts.reduce((sum, { tokens = 0 }) => sum + tokens, 0)
+
 /** Both in one commit. */
 export function joinPlans(first: Plan, second: Plan): Plan {
   const head = { ...first.head, ...second.head, merge: { ...first.head?.merge, ...second.head?.merge } }
@@ -67,10 +97,17 @@ export class RunRecord {
   #text = ''
   #finishReason: FinishReason | null = null
   #last: Plan = { drafts: [] }
+  readonly #startedAt: number
+  #asked: Asked | undefined
+  /** Estimated tokens of what was written since the last request. */
+  #since = 0
+  #streak: CallStreak | undefined
+  #looped = false
 
   constructor(core: SessionCore, options: RunOptions) {
     this.core = core
     this.options = options
+    this.#startedAt = core.runtime.clock.now()
     this.marks = { run: options.run, turn: options.turn }
   }
 
@@ -82,8 +119,23 @@ export class RunRecord {
     this.#text = parts.flatMap(part => (part.type === 'text' ? [part.text] : [])).join('') || this.#text
   }
 
+  /** A request goes out; what is written from now on came after it. */
+  ask(asked: Asked): void {
+    this.#asked = asked
+    this.#since = 0
+  }
+
+  /** Counts the calls of the turn; gives the loops that these make. */
+  loopsOf(calls: readonly ToolCallPart[], limit: number): DoomLoop[] {
+    this.#streak ??= new CallStreak(limit)
+    const loops = calls.flatMap(call => this.#streak?.add(call) ?? [])
+    this.#looped ||= loops.length > 0
+    return loops
+  }
+
   async write(plan: Plan): Promise<readonly Entry[]> {
     const { run, traceId } = this.options
+    this.#since += tokensOf(plan)
     const { entries } = await this.core.path(() => plan, { run, ...given({ traceId }) })
     return entries
   }
@@ -103,7 +155,34 @@ export class RunRecord {
     ]
     const last = this.#last
     this.#last = { drafts: [] }
-    await this.write(joinPlans(last, { drafts: ended }))
+    const { run, traceId } = this.options
+    await this.core.path(
+      async row => joinPlans(joinPlans(last, { drafts: ended }), await this.#ending(row, ending, this.#since + tokensOf(last))),
+      { run, ...given({ traceId }) },
+    )
+  }
+
+  /** The turn's snapshot, and what is to be prepared for the next one. */
+  async #ending(row: SessionRow, { steps, usage, cost, finishReason, reason }: TurnResult, answered: number): Promise<Plan> {
+    const { turn, index, model } = this.options
+    const state = this.#asked?.state ?? (await readContextState(this.core, row))
+    const { compaction: _compaction, ...plan } = await turnEnding(this.core, row, {
+      turn,
+      index,
+      startedAt: this.#startedAt,
+      state,
+      ...given({ prefix: this.#asked?.prefix, repairs: this.#asked?.repairs }),
+      model: refOf({ info: model.info }),
+      steps,
+      usage,
+      cost,
+      finishReason: finishReason ?? reason,
+      doomLoop: this.#looped,
+      reported: this.#asked?.reported() ?? null,
+      asked: { messages: 0, toolResults: 0 },
+      answered,
+    })
+    return plan
   }
 
   result(status: RunStatus, reason: string, error?: SkeinError): TurnResult {

@@ -21,10 +21,12 @@ import {
   messageDrafts,
   type MessageInput,
   readMessage,
+  readContextState,
   readParts,
   type SessionCore,
   sessionEvents,
   type SessionEvent,
+  turnEnding,
 } from '#session'
 import { executeRun, maxStepsDefault } from './run.ts'
 import { refOf, type TurnResult } from './run-record.ts'
@@ -188,14 +190,14 @@ async function admit(
   core.activeRun ??= run
   try {
     const { entries } = await core.path(
-      now => {
+      async now => {
         const held = holdsOf(now.data)
         if (held.length > 0) throw new SkeinError('session.held', `Held by ${held.join(', ')}.`, { details: { holds: held } })
         index = now.counters.turnCount
         const mark = { run, turn }
         const stowed = messageDrafts(core, [message], mark)
         const drafts: Draft[] = [
-          ...abandoned(now.data['running'], core),
+          ...(await abandonedTurn(core, now)),
           draft(
             'run_started',
             { model: refOf(model), input: inputId, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) },
@@ -267,6 +269,31 @@ async function duplicateOf(core: SessionCore, key: string, digest: string): Prom
     entry => entry.run === run,
   )
   return { inputId: input, runId: run, turnId: turn, session: core.id, disposition: 'duplicate', seq: started?.seq ?? 1 }
+}
+
+/** The same with the turn's snapshot, so that each turn has one. */
+async function abandonedTurn(core: SessionCore, row: SessionRow): Promise<readonly Draft[]> {
+  const drafts = abandoned(row.data['running'], core)
+  const ended = drafts.find(({ type }) => type === 'turn_ended')
+  if (ended?.turn === undefined) return drafts
+  const { index } = ended.data as TurnEnded
+  const now = core.runtime.clock.now()
+  const ending = await turnEnding(core, row, {
+    turn: ended.turn,
+    index,
+    startedAt: now,
+    state: await readContextState(core, row),
+    model: row.model,
+    steps: 0,
+    usage: noUsage,
+    cost: null,
+    finishReason: 'abandoned',
+    doomLoop: false,
+    reported: null,
+    asked: { messages: 0, toolResults: 0 },
+    answered: 0,
+  })
+  return [...drafts, ...ending.drafts]
 }
 
 /** A run that died with its process: it ended, and its turn with it, before the next one begins. */

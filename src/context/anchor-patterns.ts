@@ -14,9 +14,10 @@ const eastUnits =
   '小时|小時|時間|分钟|分鐘|毫秒|公里|公斤|[元円圆个個人天日周週月年分秒倍行件次万萬亿億台页頁名]|시간|[개원초분명]'
 const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]{0,6}'
 
-export const urlPattern = /(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,15}:\/\/[!#-&(-;=?-[\]_a-z~]{1,2048}/g
-export const quotedPattern = /`([^`\n]{1,80})`/g
-export const windowsPathPattern = /(?<![A-Za-z0-9])[A-Za-z]:(?:\\\\?[^\s\\/"'<>|:*?,;()\u3000-\u303f\uff00-\uffef]{1,255})+/g
+export const urlPattern: RegExp = /(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,15}:\/\/[!#-&(-;=?-[\]_a-z~]{1,2048}/g
+export const quotedPattern: RegExp = /`([^`\n]{1,80})`/g
+export const windowsPathPattern: RegExp =
+  /(?<![A-Za-z0-9])[A-Za-z]:(?:\\\\?[^\s\\/"'<>|:*?,;()\u3000-\u303f\uff00-\uffef]{1,255})+/g
 
 export const spanPatterns: readonly (readonly [AnchorKind, RegExp])[] = [
   ['date', /(?<![\w./-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/-]|\.\w)/g],

@@ -56,7 +56,7 @@ describe('finding anchors', () => {
         'C:\\a\\b',
         '2026-01-02',
       ),
-      fc.string({ unit: 'binary', maxLength: 1 }),
+      fc.constantFrom('\ud83d', '\udc00', '\0', 'é', '\u200b', '\\', '(', '=', '`', '#', '-'),
     )
     fc.assert(
       fc.property(fc.array(word, { maxLength: 30 }), fc.constantFrom(' ', '', '\n', '文'), (words, between) => {
@@ -116,6 +116,16 @@ describe('listing anchors', () => {
     expect(few.shown.length).toBeGreaterThan(0)
     expect(few.shown[0]?.text).toBe('src/a.ts')
     expect(distinctAnchors([...few.shown, ...few.rest])).toHaveLength(anchors.length)
+  })
+
+  it('stays within its tokens', () => {
+    const many = Array.from({ length: 200 }, (_, n) => anchor(`src/file-${n}.ts`, 'path'))
+    for (const budget of [40, 100, 400]) {
+      const { shown, rest } = listAnchors(many, { budget, counter: weightsCounter, first: new Set() })
+      const line = `Identifiers: ${shown.map(one => one.text).join('; ')}; +${rest.length} more in sum_01ABCDEFGHJKMNPQRSTVWXYZ00`
+      expect(weightsCounter.count(line)).toBeLessThanOrEqual(budget)
+      expect(weightsCounter.count(line)).toBeGreaterThan(budget * 0.75)
+    }
   })
 
   it('shows nothing where nothing fits', () => {

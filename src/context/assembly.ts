@@ -1,19 +1,7 @@
-import type { Message, ToolDescription } from '#journal'
+import type { ContextTokens, Message, ToolDescription } from '#journal'
 import type { TokenCounter } from './count-tokens.ts'
 import { isHeadNote, type Shown, type ShownEntry, type ShowOptions, shownMessage, shownPartTokens } from './shown.ts'
 import { renderSummary, summaryPreamble } from './render-summary.ts'
-
-/** Estimated tokens of what a context shows, by kind. `toolResults` are part of `messages`. */
-export interface ContextTokens {
-  readonly system: number
-  readonly tools: number
-  readonly prefill: number
-  readonly notes: number
-  readonly summaries: number
-  readonly messages: number
-  readonly toolResults: number
-  readonly total: number
-}
 
 /** A message of the context, and the entry or summary that it shows. */
 export type ContextMessage = Message & { readonly ref?: string }

@@ -1,17 +1,8 @@
-/**
- * Tokens that a context may take. `usable = window − reservedOutput − buffer`, never negative; an unknown window is
- * 128,000 and says so. Source: spec/context.md 1, law C7.
- */
-export interface ContextBudget {
-  readonly window: number
-  readonly reservedOutput: number
-  readonly buffer: number
-  readonly usable: number
-  readonly assumed: boolean
-}
+import type { ContextBudget } from '#journal'
 
 export const assumedWindow = 128_000
 
+/** A window less the answer and a buffer. Law C7. */
 export function contextBudget(
   model: { readonly contextWindow?: number; readonly maxOutput?: number },
   { maxTokens, buffer: asked }: { readonly maxTokens?: number | undefined; readonly buffer?: number | undefined } = {},

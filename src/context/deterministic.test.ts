@@ -49,7 +49,10 @@ describe('summarizing without a model', () => {
 
   verifies('C75', 'gives the same bytes for the same input, never over its target, and never fails', async () => {
     const words = fc.string({
-      unit: fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), fc.constantFrom('a', ' ', '.', '\n', '文', '😀')),
+      unit: fc.oneof(
+        fc.constantFrom('\ud83d', '\udc00', '\0', 'é', '\u200b', '\\', '(', '=', '`', '#', '-'),
+        fc.constantFrom('a', ' ', '.', '\n', '文', '😀'),
+      ),
       maxLength: 300,
     })
     const role = fc.constantFrom<Source['role']>('user', 'assistant', 'tool', 'system', 'summary')
@@ -76,6 +79,13 @@ describe('summarizing without a model', () => {
         expect(first.isWellFormed()).toBe(true)
       }),
     )
+  })
+
+  it('leaves each section its share: many errors do not push out what was said', () => {
+    const errors = Array.from({ length: 50 }, (_, n) => `Error ${n}: ${'bad '.repeat(20)}`)
+    const all = text([...errors.map(line => say('tool', line)), say('assistant', 'All is fixed.'), say('user', 'Why?')], 200)
+    expect(all).toContain('Error 49')
+    expect(all).toContain('- All is fixed.')
   })
 
   it('says something of anything that says something', () => {

@@ -63,7 +63,7 @@ function sectionsOf({ sources, openItems }: Material): Section[] {
     { title: '', share: 0.3, lines: first === undefined ? oldest : [`Aim: ${firstSentence(first.text)}`] },
     { title: '', share: 0.3, lines: last === undefined ? [] : [`Last ask: ${firstSentence(last.text)}`] },
     { title: 'Files:', share: 0.25, lines: fileLines(sources) },
-    { title: 'Errors:', share: 0.25, lines: sources.flatMap(errorLines).slice(-mostErrors) },
+    { title: 'Errors:', share: 0.25, lines: sources.flatMap(errorLines).slice(-mostErrors).toReversed() },
     { title: 'Open items:', share: 0.4, lines: openItems.length > 0 ? openItems : openItemsOf(sources.map(one => one.text)) },
     { title: users.length === 0 ? '' : 'Said:', share: 1, lines: sources.toReversed().flatMap(spokenLines) },
   ]

@@ -4,7 +4,7 @@ import { createIds, manualClock, manualTimers, seededRandom, SkeinError, systemT
 import { fullUsage, type Summary } from '#journal'
 import { verifies } from '#verifies'
 import { findAnchors, missingFrom } from './anchors.ts'
-import { weightsCounter } from './count-tokens.ts'
+import { type TokenCounter, weightsCounter } from './count-tokens.ts'
 import { deterministicSummarizer } from './deterministic.ts'
 import { lastResortTokens, makeSummary, type SummaryOrder, type SummaryOutcome, summaryTarget } from './escalate.ts'
 import { renderSummary, summaryTokens } from './render-summary.ts'
@@ -41,6 +41,9 @@ function scripted(answers: Answers, options: Partial<Summarizer> = {}): Summariz
     ...options,
   }
 }
+
+/** Counts the seams between sections, which no share allows for. */
+const lumpy: TokenCounter = { id: 'lumpy', count: text => tokens(text) + 8 * (text.split('\n\n').length - 1) }
 
 const order = (summarizer: Summarizer, more: Partial<SummaryOrder> = {}): SummaryOrder => {
   const sources = more.sources ?? session
@@ -286,17 +289,36 @@ describe('whatever is proposed', () => {
 
   it('what is shown is less than what it stands for; at level 3 within 512 tokens and half of it', async () => {
     await fc.assert(
-      fc.asyncProperty(sourcesOf, summarizer, async (sources, by) => {
-        const asked = order(by, { sources })
+      fc.asyncProperty(sourcesOf, summarizer, fc.constantFrom(weightsCounter, lumpy), async (sources, by, counter) => {
+        const sourceTokens = sources.reduce((sum, source) => sum + counter.count(source.text) + 4, 0)
+        const asked = order(by, { sources, counter, sourceTokens })
         const outcome = await makeSummary(asked)
         if (outcome.status === 'too_small') return
         const summary = accepted(outcome)
-        expect(summary.tokens).toBe(summaryTokens(summary, weightsCounter))
+        expect(summary.tokens).toBe(summaryTokens(summary, counter))
         const limit = summary.level === 3 ? lastResortTokens(asked.sourceTokens) : asked.sourceTokens * 0.8
         expect(summary.tokens).toBeLessThanOrEqual(limit)
       }),
       { numRuns: 60 },
     )
+  })
+
+  it('shrinks text, quotes, items and identifiers alike where they do not fit together', async () => {
+    const all = Array.from({ length: 40 }, (_, n) => [
+      say('user', `Ask ${n}: ${words(9, n)}.`, 4 * n),
+      say('assistant', `Answer ${n} ${words(7, n)}. In src/file-${n}.ts.`, 4 * n + 1),
+      say('tool', `Error ${n}: ${words(8, n)}\n- [ ] task ${n} ${words(3, n)}`, 4 * n + 2),
+    ])
+    for (const groups of [6, 12, 40]) {
+      const sources = all.slice(0, groups).flat()
+      for (const seam of [0, 30, 60]) {
+        const counter: TokenCounter = { id: 'seams', count: text => tokens(text) + seam * (text.split('\n\n').length - 1) }
+        const sourceTokens = sources.reduce((sum, source) => sum + tokens(source.text), 0)
+        const summary = accepted(await makeSummary(order(scripted(['']), { sources, counter, sourceTokens, authFailed: true })))
+        expect(summary.tokens).toBeLessThanOrEqual(lastResortTokens(sourceTokens))
+        expect(summary.text).toContain('Ask 0')
+      }
+    }
   })
 
   it('stays below 500 kB for any source', async () => {

@@ -7,8 +7,8 @@ export {
   type TokenCounter,
   weightsCounter,
 } from './count-tokens.ts'
-export { assemble, type Assembly, type ContextMessage, type ContextTokens, countShown, toolsTokens } from './assembly.ts'
-export { assumedWindow, type ContextBudget, contextBudget } from './budget.ts'
+export { assemble, type Assembly, type ContextMessage, countShown, toolsTokens } from './assembly.ts'
+export { assumedWindow, contextBudget } from './budget.ts'
 export { applyEdit, type Edit, editOf, entryOfRef, mergeEdits, noEdit, swapIn } from './edit.ts'
 export { type Group, groupsOf, sumTokens } from './groups.ts'
 export { pointTo } from './markers.ts'

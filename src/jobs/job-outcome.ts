@@ -9,7 +9,7 @@ export function errorInfo(error: unknown): { readonly code: string; readonly mes
 }
 
 /**
- * Decides what becomes of a failed attempt. Pure: again after the backoff while attempts are left and trying again can
+ * Decides what becomes of a failed attempt. Pure: again after the backoff, or when the error says, while attempts are left and trying again can
  * help, else parked, where a person sees it. Law Q8.
  */
 export function afterFailure(
@@ -20,7 +20,9 @@ export function afterFailure(
 ): Change {
   const claim = { job: job.id, fence: job.fence, error: errorInfo(error) as unknown as Json }
   const retryable = !isSkeinError(error) || error.retryable || error.code === 'skein.bug'
+  const asked = isSkeinError(error) ? error.details['retryAfterMs'] : undefined
+  const waitMs = typeof asked === 'number' ? asked : backoffMs(job.attempts, random)
   return retryable && job.attempts < job.maxAttempts
-    ? { type: 'fail', ...claim, runAfter: now + backoffMs(job.attempts, random) }
+    ? { type: 'fail', ...claim, runAfter: now + waitMs }
     : { type: 'park', ...claim }
 }

@@ -1,4 +1,4 @@
-import type { EntryId, Id } from '#kernel'
+import type { EntryId, Id, TurnId } from '#kernel'
 import type { Usage } from './usage.ts'
 
 export type SummaryId = Id<'sum'>
@@ -148,4 +148,61 @@ export interface PrefixChange {
   readonly same: boolean
   readonly brokenBy: null | 'swap' | 'system' | 'tools' | 'model' | 'branch' | 'unprune'
   readonly rebilled: number
+}
+
+/** Estimated tokens of what a context shows, by kind. `toolResults` are part of `messages`. */
+export interface ContextTokens {
+  readonly system: number
+  readonly tools: number
+  readonly prefill: number
+  readonly notes: number
+  readonly summaries: number
+  readonly messages: number
+  readonly toolResults: number
+  readonly total: number
+}
+
+/**
+ * Tokens that a context may take. `usable = window − reservedOutput − buffer`, never negative; an unknown window is
+ * 128,000 and says so. Source: spec/context.md 1, law C7.
+ */
+export interface ContextBudget {
+  readonly window: number
+  readonly reservedOutput: number
+  readonly buffer: number
+  readonly usable: number
+  readonly assumed: boolean
+}
+
+/**
+ * What an ended turn's context was made of: that of its last request, or, where the host asked the model, up to the user's
+ * message. `reported`: what the provider counted. `compactions`: those since the turn before. Source: spec/context.md 8.
+ */
+export interface TurnSnapshot {
+  readonly index: number
+  readonly turn: TurnId
+  readonly role: 'assistant'
+  readonly model: string | null
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly context: ContextTokens
+  readonly reported: number | null
+  readonly budget: ContextBudget
+  readonly items: {
+    readonly summaries: number
+    readonly entries: number
+    readonly notes: number
+    readonly pruned: number
+    readonly cut: number
+  }
+  readonly prefix: PrefixChange
+  readonly compactionQueued: boolean
+  readonly compactions: readonly CompactionResult[]
+  readonly repairs: number
+  readonly steps: number
+  readonly usage: Usage
+  /** Nano-dollars; `null` if a price is unknown. */
+  readonly cost: number | null
+  readonly finishReason: string
+  readonly doomLoop: boolean
 }

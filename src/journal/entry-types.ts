@@ -1,5 +1,13 @@
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
-import type { CompactionResult, CompactionStarted, ContextEdited, ContextNoted, PrefixChange, Summary } from './context-data.ts'
+import type {
+  CompactionResult,
+  CompactionStarted,
+  ContextEdited,
+  ContextNoted,
+  PrefixChange,
+  Summary,
+  TurnSnapshot,
+} from './context-data.ts'
 import type { Entry } from './entry.ts'
 import type { FinishReason, Message, ToolDescription } from './message.ts'
 import type { Usage } from './usage.ts'
@@ -152,6 +160,8 @@ interface Defined {
   summary_added: Summary
   compaction_started: CompactionStarted
   compaction_ended: CompactionResult
+  snapshot_taken: TurnSnapshot
+  doom_loop_detected: { readonly tool: string; readonly callId: string; readonly count: number }
   custom: { readonly name: string; readonly data: Json; readonly text?: string }
 }
 

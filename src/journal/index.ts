@@ -6,8 +6,10 @@ export type {
   CompactionStarted,
   CompactionStatus,
   CompactionTrigger,
+  ContextBudget,
   ContextEdited,
   ContextNoted,
+  ContextTokens,
   Coverage,
   FrontierItem,
   PartRef,
@@ -18,6 +20,7 @@ export type {
   SummaryAttempt,
   SummaryId,
   SummaryLevel,
+  TurnSnapshot,
 } from './context-data.ts'
 export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, sealEntry, type Totals } from './entry.ts'
 export {
@@ -121,7 +124,7 @@ export { applyChanges, live, routeCollection } from './apply.ts'
 export { unknownSession } from './refusal.ts'
 export { checkCommit, checkKey, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
 export { checkStore, totalsAfter } from './check.ts'
-export { CommitQueue, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'
+export { CommitQueue, type Flights, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'
 export { erasedEntry } from './erase.ts'
 export { defaultLeaseMs, grantLease, renewLease } from './lease.ts'
 export { memoryStore, type StoreOptions } from './memory-store.ts'

@@ -28,11 +28,11 @@ export async function compactSession(
     return await Compaction.run({ core, options, cause, signal: signal ?? new AbortController().signal, swaps: () => true })
   const flying = flights.get(core)
   if (flying !== undefined) {
-    if (cause.trigger !== 'soft') flying.swap = true
+    if (swapsAtOnce(cause)) flying.swap = true
     return signal === undefined ? await flying.promise : await unlessAborted(flying.promise, signal)
   }
   const stop = new AbortController()
-  const flight: Flight = { stop, swap: cause.trigger !== 'soft', promise: Promise.resolve(undefined as never) }
+  const flight: Flight = { stop, swap: swapsAtOnce(cause), promise: Promise.resolve(undefined as never) }
   const abort = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal])
   const fly = async (): Promise<CompactionResult> => {
     try {
@@ -44,6 +44,11 @@ export async function compactSession(
   flights.set(core, Object.assign(flight, { promise: fly() }))
   return await flight.promise
 }
+
+const swapsAtOnce = ({ trigger, early }: CompactionCause): boolean => trigger !== 'soft' || early === true
+
+/** Whether one is going on in this process. */
+export const compacting = (core: SessionCore): boolean => flights.has(core)
 
 async function locked(
   core: SessionCore,

@@ -47,6 +47,8 @@ export interface CompactOptions {
 /** Why it is done, and for which request. */
 export interface CompactionCause {
   readonly trigger: CompactionTrigger
+  /** A preparation that is shown as soon as it is made. */
+  readonly early?: boolean
   readonly request?: RequestOptions
   /** What comes with the next request and is not stored: an input. */
   readonly extraTokens?: number
@@ -189,7 +191,7 @@ export class Compaction {
       return guess
     }
     await this.#announce()
-    const background = cause.trigger === 'soft' && !swaps()
+    const background = cause.trigger === 'soft' && (cause.early === true || !swaps())
     const made = await this.#maker.make(items, {
       background: background || replaces !== undefined,
       signal,

@@ -1,9 +1,11 @@
-import type { CompactionResult, PartRef, Summary } from '#journal'
+import type { CompactionResult, PartRef, Summary, TurnSnapshot } from '#journal'
 import { compactSession, settleCompaction } from './compact.ts'
 import type { CompactOptions } from './compaction.ts'
 import { compactionInfo, type CompactionInfo } from './compaction-lock.ts'
 import type { SessionCore } from './core.ts'
 import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
+import { readContextState } from './context-state.ts'
+import { readTurns, type TurnsOptions } from './read-turns.ts'
 import { readSummaries } from './read-summaries.ts'
 import { CoreSession } from './session.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
@@ -38,6 +40,19 @@ export class ContextSession extends CoreSession {
     check.compact(options)
     await this.#core.row()
     return await compactSession(this.#core, options)
+  }
+
+  /** Prepares summaries if the next request comes near the budget; nothing shown changes before that request. Law C56. */
+  async prepareContext(signal: AbortSignal): Promise<CompactionResult | undefined> {
+    const { settings, budget, projected } = await readContextState(this.#core, await this.#core.row())
+    if (!settings.auto || projected < settings.softFraction * budget.usable) return undefined
+    return await compactSession(this.#core, { signal }, { trigger: 'soft', early: settings.swap === 'early' })
+  }
+
+  /** The snapshots of ended turns, oldest first: those after the turn with the index `after`. */
+  async turns(options: TurnsOptions = {}): Promise<readonly TurnSnapshot[]> {
+    check.turns(options)
+    return await readTurns(this.#core, options)
   }
 
   /** Shows parts whole again that were left out or cut: `ent_…#0`. */

@@ -13,17 +13,13 @@ export { type CustomInput, holdsOf, labelLength, readName, readTitle, titleLengt
 export { type MessageInput, readMessage, readMessages, readParts } from './message-input.ts'
 export { readFactor, sampleChange } from './calibrate.ts'
 export { compactSession } from './compact.ts'
+export { compactDue, compactKind } from './compact-job.ts'
+export { CallStreak, type DoomLoop } from './doom-loop.ts'
+export { type EndedTurn, turnEnding } from './end-turn.ts'
 export { type CompactionCause, type CompactOptions } from './compaction.ts'
 export { type CompactionInfo } from './compaction-lock.ts'
 export { ContextSession } from './context-session.ts'
-export {
-  type ContextState,
-  promptTokens,
-  readContextState,
-  requestMark,
-  type Settings,
-  settingsOf,
-} from './context-state.ts'
+export { type ContextState, promptTokens, readContextState, requestMark, type Settings, settingsOf } from './context-state.ts'
 export { type ContextOptions, exhausted, type OwnContext, readContext, type SessionContext } from './read-context.ts'
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'

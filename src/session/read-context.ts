@@ -1,15 +1,6 @@
 import { type ErrorCode, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import {
-  assemble,
-  type ContextBudget,
-  type ContextMessage,
-  type ContextTokens,
-  familyOf,
-  messageTokens,
-  repair,
-  type Repair,
-} from '#context'
-import type { CompactionResult, Message, PartInput, PrefixChange, SessionRow, ToolDescription } from '#journal'
+import { assemble, type ContextMessage, type Family, familyOf, messageTokens, repair, type Repair } from '#context'
+import type { ContextBudget, ContextTokens, CompactionResult, Message, PartInput, PrefixChange, ToolDescription } from '#journal'
 import { compactSession } from './compact.ts'
 import type { CompactionCause } from './compaction.ts'
 import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
@@ -72,7 +63,7 @@ export async function readContext(
       if (!fits(state)) throw notFitting(state, again.status === 'nothing' ? result : again)
     }
   }
-  return render(core, state, input)
+  return render(core, state, options.format, input)
 }
 
 const fits = (state: ContextState): boolean => state.projected < state.budget.usable
@@ -94,17 +85,23 @@ const rendered = new WeakMap<
   { readonly key: string; readonly items: unknown; readonly context: OwnContext }
 >()
 
-function render(core: SessionCore, state: ContextState, input: Message | undefined): OwnContext {
-  const { system, tools, frontier, show, model, facts, budget, row } = state
+function render(
+  core: SessionCore,
+  state: ContextState,
+  format: ContextOptions['format'],
+  input: Message | undefined,
+): OwnContext {
+  const family = familyFor(state, format)
+  const { system, tools, frontier, show, model, budget } = state
   const prefix = prefixOf(state)
   const whole = { system, tools, budget, prefix, fits: fits(state), version: frontier.version, state }
-  const key = JSON.stringify([model, facts.provider, show.recall])
+  const key = JSON.stringify([model, family, show.recall])
   const known = rendered.get(core.memory)
   if (input === undefined && known?.key === key && known.items === frontier.items)
     return { ...known.context, ...whole, tokens: state.tokens }
   const { messages } = assemble({ system, tools, items: frontier.items }, show)
   const all: ContextMessage[] = input === undefined ? [...messages] : [...messages, input]
-  const repaired = repair(all as never, { family: familyOf(facts.provider ?? providerOf(row)), model })
+  const repaired = repair(all as never, { family, model })
   const context = {
     ...whole,
     messages: repaired.messages.map(withoutRef),
@@ -115,7 +112,12 @@ function render(core: SessionCore, state: ContextState, input: Message | undefin
   return context
 }
 
-const providerOf = ({ model }: SessionRow): string | undefined => model?.split('/')[0]
+/** Whose rules hold: those of the model's provider; where that isn't known, of the shape that was asked for. */
+function familyFor({ facts, row }: ContextState, format: ContextOptions['format']): Family {
+  const provider = facts.provider ?? row.model?.split('/')[0]
+  if (provider === undefined && (format === 'openai' || format === 'openai-responses')) return 'openai'
+  return familyOf(provider)
+}
 
 function withoutRef(message: ContextMessage): Message {
   if (message.ref === undefined) return message

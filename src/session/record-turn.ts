@@ -1,18 +1,22 @@
-import { given, invalidInput, isObject, type Json, type TurnId } from '#kernel'
+import { type EntryId, given, invalidInput, isObject, type Json, type TurnId } from '#kernel'
 import {
   type Durability,
   type Entry,
   type FinishReason,
   fullUsage,
   isType,
+  type Message,
   noUsage,
   type TurnEnded,
   type Usage,
   usageFields,
 } from '#journal'
 import { digestable, messageDrafts, namedContents, type VerbOptions, writeOptions } from './append-messages.ts'
+import { readContextState } from './context-state.ts'
 import type { Plan, SessionCore } from './core.ts'
+import { doomLoopsIn } from './doom-loop.ts'
 import { type Draft, draft } from './draft.ts'
+import { askedByHost, turnEnding } from './end-turn.ts'
 import type { MessageInput } from './message-input.ts'
 
 /** One finished turn that a host's own model made. */
@@ -36,6 +40,8 @@ export interface Recorded {
   readonly usageSource: 'reported' | 'estimated'
   readonly durability: Durability
   readonly replayed: boolean
+  /** Whether this turn brought the next request near the budget, so that summaries are being prepared. */
+  readonly compaction: 'none' | 'queued' | 'running'
 }
 
 /** Reads a caller's usage: whole numbers or null. Throws `input.invalid`. */
@@ -63,12 +69,13 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
   const contents = await namedContents(core, messages)
   const turn = core.runtime.ids('trn')
   const times = given({ at: input.at })
+  let compaction: Recorded['compaction'] = 'none'
   const { committed, entries } = await core.path(
-    row => {
+    async row => {
       const index = row.counters.turnCount
       const placed = messages.map(message => ({
         ...times,
-        ...(message.role === 'assistant' && input.model !== undefined ? { model: input.model } : {}),
+        ...(message.role === 'assistant' ? given({ model: input.model, finishReason: failed(input) }) : {}),
         ...message,
       }))
       const stowed = messageDrafts(core, placed, { turn }, { handedIn: true, contents })
@@ -97,14 +104,38 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
                 { turn, by: 'model', ...times },
               ),
             ]
+      const state = await readContextState(core, row, given({ model: input.model }))
+      const asked = askedOf(named)
+      const request = await askedByHost(core, state, usage ?? null, asked.messages, asked.newest)
+      const loops = doomLoopsIn(messages as Message[], state.settings.doomLoopCalls)
+      const ending = await turnEnding(core, row, {
+        turn,
+        index,
+        startedAt: input.at ?? core.runtime.clock.now(),
+        state,
+        model: input.model ?? row.model,
+        steps: messages.filter(({ role }) => role === 'assistant').length,
+        usage: usage ?? noUsage,
+        cost: usage === undefined ? null : (input.cost ?? null),
+        finishReason: input.finishReason ?? 'stop',
+        doomLoop: loops.length > 0,
+        reported: request.reported,
+        asked,
+        answered: asked.answered,
+      })
+      compaction = ending.compaction
       const plan: Plan = {
         ...stowed,
         drafts: [
           draft('turn_started', { index }, { turn, ...times }),
           ...named,
+          ...loops.map(loop => draft('doom_loop_detected', { ...loop }, { turn })),
           ...used,
           draft('turn_ended', ended, { turn, ...times }),
+          ...ending.drafts,
         ],
+        head: { merge: { ...request.head?.merge, ...ending.head?.merge } },
+        alongside: [...(request.alongside ?? []), ...(ending.alongside ?? [])],
       }
       return plan
     },
@@ -119,6 +150,29 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
     usageSource: usage === undefined ? 'estimated' : 'reported',
     durability: committed.durability,
     replayed: committed.replayed,
+    compaction,
+  }
+}
+
+/** An answer that failed is kept and never shown to a model again. Law C84. */
+const failed = ({ finishReason }: TurnInput): 'error' | undefined => (finishReason === 'error' ? 'error' : undefined)
+
+/** What the host's last request showed of this turn, and what came after: everything from its last answer on. */
+function askedOf(named: readonly Draft[]): {
+  readonly messages: number
+  readonly toolResults: number
+  readonly newest: EntryId | null
+  readonly answered: number
+} {
+  const roleOf = ({ data }: Draft): unknown => (data as Partial<Message>).role
+  const last = named.findLastIndex(item => roleOf(item) === 'assistant')
+  const asked = last < 0 ? named : named.slice(0, last)
+  const sum = (items: readonly Draft[]): number => items.reduce((total, { tokens = 0 }) => total + tokens, 0)
+  return {
+    messages: sum(asked),
+    toolResults: sum(asked.filter(item => roleOf(item) === 'tool')),
+    newest: asked.at(-1)?.id ?? null,
+    answered: last < 0 ? 0 : sum(named.slice(last)),
   }
 }
 

@@ -1,4 +1,5 @@
 import { createIds } from '#kernel'
+import type { Message } from '#journal'
 import { scriptedModel } from '#models'
 import { openSkein, type Session, type Skein } from '#skein'
 import { verifies } from '#verifies'
@@ -54,7 +55,8 @@ describe('a message of a later release', () => {
       before = page.next
     }
     expect(texts).toEqual(['m0', 'm1', 'm2', 'm3', 'm4'])
-    expect((await again.context({ format: 'skein' })).messages.length).toBe(5)
+    const { messages } = await again.context({ format: 'skein' })
+    expect((messages as Message[]).flatMap(({ parts }) => parts)).toHaveLength(5)
   })
 })
 

@@ -29,6 +29,7 @@ import type { CustomInput } from './marks.ts'
 import type { CompactOptions } from './compaction.ts'
 import type { ContextOptions } from './read-context.ts'
 import type { MessagesOptions } from './read-messages.ts'
+import type { TurnsOptions } from './read-turns.ts'
 import type { EventsOptions } from './session-events.ts'
 import type { UsageOptions } from './session-usage.ts'
 
@@ -96,6 +97,7 @@ export type Verb =
   | 'append'
   | 'context'
   | 'compact'
+  | 'turns'
   | 'messages'
   | 'entries'
   | 'moveTo'
@@ -140,6 +142,7 @@ export const check: Readonly<Record<Verb, (value: unknown, path?: string) => voi
     only: oneOf('prune'),
     signal: aSignal,
   }),
+  turns: shape<TurnsOptions>({ after: wholeNumber(), limit: wholeNumber(1, 1_000) }),
   messages: shape<MessagesOptions>({ before: entry, limit: wholeNumber(1, 1_000), parts }),
   entries: shape<EntriesOptions>({
     after: wholeNumber(),
