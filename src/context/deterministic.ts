@@ -32,10 +32,12 @@ export function deterministicText(request: Material, counter: TokenCounter): str
     let own = Math.min(room, Math.floor(targetTokens * share))
     const before = own
     let begun = title === ''
-    for (const line of wanted) {
+    for (const whole of wanted) {
+      // One sentence alone may be told in part.
+      const line = title === '' && wanted.length === 1 ? headWithin(whole, own - 1, counter) : whole
       const text = begun ? line : `${title}\n${line}`
       const size = counter.count(`${text}\n`)
-      if (said.has(line) || size > own) continue
+      if (line === '' || said.has(line) || size > own) continue
       lines.push(text)
       said.add(line)
       own -= size

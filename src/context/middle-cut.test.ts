@@ -11,7 +11,7 @@ const anyText = fc.string({
   ),
   maxLength: 400,
 })
-const whole = fc.string({ unit: fc.constantFrom('a', '文', '😀', ' '), maxLength: 400 })
+const whole = fc.string({ unit: fc.constantFrom('a', '文', '😀', ' '), minLength: 60, maxLength: 400 })
 /** Merges over borders, as tables of pairs do: what is cut may count more than what it was cut from. */
 const merging: TokenCounter = { id: 'merging', count: text => text.replace(/aa/g, 'b').length }
 
