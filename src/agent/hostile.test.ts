@@ -1,6 +1,7 @@
-import { isType } from '#journal'
+import { isType, memoryStore } from '#journal'
+import { manualClock, manualTimers } from '#kernel'
 import { type ModelEvent, type ModelPort, scriptedModel } from '#models'
-import { openSkein, type Skein } from '#skein'
+import { openSkein, type Session, type Skein } from '#skein'
 import { afterEach, describe, expect, it } from 'vitest'
 
 const opened: Skein[] = []
@@ -204,5 +205,44 @@ describe('options of the wrong shape', () => {
       await expect(sessions.open('chat', { orCreate: options as never })).rejects.toMatchObject({ code: 'input.invalid' })
     }
     expect((await sessions.list()).items).toEqual([])
+  })
+})
+
+describe('waiting for a run of another process', () => {
+  async function parted(): Promise<{ waiting: Promise<unknown>; die: () => void; session: Session; look: () => void }> {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const asleep = { after: () => () => undefined }
+    const timers = manualTimers()
+    const first = await openSkein({ store, clock, timers: asleep, worker: false })
+    const session = await first.sessions.create({ modelOverride: scriptedModel([{ hang: true }]) })
+    await session.send('x', { idempotencyKey: 'k' }).receipt
+    const second = await openSkein({ store, clock, timers, worker: false })
+    opened.push(second)
+    const again = await second.sessions.open(session.id)
+    const waiting = again.send('x', { idempotencyKey: 'k' }).result()
+    waiting.catch(() => undefined)
+    await expect.poll(() => timers.count).toBeGreaterThan(0)
+    return { waiting, die: () => void clock.advance(60_000), session, look: () => timers.ring(15_000) }
+  }
+
+  it('ends when that process dies, and not before', async () => {
+    const { waiting, die, session, look } = await parted()
+    let over = false
+    void waiting.finally(() => (over = true)).catch(() => undefined)
+    look()
+    expect((await session.info()).running).not.toBeNull()
+    expect(over).toBe(false)
+    die()
+    look()
+    expect(await waiting).toMatchObject({ status: 'failed', reason: 'abandoned' })
+  })
+
+  it('ends with an error that says why when nobody can end that run any more', async () => {
+    const { waiting, die, session, look } = await parted()
+    await session.end('over')
+    die()
+    look()
+    await expect(waiting).rejects.toMatchObject({ code: 'session.ended' })
   })
 })

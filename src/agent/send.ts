@@ -1,5 +1,6 @@
 import {
   canonical,
+  every,
   given,
   type Id,
   invalidInput,
@@ -144,18 +145,34 @@ async function* runEvents(core: SessionCore, receipt: Promise<InputReceipt>): As
   }
 }
 
-/** What an earlier call's run came to. A run that died with its process would never end, so it is ended here. */
+/** What an earlier call's run came to. A run that died with its process, before or while this waits, is ended here. */
 async function resultOf(core: SessionCore, { runId, seq }: InputReceipt): Promise<TurnResult> {
-  const isDead = (running: unknown): boolean => isObject(running) && running['run'] === runId && core.activeRun !== runId
-  if (isDead((await core.row()).data['running'])) {
-    await core
-      .path(now => ({ drafts: isDead(now.data['running']) ? abandoned(now.data['running'], core) : [] }), { run: runId })
-      .catch((error: unknown) => {
-        // Another process has the lease, so it may be running there.
-        if (!(isSkeinError(error) && error.code === 'session.busy')) throw error
-      })
+  await endIfDead(core, runId)
+  let fail = (_error: unknown): void => undefined
+  const failed = new Promise<never>((_, reject) => (fail = reject))
+  const stopLooking = every(core.runtime.timers, core.runtime.leaseMs, () => {
+    endIfDead(core, runId).catch((error: unknown) => {
+      // A store that is away for a moment is asked again.
+      if (!isSkeinError(error) || !error.retryable) fail(error)
+    })
+  })
+  try {
+    return await Promise.race([readResult(core, runId, seq), failed])
+  } finally {
+    stopLooking()
   }
-  return await readResult(core, runId, seq)
+}
+
+/** Ends a run that nobody carries on: it shows as running, and its lease is free. */
+async function endIfDead(core: SessionCore, run: RunId): Promise<void> {
+  const isDead = (running: unknown): boolean => isObject(running) && running['run'] === run && core.activeRun !== run
+  if (!isDead((await core.row()).data['running'])) return
+  await core
+    .path(now => ({ drafts: isDead(now.data['running']) ? abandoned(now.data['running'], core) : [] }), { run })
+    .catch((error: unknown) => {
+      // Another process has the lease, so it may be running there.
+      if (!(isSkeinError(error) && error.code === 'session.busy')) throw error
+    })
 }
 
 interface Admitted {

@@ -9,7 +9,7 @@ import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { localVerbs } from './local.ts'
 import { Output } from './output.ts'
-import { makeFolder, storeFile } from './places.ts'
+import { defaultStore, makeFolder, storeFile } from './places.ts'
 import { remoteVerbs } from './remote.ts'
 import { Settings } from './settings.ts'
 import type { Verbs } from './verbs.ts'
@@ -74,11 +74,11 @@ export class Invocation {
     return this.settings.secret('store') ?? 'memory:'
   }
 
-  /** Options for `openSkein`; the folder of a file store is made. One command doesn't stay for background work; a server does. */
+  /** Options for `openSkein`; the folder of the default store is made, of no other. One command doesn't stay for background work; a server does. */
   skeinOptions(worker = false): SkeinOptions {
     const { settings } = this
     const file = storeFile(this.store, this.io.cwd)
-    if (file !== undefined) makeFolder(dirname(file))
+    if (file !== undefined && this.store === defaultStore(this.io.env)) makeFolder(dirname(file))
     const model = modelOf(settings)
     const liveMax = settings.number('sessions.liveMax')
     const idleMs = settings.number('sessions.idleMs')

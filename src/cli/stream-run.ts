@@ -1,7 +1,8 @@
-import type { RunStatus } from '#agent'
+import { foldResult, type RunStatus } from '#agent'
+import type { Entry } from '#journal'
 import { isObject } from '#kernel'
 import { demoNotice } from '#models'
-import type { SessionEvent } from '#session'
+import { isEntryEvent, type SessionEvent } from '#session'
 import type { Output } from './output.ts'
 import { oneLine } from './table.ts'
 
@@ -32,7 +33,7 @@ const runExits = {
 export type RunShow =
   /** The answer as it comes. */
   | 'text'
-  /** Every event as a line of JSON. */
+  /** Every event as a line of JSON, and last the result, which has no `type`. */
   | 'json'
   /** Nothing; the caller prints the answer. */
   | 'none'
@@ -40,9 +41,13 @@ export type RunShow =
 /** Follows a run to its end and shows it. What the model says is data, all else is talk. */
 export async function streamRun(out: Output, events: AsyncIterable<SessionEvent>, show: RunShow): Promise<RunEnd> {
   const answer = new Answer(out, show === 'text')
+  const entries: Entry[] = []
   let end: RunEnd = { status: 'failed', reason: 'abandoned', error: undefined, text: '' }
   for await (const event of events) {
-    if (show === 'json') await out.body(event)
+    if (show === 'json') {
+      await out.body(event)
+      if (isEntryEvent(event)) entries.push(event.entry)
+    }
     const data = dataOf(event)
     switch (event.type as string) {
       case 'run_started':
@@ -68,6 +73,7 @@ export async function streamRun(out: Output, events: AsyncIterable<SessionEvent>
     }
   }
   await answer.finish()
+  if (show === 'json') await out.body(foldResult(entries))
   return end
 }
 

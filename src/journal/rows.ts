@@ -1,5 +1,5 @@
 import type { BlobId, EntryId, JobId, SessionId } from '#kernel'
-import type { Fence, NewBlob } from './change.ts'
+import type { NewBlob } from './change.ts'
 import type { Entry } from './entry.ts'
 import type { SessionRow } from './head.ts'
 import type { ArchiveRow, JobRow, MemoryRow, RecordRow, ViewRow } from './store.ts'
@@ -55,5 +55,3 @@ export interface CommitContext {
   /** Whether the process that owns a lease is known to be dead, so that its lease counts as run out. */
   readonly ownerIsDead?: (owner: string) => boolean
 }
-
-export type { Fence }

@@ -97,7 +97,7 @@ const respond = (answer: Answer | Response): Response => (answer instanceof Resp
 async function readBody(route: Route, request: Request, { settings }: Shared): Promise<unknown> {
   if (route.body === undefined) return undefined
   const body: Json | undefined = await readJson(request, settings.maxBodyBytes)
-  if (body === undefined && !route.bodyOptional) throw invalidInput('body', 'Expected a JSON object.')
+  if (body === null || (body === undefined && !route.bodyOptional)) throw invalidInput('body', 'Expected a JSON object.')
   return checkBody(route.body, body ?? {})
 }
 

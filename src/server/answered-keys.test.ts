@@ -56,7 +56,7 @@ describe('repeating a request with its key', () => {
       ['POST', `${at}/release`, { reason: 'wait' }],
       ['PATCH', at, { title: 'named', tags: ['a'], metadata: { b: 1 } }],
       ['PUT', `${at}/model`, { model: 'demo/echo' }],
-      ['PUT', `${at}/thinking`, { level: 'high' }],
+      ['PUT', `${at}/thinking`, { thinking: 'high' }],
       ['PUT', `${at}/system`, { system: 'Be brief.' }],
       ['PUT', `${at}/tools`, { tools: [{ name: 'look', description: 'Looks.', inputSchema: {} }] }],
       ['POST', `${at}/inputs`, { input: 'hello' }],

@@ -34,6 +34,9 @@ describe('checking a request', () => {
       const id = await created(server.ask)
       const cases = [
         ['POST', '/v1/sessions', { titel: 'x', tags: [1] }, 400, ['tags[0]', 'titel']],
+        ['POST', '/v1/sessions', null, 400, ['body']],
+        ['POST', `/v1/sessions/${id}/cancel`, null, 400, ['body']],
+        ['PUT', `/v1/sessions/${id}/thinking`, { level: 'high' }, 400, ['thinking', 'level']],
         ['POST', `/v1/sessions/${id}/label`, { entryId: 'e', text: 3 }, 400, ['text']],
         ['POST', `/v1/sessions/${id}/append`, { messages: [], extra: { a: 1 } }, 400, ['extra']],
         ['GET', `/v1/sessions/${id}/messages?limt=3&befor=x`, undefined, 400, ['limt', 'befor']],

@@ -165,11 +165,11 @@ export const writingRoutes: readonly Route[] = [
     path: '/v1/sessions/{id}/thinking',
     operation: 'session.setThinking',
     summary: 'How much the model thinks from now on.',
-    body: z.strictObject({ level: z.string() }),
-    answers: { 200: z.object({ level: z.string() }) },
+    body: z.strictObject({ thinking: z.string() }),
+    answers: { 200: z.object({ thinking: z.string() }) },
     run: async call => {
-      await (await sessionOf(call)).setThinking(call.body.level, call.verb)
-      return ok({ level: call.body.level })
+      await (await sessionOf(call)).setThinking(call.body.thinking, call.verb)
+      return ok({ thinking: call.body.thinking })
     },
   }),
   route({

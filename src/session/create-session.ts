@@ -1,4 +1,4 @@
-import { given, invalidInput, isAlias, isId, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
+import { given, invalidInput, isAlias, isId, isSkeinError, type Json, type JsonObject, type SessionId, SkeinError } from '#kernel'
 import type { ContextSettingsInput } from '#context'
 import {
   type Change,
@@ -90,12 +90,22 @@ export async function createSession(
     { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context }) } },
     { type: 'append', session: id, entries, head: effect },
   ]
-  const committed = await store.commit(changes, {
-    ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),
-    ...given({ signal: write.signal }),
-    memo: id,
-  })
-  return committed.replayed ? (committed.memo as SessionId) : id
+  const committed = await store
+    .commit(changes, {
+      ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),
+      ...given({ signal: write.signal }),
+      memo: id,
+    })
+    .catch(async (error: unknown) => {
+      // Its id is nobody else's: if it is there, it was this commit that landed.
+      if (!isUnknownOutcome(error) || (await store.session(id).catch(() => undefined)) === undefined) throw error
+      return undefined
+    })
+  return committed?.replayed === true ? (committed.memo as SessionId) : id
+}
+
+function isUnknownOutcome(error: unknown): boolean {
+  return isSkeinError(error) && (error.code === 'store.unavailable' || error.code === 'store.uncertain')
 }
 
 function readCreated(options: CreateOptions, more: JsonObject): SessionCreated {

@@ -166,12 +166,12 @@ export class CoreSession {
     )
   }
 
-  async setThinking(level: string, options: VerbOptions = {}): Promise<void> {
+  async setThinking(thinking: string, options: VerbOptions = {}): Promise<void> {
     check.verb(options)
-    const named = readName(level, 'level')
+    const named = readName(thinking, 'thinking')
     await this.#core.path(
       () => ({ drafts: [draft('thinking_changed', { level: named })] }),
-      writeOptions('setThinking', options, { level }),
+      writeOptions('setThinking', options, { thinking }),
     )
   }
 

@@ -9,7 +9,7 @@ import type { Store } from '#journal'
 import { type SqliteOptions, type SqliteStore, sqliteStore } from '#stores/sqlite'
 import { afterEach } from 'vitest'
 
-export { type Author, begin, ids } from './journal.ts'
+export { begin } from './journal.ts'
 
 const folders: string[] = []
 const stores: Store[] = []

@@ -138,3 +138,45 @@ describe('asking for the version', () => {
     expect(existsSync(place.store)).toBe(false)
   })
 })
+
+describe('a store whose folder is not there', () => {
+  it('is told by name, and no folder is made', async () => {
+    const folder = join(place.home, 'typo')
+    const { code, stderr } = await place.here(['sessions', 'ls', '--store', `sqlite:${join(folder, 'x.db')}`])
+    expect([code, stderr]).toEqual([9, expect.stringContaining(folder)])
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  it('is made where it is the default', async () => {
+    expect((await place.here(['sessions', 'ls'])).code).toBe(0)
+    expect(existsSync(place.store)).toBe(true)
+  })
+})
+
+describe('a model that is asked about', () => {
+  it.each([
+    ['anthropic/claude-opus-4-6', {}, 6],
+    ['anthropic/claude-opus-4-6', { ANTHROPIC_API_KEY: 'key' }, 0],
+    ['demo/echo', {}, 0],
+  ])('%s with %j exits %i', async (reference, env, code) => {
+    for (const more of [[], ['--json']]) {
+      const ended = await place.here(['models', 'check', reference, ...more], { env })
+      expect(ended.code).toBe(code)
+      expect(ended.stdout).not.toBe('')
+    }
+  })
+})
+
+describe('run --json', () => {
+  it('prints every event and last the result', async () => {
+    const { code, stdout } = await place.here(['run', 'hi', '--json'])
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+    expect(code).toBe(0)
+    expect(lines.at(-2)).toMatchObject({ type: 'run_ended' })
+    expect(lines.at(-1)).toMatchObject({ status: 'done', text: 'You said: hi', steps: 1, cost: 0, demo: true })
+    expect(lines.at(-1)).not.toHaveProperty('type')
+  })
+})
