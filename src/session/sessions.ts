@@ -211,7 +211,7 @@ export class Sessions<S extends CoreSession> {
   async #checkFree(store: TenantStore, alias: string): Promise<void> {
     for (const other of this.#stores)
       if (other !== store && (await other.session({ alias })) !== undefined)
-        throw new SkeinError('session.exists', `There is a session ${alias} already.`, { details: { alias } })
+        throw new SkeinError('session.exists', `There is a session ${alias} already.`, { details: { session: alias } })
   }
 
   async #find(ref: SessionId | { alias: string }): Promise<Found | undefined> {
