@@ -159,6 +159,68 @@ describe('aborting', () => {
   })
 })
 
+describe('commits with two groups under way', () => {
+  const held = () => {
+    const gates = new Map<string, ReturnType<typeof gate>>()
+    const groups: string[][] = []
+    const keysOf = ({ changes }: Waiting): string[] => changes.flatMap(change => ('key' in change ? change.key : []))
+    const queue = new CommitQueue(
+      async group => {
+        const keys = group.flatMap(keysOf)
+        groups.push(keys)
+        const mine = gate()
+        gates.set(keys.join(), mine)
+        await mine.opened
+        return done(group)
+      },
+      { most: 2, bonds: waiting => keysOf(waiting).map(key => key.slice(0, 1)) },
+    )
+    const commit = (key: string): Promise<Committed> => queue.commit('t', [put(key)], {})
+    return { queue, groups, commit, land: (keys: string) => gates.get(keys)?.open() }
+  }
+
+  it('go beside what they do not depend on, and a third group waits for a place', async () => {
+    const { groups, commit, land } = held()
+    const first = commit('a1')
+    await expect.poll(() => groups).toEqual([['a1']])
+    const second = commit('b1')
+    await expect.poll(() => groups).toEqual([['a1'], ['b1']])
+    const rest = ['c1', 'd1'].map(commit)
+    land('b1')
+    await second
+    await expect.poll(() => groups).toEqual([['a1'], ['b1'], ['c1', 'd1']])
+    land('c1,d1')
+    await Promise.all(rest)
+    land('a1')
+    await first
+  })
+
+  it('keep their order: what depends on a group under way waits for it, and what depends on that waits, too', async () => {
+    const { groups, commit, land, queue } = held()
+    const first = commit('a1')
+    await expect.poll(() => groups).toEqual([['a1']])
+    const both = queue.commit('t', [put('a2'), put('b2')], {})
+    const later = commit('b3')
+    const free = commit('c1')
+    await expect.poll(() => groups).toEqual([['a1'], ['c1']])
+    land('a1')
+    await first
+    await expect.poll(() => groups).toEqual([['a1'], ['c1'], ['a2', 'b2', 'b3']])
+    land('c1')
+    land('a2,b2,b3')
+    const closed = queue.close()
+    await Promise.all([both, later, free, closed])
+  })
+
+  verifies('J19', 'that come together are at most two groups, of about the same size', async () => {
+    const { groups, commit, land } = held()
+    const all = Array.from({ length: 100 }, (_, n) => commit(`${String.fromCharCode(0x4e00 + n)}1`))
+    await expect.poll(() => groups.map(group => group.length)).toEqual([50, 50])
+    for (const group of groups) land(group.join())
+    await Promise.all(all)
+  })
+})
+
 describe('closing', () => {
   it('lets what waits through and refuses what comes', async () => {
     const { queue, groups } = recorded()

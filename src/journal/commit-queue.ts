@@ -5,6 +5,8 @@ import type { CommitOptions, Committed } from './store.ts'
 
 export const maxGroup = 256
 export const maxGroupBytes: number = 4 * 2 ** 20
+/** Up to so many are not spread over several groups. */
+const minShare = 50
 
 /** One commit that waits for its group. */
 export interface Waiting {
@@ -20,7 +22,15 @@ export type Outcome = { readonly committed: Committed } | { readonly error: unkn
 /** Carries out a group in one transaction and one sync; answers in order. A rejection fails every member. */
 export type RunGroup = (group: readonly Waiting[]) => Promise<readonly Outcome[]> | readonly Outcome[]
 
+/** How many groups may be under way at a time, and what keeps two commits in their order. */
+export interface Flights {
+  readonly most: number
+  /** Names of what a commit depends on: two that share one are in one group, or the later waits for the earlier's end. */
+  bonds(waiting: Waiting): readonly string[]
+}
+
 interface Member extends Waiting {
+  readonly bonds: readonly string[]
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: unknown) => void
   /** Stops listening for an abort; called when the member is taken. */
@@ -29,18 +39,24 @@ interface Member extends Waiting {
 
 /**
  * Takes the commits that wait in this process together, up to 256 or 4 MiB, without a delay of its own: while one group
- * is being synced the next one gathers. A commit aborted while it waits writes nothing; later its signal has no effect.
+ * is being synced the next one gathers. Where several groups may be under way, commits that depend on nothing in them go
+ * meanwhile, in a group of their own. A commit aborted while it waits writes nothing; later its signal has no effect.
  * Commits with one key that are in flight wait for the first. Laws J19, J23, J26.
  */
 export class CommitQueue {
   readonly #run: RunGroup
+  readonly #flights: Flights
+  readonly #underWay = new Set<readonly Member[]>()
   readonly #inFlight = new Map<string, Promise<unknown>>()
   #waiting: Member[] = []
   #pump: Promise<void> | undefined
+  /** Lets the pump look again, while it rests. */
+  #wake: (() => void) | undefined
   #closed = false
 
-  constructor(run: RunGroup) {
+  constructor(run: RunGroup, flights: Flights = { most: 1, bonds: () => [] }) {
     this.#run = run
+    this.#flights = flights
   }
 
   async commit(tenant: string, changes: readonly Change[], options: CommitOptions): Promise<Committed> {
@@ -74,45 +90,73 @@ export class CommitQueue {
         reject(signal?.reason as Error)
       }
       const taken = (): void => signal?.removeEventListener('abort', abort)
-      const member: Member = { ...waiting, resolve, reject, taken }
+      const member: Member = { ...waiting, bonds: this.#flights.bonds(waiting), resolve, reject, taken }
       signal?.addEventListener('abort', abort, { once: true })
       this.#waiting.push(member)
-      this.#pump ??= this.#drain()
+      if (this.#pump === undefined) this.#pump = this.#drain()
+      else if (this.#underWay.size < this.#flights.most) this.#wake?.()
     })
   }
 
   async #drain(): Promise<void> {
     // Everything that this turn of the event loop brings belongs to the first group.
-    await new Promise<void>(resolve => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
+    await turnOfLoop()
+    while (this.#waiting.length > 0 || this.#underWay.size > 0) {
       const group = this.#take()
-      try {
-        const outcomes = await this.#run(group)
-        for (const [index, member] of group.entries()) {
-          const outcome = outcomes[index]
-          if (outcome === undefined) member.reject(new SkeinError('skein.bug', 'A commit was left without an outcome.'))
-          else if ('error' in outcome) member.reject(outcome.error)
-          else member.resolve(outcome.committed)
-        }
-      } catch (error) {
-        for (const member of group) member.reject(error)
+      if (group.length > 0) void this.#fly(group)
+      else {
+        await new Promise<void>(resolve => (this.#wake = resolve))
+        this.#wake = undefined
+        // Lets readers and timers in between two groups, and what else this turn brings.
+        if (this.#waiting.length > 0) await turnOfLoop()
       }
-      // Lets readers and timers in between two groups.
-      if (this.#waiting.length > 0) await new Promise<void>(resolve => setImmediate(resolve))
     }
     this.#pump = undefined
   }
 
-  #take(): Member[] {
-    let bytes = 0
-    let count = 0
-    for (const member of this.#waiting) {
-      if (count > 0 && (count >= maxGroup || bytes + member.bytes > maxGroupBytes)) break
-      bytes += member.bytes
-      count++
+  async #fly(group: readonly Member[]): Promise<void> {
+    this.#underWay.add(group)
+    try {
+      const outcomes = await this.#run(group)
+      for (const [index, member] of group.entries()) {
+        const outcome = outcomes[index]
+        if (outcome === undefined) member.reject(new SkeinError('skein.bug', 'A commit was left without an outcome.'))
+        else if ('error' in outcome) member.reject(outcome.error)
+        else member.resolve(outcome.committed)
+      }
+    } catch (error) {
+      for (const member of group) member.reject(error)
     }
-    const group = this.#waiting.splice(0, count)
+    this.#underWay.delete(group)
+    this.#wake?.()
+  }
+
+  /** The next group: nothing while as many as may be are under way, or while all that waits depends on them. */
+  #take(): Member[] {
+    const free = this.#flights.most - this.#underWay.size
+    if (free < 1) return []
+    const held = new Set([...this.#underWay].flatMap(group => group.flatMap(({ bonds }) => bonds)))
+    const most = Math.min(maxGroup, Math.max(minShare, Math.ceil(this.#waiting.length / free)))
+    const group: Member[] = []
+    const left: Member[] = []
+    let bytes = 0
+    let full = false
+    for (const member of this.#waiting) {
+      full ||= group.length > 0 && (group.length >= most || bytes + member.bytes > maxGroupBytes)
+      if (full) left.push(member)
+      else if (member.bonds.some(bond => held.has(bond))) {
+        // What depends on one that waits waits, too.
+        for (const bond of member.bonds) held.add(bond)
+        left.push(member)
+      } else {
+        group.push(member)
+        bytes += member.bytes
+      }
+    }
+    this.#waiting = left
     for (const member of group) member.taken()
     return group
   }
 }
+
+const turnOfLoop = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

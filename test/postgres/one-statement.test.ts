@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { newId } from '#kernel'
-import { type Append, stowParts, type Store } from '#journal'
+import { type Append, type SessionRow, stowParts, type Store } from '#journal'
 import { postgresStore } from '#stores/postgres'
 import { verifies } from '#verifies'
 import { describePostgres, freshDatabase } from './fresh-database.ts'
@@ -47,6 +47,36 @@ describePostgres('an append', () => {
     expect(await cost(() => t.commit([large]))).toEqual(once)
     expect(await t.entries(session)).toHaveLength(7)
     expect(await t.hasBlob(session, blobs[0]?.id ?? 'blb_')).toBe(true)
+  })
+
+  it('that many begin at once reads all their sessions in one statement, whoever reads', async () => {
+    const journals = await Promise.all(Array.from({ length: 20 }, () => beginJournal(store.in('a'))))
+    const unknown = newId('ses')
+    const ids = [...journals.map(({ session }) => session), unknown, journals[0]?.session ?? unknown]
+    let rows: (SessionRow | undefined)[] = []
+    const spent = await cost(async () => (rows = await Promise.all(ids.map(id => store.in('a').session(id)))))
+    expect(spent.roundTrips).toBe(1)
+    expect(rows.map(row => row?.id)).toEqual(ids.map(id => (id === unknown ? undefined : id)))
+    expect(rows.at(-1)).not.toBe(rows[0])
+    expect(await Promise.all(ids.map(id => store.in('b').session(id)))).toEqual(ids.map(() => undefined))
+  })
+
+  it('that waits for one to its session stands after it, however many are under way', async () => {
+    const t = store.in('a')
+    const journals = await Promise.all(Array.from({ length: 8 }, () => beginJournal(t)))
+    const marks = Array.from({ length: 12 }, (_, n) => `${n}`)
+    const commits: Promise<unknown>[] = []
+    for (const mark of marks) {
+      for (const journal of journals) commits.push(t.commit([journal.say(mark)]))
+      // Some of them begin while earlier ones are on their way.
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await Promise.all(commits)
+    for (const { session } of journals) {
+      const said = (await t.entries(session)).slice(1).map(entry => JSON.stringify(entry.data))
+      expect(said).toHaveLength(marks.length)
+      for (const [n, text] of said.entries()) expect(text).toContain(`"${marks[n]}"`)
+    }
   })
 
   verifies('J22', 'that is relaxed takes one round trip, too, and waits for no disk', async () => {

@@ -1,6 +1,6 @@
 import { SkeinError } from '#kernel'
 import type { ClaimKinds, JobRow } from '#journal'
-import { nowSql } from './hot-append.ts'
+import { nowSql } from './now-sql.ts'
 import type { Link } from './link.ts'
 import { jobOf } from './rows-from.ts'
 import { toText } from './text-column.ts'

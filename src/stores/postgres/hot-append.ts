@@ -1,14 +1,14 @@
 import type { EntryId } from '#kernel'
-import { type Committed, counters, type Counters, entryBody, keyLifeMs } from '#journal'
+import { type CommitOptions, type Committed, counters, entryBody, keyLifeMs, type NewEntry } from '#journal'
 import type { Statement } from './driver.ts'
-import { answerOf, type Chain, type HeadAfter, leafAfter, type Outline, outlinesOf } from './hot-plan.ts'
-import { counterColumns } from './schema.ts'
-import { Parameters, type Values } from './parameters.ts'
+import { headColumns, headNumbers, told, updateHeads } from './hot-heads.ts'
+import { answerOf, type Chain, type HeadAfter, type Outline, outlinesOf } from './hot-plan.ts'
+import { Parameters, type Rows, type Values } from './parameters.ts'
 import { countersFrom } from './session-row.ts'
-import { toText, toTextOrNull } from './text-column.ts'
+import { toText } from './text-column.ts'
 
-/** The database's time in epoch milliseconds; parameter $2 stands in for it where it is not null. */
-export const nowSql = `coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`
+/** Statements by name: their text follows from it, and is long. */
+const texts = new Map<string, string>()
 
 /**
  * One statement for chains of one tenant: the guarded update of each head feeds the inserts, so a refused guard has no
@@ -17,142 +17,77 @@ export const nowSql = `coalesce($2::bigint, (extract(epoch FROM clock_timestamp(
  */
 export function hotAppend(tenant: string, chains: readonly Chain[], relaxed: boolean, now: number | null): Statement {
   const parameters = new Parameters(tenant, now)
-  const numbered = chains.map((chain, index) => ({ chain, i: index + 1 }))
-  const appends = numbered.flatMap(({ chain, i }) =>
-    chain.members.flatMap(({ append }) => (append === undefined ? [] : [{ append, i }])),
-  )
-  const adds = counters.filter(counter => chains.some(chain => sum(chain, counter) !== 0))
-  const keyed = numbered.flatMap(({ chain, i }) => {
-    const outlines = outlinesOf(chain)
-    return chain.members.flatMap(({ waiting }, index) =>
-      waiting.options.key === undefined ? [] : [{ i, options: waiting.options, outline: outlines[index] }],
-    )
-  })
-  const blobs = appends.flatMap(({ append, i }) => (append.blobs ?? []).map(blob => ({ i, blob })))
-  const refs = appends.flatMap(({ append, i }) => (append.blobRefs ?? []).map(blob => ({ i, blob })))
-
-  const heads = parameters.rows('m', [
-    ...headColumns(chains),
-    ...adds.map(counter => [column(counter), 'bigint', chains.map(chain => sum(chain, counter))] as const),
-  ])
-  const parts = [
-    `heads AS (${updateHeads(
-      heads,
-      adds.map(column),
-      keyed.length > 0
-        ? parameters.rows('w', [
-            ['i', 'bigint', keyed.map(({ i }) => i)],
-            ['key', 'text', keyed.map(({ options }) => options.key)],
-          ])
-        : undefined,
-    )})`,
-  ]
-  if (appends.length > 0) parts.push(`e AS (${insertEntries(parameters.rows('n', entryColumns(chains)))})`)
+  const heads = parameters.rows('m', headColumns(chains))
+  const parts: { entries?: Rows; wanted?: Rows; keys?: Rows; blobs?: Rows; refs?: Rows } = {}
+  const entries = entriesOf(chains)
+  if (entries.length > 0) parts.entries = parameters.rows('n', entryColumns(entries))
+  const keyed = keyedOf(chains)
   if (keyed.length > 0) {
-    const columns: Values = [
+    parts.wanted = parameters.rows('w', [
       ['i', 'bigint', keyed.map(({ i }) => i)],
       ['key', 'text', keyed.map(({ options }) => options.key)],
-      ['digest', 'text', keyed.map(({ options }) => options.digest ?? null)],
-      ['memo', 'text', keyed.map(({ options }) => (options.memo === undefined ? null : JSON.stringify(options.memo)))],
-      ['answer', 'text', keyed.map(({ outline }) => JSON.stringify(outline))],
-    ]
-    parts.push(`k AS (${insertKeys(parameters.rows('n', columns), relaxed)})`)
+    ])
+    parts.keys = parameters.rows('n', keyColumns(keyed))
   }
+  const appends = chains.flatMap(({ members }, index) => members.flatMap(({ append }) => ({ append, i: index + 1 })))
+  const blobs = appends.flatMap(({ append, i }) => (append?.blobs ?? []).map(blob => ({ i, blob })))
   if (blobs.length > 0) {
-    const columns: Values = [
+    parts.blobs = parameters.rows('n', [
       ['i', 'bigint', blobs.map(({ i }) => i)],
       ['id', 'text', blobs.map(({ blob }) => blob.id)],
       ['hash', 'text', blobs.map(({ blob }) => blob.hash)],
       ['bytes', 'bytea', blobs.map(({ blob: { bytes } }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))],
-    ]
-    parts.push(`b AS (${insertBlobs(parameters.rows('n', columns))})`)
+    ])
   }
+  const refs = appends.flatMap(({ append, i }) => (append?.blobRefs ?? []).map(blob => ({ i, blob })))
   if (refs.length > 0) {
-    const columns: Values = [
+    parts.refs = parameters.rows('n', [
       ['i', 'bigint', refs.map(({ i }) => i)],
       ['blob', 'text', refs.map(({ blob }) => blob)],
-    ]
-    parts.push(`r AS (${insertRefs(parameters.rows('n', columns))})`)
+    ])
   }
-  const has = (present: boolean, letter: string): string => (present ? letter : '')
-  const name = `append_${has(appends.length > 0, 'e')}${has(keyed.length > 0, 'k')}${has(blobs.length > 0, 'b')}${has(refs.length > 0, 'r')}${has(relaxed, 'x')}${adds.length === 0 ? '' : `_c${adds.map(counter => counters.indexOf(counter)).join('')}`}${parameters.shape}`
+  const has = (present: unknown, letter: string): string => (present === undefined || present === false ? '' : letter)
+  const { entries: e, keys: k, blobs: b, refs: r } = parts
+  const name = `append_${has(e, 'e')}${has(k, 'k')}${has(b, 'b')}${has(r, 'r')}${has(relaxed, 'x')}_${told(heads)}${parameters.shape}`
+  let text = texts.get(name)
+  if (text === undefined) texts.set(name, (text = statementText(heads, parts, relaxed)))
+  return { name, text, values: parameters.values }
+}
+
+function statementText(
+  heads: Rows,
+  { entries, wanted, keys, blobs, refs }: { entries?: Rows; wanted?: Rows; keys?: Rows; blobs?: Rows; refs?: Rows },
+  relaxed: boolean,
+): string {
+  const parts = [`heads AS (${updateHeads(heads, entries !== undefined, wanted)})`]
+  const of = (rows: Rows): string => `${rows.sql()} JOIN heads h ON h.i = n.i`
+  if (entries !== undefined) parts.push(`e AS (${insertEntries(of(entries))})`)
+  if (keys !== undefined) parts.push(`k AS (${insertKeys(of(keys), relaxed)})`)
+  if (blobs !== undefined) parts.push(`b AS (${insertBlobs(of(blobs))})`)
+  if (refs !== undefined) parts.push(`r AS (${insertRefs(of(refs))})`)
   // For this transaction alone, which is this statement: no wait for the disk.
   const relax = relaxed ? `, set_config('synchronous_commit', 'off', true) AS relaxed` : ''
-  return { name, text: `WITH ${parts.join(',\n')} SELECT h.*${relax} FROM heads h`, values: parameters.values }
+  return `WITH ${parts.join(',\n')} SELECT h.head${relax} FROM heads h`
 }
 
-const column = (counter: keyof Counters): string => counterColumns[counters.indexOf(counter)] ?? ''
-const sum = (chain: Chain, counter: keyof Counters): number =>
-  chain.members.reduce((total, member) => total + member.add[counter], 0)
-
-function headColumns(chains: readonly Chain[]): Values {
-  const appends = chains.map(({ members }) => members.flatMap(({ append }) => append ?? []))
-  const fences = appends.map(([append]) => (append?.fence !== undefined && 'owner' in append.fence ? append.fence : undefined))
-  const acquires = chains.map(({ members }) => members[0]?.acquire)
-  const totals = appends.map(list => list.findLast(append => append.head?.totals !== undefined)?.head?.totals)
-  const newest = (field: 'updatedAt' | 'lastMessageAt' | 'lastAccessedAt') =>
-    appends.map(list =>
-      list.reduce<number | null>((at, { head }) => (head?.set?.[field] == null ? at : Math.max(at ?? 0, head.set[field])), null),
-    )
-  const set = (field: 'preview' | 'model') =>
-    appends.map(list => list.findLast(({ head }) => head?.set?.[field] !== undefined)?.head?.set?.[field])
-  const preview = set('preview')
-  const model = set('model')
-  return [
-    ['i', 'bigint', chains.map((_, index) => index + 1)],
-    ['session', 'text', chains.map(({ session }) => session)],
-    ['n', 'bigint', appends.map(list => list.reduce((count, append) => count + append.entries.length, 0))],
-    ['fence_owner', 'text', fences.map(fence => (fence === undefined ? null : toText(fence.owner)))],
-    ['fence_token', 'bigint', fences.map(fence => fence?.token ?? null)],
-    ['acquirer', 'text', acquires.map(acquire => (acquire === undefined ? null : toText(acquire.owner)))],
-    ['acquire_ms', 'bigint', acquires.map(acquire => acquire?.leaseMs ?? null)],
-    ['expect_leaf', 'text', appends.map(([append]) => append?.expectLeaf ?? null)],
-    ['leaf', 'text', chains.map(chain => leafAfter(chain) ?? null)],
-    ['messages', 'bigint', totals.map(total => total?.messages ?? null)],
-    ['turns', 'bigint', totals.map(total => total?.turns ?? null)],
-    ['tokens', 'bigint', totals.map(total => total?.tokens ?? null)],
-    ['updated_at', 'bigint', newest('updatedAt')],
-    ['last_message_at', 'bigint', newest('lastMessageAt')],
-    ['last_accessed_at', 'bigint', newest('lastAccessedAt')],
-    ['sets_preview', 'boolean', preview.map(value => value !== undefined)],
-    ['preview', 'text', preview.map(value => toTextOrNull(value ?? null))],
-    ['sets_model', 'boolean', model.map(value => value !== undefined)],
-    ['model', 'text', model.map(value => toTextOrNull(value ?? null))],
-  ]
+interface PlacedEntry {
+  readonly i: number
+  /** How many entries of the chain come after it. */
+  readonly after: number
+  readonly entry: NewEntry
 }
 
-function updateHeads(chains: string, adds: readonly string[], wanted: string | undefined): string {
-  return `UPDATE skein.sessions s SET
-      seq = s.seq + m.n,
-      leaf_id = coalesce(m.leaf, s.leaf_id),
-      messages = coalesce(m.messages, s.messages), turns = coalesce(m.turns, s.turns), tokens = coalesce(m.tokens, s.tokens),
-      ${adds.map(name => `${name} = least(s.${name} + m.${name}, ${Number.MAX_SAFE_INTEGER}), `).join('')}
-      updated_at = greatest(s.updated_at, m.updated_at),
-      last_message_at = greatest(s.last_message_at, m.last_message_at),
-      last_accessed_at = greatest(s.last_accessed_at, m.last_accessed_at),
-      preview = CASE WHEN m.sets_preview THEN m.preview ELSE s.preview END,
-      model = CASE WHEN m.sets_model THEN m.model ELSE s.model END,
-      lease_owner = coalesce(m.acquirer, s.lease_owner),
-      lease_token = CASE WHEN m.acquirer IS NULL OR m.acquirer = s.lease_owner THEN s.lease_token ELSE s.lease_token + 1 END,
-      lease_until = CASE WHEN m.acquirer IS NULL THEN s.lease_until
-        WHEN m.acquirer = s.lease_owner THEN greatest(s.lease_until, ${nowSql} + m.acquire_ms) ELSE ${nowSql} + m.acquire_ms END,
-      unindexed = s.unindexed OR m.n > 0
-    FROM ${chains}
-    WHERE s.tenant = $1 AND s.id = m.session
-      AND (m.acquirer IS NULL OR s.lease_owner IS NULL OR s.lease_owner = m.acquirer OR s.lease_until <= ${nowSql})
-      AND (m.fence_token IS NULL OR (s.lease_token = m.fence_token AND s.lease_owner = m.fence_owner))
-      AND (m.expect_leaf IS NULL OR s.leaf_id = m.expect_leaf)
-      ${wanted === undefined ? '' : `AND NOT EXISTS (SELECT 1 FROM ${wanted} JOIN skein.keys k ON k.tenant = $1 AND k.key = w.key WHERE w.i = m.i)`}
-    RETURNING m.i, m.n, s.id, s.seq, s.leaf_id, s.lease_token, s.lease_until, ${nowSql} AS now, ${counterColumns.map(name => `s.${name}`).join(', ')}`
+function entriesOf(chains: readonly Chain[]): readonly PlacedEntry[] {
+  return chains.flatMap(({ members }, index) => {
+    const entries = members.flatMap(({ append }) => append?.entries ?? [])
+    return entries.map((entry, place) => ({ i: index + 1, after: entries.length - place - 1, entry }))
+  })
 }
 
-function entryColumns(chains: readonly Chain[]): Values {
-  const rows = chains.flatMap(({ members }, index) =>
-    members.flatMap(({ append }) => append?.entries ?? []).map((entry, place) => ({ i: index + 1, place: place + 1, entry })),
-  )
+function entryColumns(rows: readonly PlacedEntry[]): Values {
   return [
     ['i', 'bigint', rows.map(({ i }) => i)],
-    ['place', 'bigint', rows.map(({ place }) => place)],
+    ['after', 'bigint', rows.map(({ after }) => after)],
     ['id', 'text', rows.map(({ entry }) => entry.id)],
     ['parent_id', 'text', rows.map(({ entry }) => entry.parentId)],
     ['type', 'text', rows.map(({ entry }) => toText(entry.type))],
@@ -161,21 +96,45 @@ function entryColumns(chains: readonly Chain[]): Values {
   ]
 }
 
+interface Keyed {
+  readonly i: number
+  readonly options: CommitOptions
+  readonly outline: Outline | undefined
+}
+
+function keyedOf(chains: readonly Chain[]): readonly Keyed[] {
+  return chains.flatMap((chain, index) => {
+    if (chain.members.every(({ waiting }) => waiting.options.key === undefined)) return []
+    const outlines = outlinesOf(chain)
+    return chain.members.flatMap(({ waiting: { options } }, place) =>
+      options.key === undefined ? [] : [{ i: index + 1, options, outline: outlines[place] }],
+    )
+  })
+}
+
+const keyColumns = (keyed: readonly Keyed[]): Values => [
+  ['i', 'bigint', keyed.map(({ i }) => i)],
+  ['key', 'text', keyed.map(({ options }) => options.key)],
+  ['digest', 'text', keyed.map(({ options }) => options.digest ?? null)],
+  ['memo', 'text', keyed.map(({ options }) => (options.memo === undefined ? null : JSON.stringify(options.memo)))],
+  ['answer', 'text', keyed.map(({ outline }) => JSON.stringify(outline))],
+]
+
 const insertEntries = (rows: string): string => `INSERT INTO skein.entries (tenant, session, seq, id, parent_id, type, at, body)
-  SELECT $1, h.id, h.seq - h.n + n.place, n.id, n.parent_id, n.type, n.at, n.body FROM ${rows} JOIN heads h ON h.i = n.i`
+  SELECT $1, h.id, h.seq - n.after, n.id, n.parent_id, n.type, n.at, n.body FROM ${rows}`
 
 const insertKeys = (rows: string, relaxed: boolean): string =>
   `INSERT INTO skein.keys (tenant, key, digest, at, until, durability, memo, answer, head, leaf)
   SELECT $1, n.key, n.digest, h.now, h.now + ${keyLifeMs}, '${relaxed ? 'relaxed' : 'full'}', n.memo, n.answer,
-    ARRAY[h.seq, h.lease_token, h.lease_until, ${counterColumns.map(name => `h.${name}`).join(', ')}], h.leaf_id
-  FROM ${rows} JOIN heads h ON h.i = n.i`
+    ARRAY[${headNumbers.map(name => `h.${name}`).join(', ')}], h.leaf_id
+  FROM ${rows}`
 
 const insertBlobs = (rows: string): string => `INSERT INTO skein.blobs AS b (tenant, id, hash, bytes)
-  SELECT DISTINCT ON (n.id) $1, n.id, n.hash, n.bytes FROM ${rows} JOIN heads h ON h.i = n.i
+  SELECT DISTINCT ON (n.id) $1, n.id, n.hash, n.bytes FROM ${rows}
   ORDER BY n.id ON CONFLICT (tenant, id) DO UPDATE SET hash = b.hash`
 
 const insertRefs = (rows: string): string => `INSERT INTO skein.blob_refs (tenant, session, blob)
-  SELECT DISTINCT $1, h.id, n.blob FROM ${rows} JOIN heads h ON h.i = n.i ON CONFLICT DO NOTHING`
+  SELECT DISTINCT $1, h.id, n.blob FROM ${rows} ON CONFLICT DO NOTHING`
 
 /** What became of each chain: the answers of its members, or nothing where a guard refused. */
 export function hotAnswers(
@@ -185,19 +144,20 @@ export function hotAnswers(
 ): (Committed[] | undefined)[] {
   const answers: (Committed[] | undefined)[] = chains.map(() => undefined)
   for (const row of rows) {
-    const index = (row['i'] as number) - 1
+    const [i, at, seq, token, until, ...sums] = (row['head'] as string).split(' ')
+    const index = Number(i) - 1
     const chain = chains[index]
     if (chain === undefined) continue
     const head: HeadAfter = {
-      seq: row['seq'] as number,
-      token: row['lease_token'] as number,
-      until: row['lease_until'] as number,
-      leaf: row['leaf_id'] as EntryId | null,
-      counters: countersFrom(counterColumns.map(name => row[name] as number)),
+      seq: Number(seq),
+      token: Number(token),
+      until: Number(until),
+      leaf: (sums[counters.length] as EntryId | undefined) ?? null,
+      counters: countersFrom(sums.slice(0, counters.length).map(Number)),
     }
     const outlines = outlinesOf(chain)
     answers[index] = chain.members.map(({ waiting: { options } }, place): Committed => ({
-      at: row['now'] as number,
+      at: Number(at),
       durability: relaxed ? 'relaxed' : 'full',
       replayed: false,
       results: answerOf(outlines[place] as Outline, head),

@@ -159,6 +159,13 @@ export function touchedBy(changes: readonly Change[]): string[] {
   })
 }
 
+/** What keeps a commit in order with others: its sessions, and for all but hot ones the rest of its tenant. */
+export function bondsOf(waiting: Waiting): string[] {
+  const bonds = touchedBy(waiting.changes).map(session => `${waiting.tenant} ${session}`)
+  if (hotMember(waiting) === undefined) bonds.push(waiting.tenant)
+  return bonds
+}
+
 /** Splits one tenant's group: chains for one statement, in the order of sessions, and the rest, in order, for a transaction. */
 export function planGroup(members: readonly Waiting[]): { readonly chains: readonly Chain[]; readonly rest: readonly Waiting[] } {
   const chains = new Map<string, Chain>()

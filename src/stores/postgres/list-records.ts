@@ -1,6 +1,6 @@
 import { checkLimit, cutPage, decodeCursor, type Page, type RecordRow, type RecordsQuery } from '#journal'
 import type { Link } from './link.ts'
-import { nowSql } from './hot-append.ts'
+import { nowSql } from './now-sql.ts'
 import { recordOf } from './rows-from.ts'
 import { toText } from './text-column.ts'
 

@@ -5,10 +5,12 @@ import { checkFences } from './check-fences.ts'
 import { Claims } from './claims.ts'
 import { Commits } from './commits.ts'
 import { loadDriver, type PostgresConfig } from './driver.ts'
+import { bondsOf } from './hot-plan.ts'
 import { Indexer } from './indexer.ts'
 import { Link } from './link.ts'
 import { migrate } from './migrate.ts'
 import { format } from './schema.ts'
+import { SessionReader } from './session-reader.ts'
 import { Sweeper } from './sweeper.ts'
 import { type Setting, tenantStore } from './tenant-store.ts'
 
@@ -28,6 +30,9 @@ export interface PostgresOptions extends StoreOptions {
   /** Stands in for the database's clock, in tests: leases, jobs and expiry never go by the node's. `clock` is not used. */
   readonly databaseClock?: Clock
 }
+
+/** Groups under way at a time: while the server works at one, this process makes the next. */
+const maxFlights = 2
 
 /**
  * Opens journals in the schema `skein` of a Postgres database, made at first use; many nodes may work on one.
@@ -52,13 +57,17 @@ export async function postgresStore(config: PostgresConfig, options: PostgresOpt
   let closing: Promise<void> | undefined
   const setting: Setting = {
     link,
+    sessions: new SessionReader(link),
     bell,
     databaseClock,
-    queue: new CommitQueue(async group => {
-      const outcomes = await commits.run(group)
-      for (const [index, outcome] of outcomes.entries()) if ('committed' in outcome) publish(group[index])
-      return outcomes
-    }),
+    queue: new CommitQueue(
+      async group => {
+        const outcomes = await commits.run(group)
+        for (const [index, outcome] of outcomes.entries()) if ('committed' in outcome) publish(group[index])
+        return outcomes
+      },
+      { most: Math.min(maxFlights, maxConnections), bonds: bondsOf },
+    ),
     requireOpen() {
       if (closed) throw new SkeinError('store.closed', 'The store is closed.')
     },

@@ -1,4 +1,4 @@
-import { nowSql } from './hot-append.ts'
+import { nowSql } from './now-sql.ts'
 import type { Link } from './link.ts'
 
 /** Removes keys and records that have expired, in the background; whether they are there or not, they count as absent. */

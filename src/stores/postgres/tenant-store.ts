@@ -14,20 +14,23 @@ import {
   unknownSession,
   watchEntries,
 } from '#journal'
-import { nowSql } from './hot-append.ts'
+import { nowSql } from './now-sql.ts'
 import { keySelect, replayOf } from './keys.ts'
 import type { Link } from './link.ts'
 import { listRecords, readRecord } from './list-records.ts'
 import { listSessions } from './list-sessions.ts'
+import { ownChanges } from './own-changes.ts'
 import { readBranch, readEntries, readEntry } from './read-entries.ts'
 import { archiveOf, blobOf, jobOf, memoryOf, viewOf } from './rows-from.ts'
 import { search } from './search.ts'
+import type { SessionReader } from './session-reader.ts'
 import { sessionFrom, sessionSelect } from './session-row.ts'
 import { toText } from './text-column.ts'
 
 /** What a tenant's face needs of the open store. */
 export interface Setting {
   readonly link: Link
+  readonly sessions: SessionReader
   readonly queue: CommitQueue
   readonly bell: Bell
   readonly databaseClock: Clock | undefined
@@ -43,11 +46,12 @@ export function tenantStore(setting: Setting, tenant: string): TenantStore {
     return await link.read({ name, text, values: [tenant, ...values] })
   }
   const sessionRow = async (ref: SessionId | { readonly alias: string }): Promise<SessionRow | undefined> => {
-    const [column, value] = typeof ref === 'string' ? ['id', ref] : ['alias', ref.alias]
+    setting.requireOpen()
+    if (typeof ref === 'string') return await setting.sessions.read(tenant, ref)
     const [row] = await select(
-      `session_${column}`,
-      `SELECT ${sessionSelect} FROM skein.sessions s WHERE s.tenant = $1 AND s.${column} = $2`,
-      value,
+      'session_alias',
+      `SELECT ${sessionSelect} FROM skein.sessions s WHERE s.tenant = $1 AND s.alias = $2`,
+      ref.alias,
     )
     return row === undefined ? undefined : sessionFrom(row)
   }
@@ -57,7 +61,7 @@ export function tenantStore(setting: Setting, tenant: string): TenantStore {
       setting.requireOpen()
       if (changes.length === 0) return { at: await timeOf(link, now()), durability: 'full', replayed: false, results: [] }
       // Callers may go on changing what they handed in.
-      return await queue.commit(tenant, structuredClone(changes), options)
+      return await queue.commit(tenant, ownChanges(changes), options)
     },
     async replay(key, digest) {
       const [row] = await select(
