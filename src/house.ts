@@ -1,10 +1,9 @@
-import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, type Tool } from '#agent'
+import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
 import {
   type ContextSettingsInput,
   deterministicSummarizer,
   loadCounter,
   readContextSettings,
-  type ShowOptions,
   type Summarizer,
 } from '#context'
 import { type JobWork, Jobs, startWorker } from '#jobs'
@@ -95,6 +94,7 @@ export interface House {
   readonly models: Models
   sessionsOf(tenant: string): AgentSessions
   jobsOf(tenant: string): Jobs
+  operatorsOf(tenant: string, sessions: AgentSessions): Operators
   /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. Again: the same end. */
   close(waitMs: number): Promise<void>
 }
@@ -125,7 +125,6 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const ids = createIds({ clock, random })
   const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
   const deterministic = deterministicSummarizer(counter)
-  const [withRecall, withoutRecall] = [true, false].map(recall => ({ counter, recall })) as [ShowOptions, ShowOptions]
   const runtime: Runtime = {
     store,
     clock,
@@ -143,7 +142,6 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       if (custom?.id === name) return custom
       return name === 'deterministic' ? deterministic : await modelSummarizer(await ports.connect(name), clock)
     },
-    showOptions: recall => (recall ? withRecall : withoutRecall),
   }
   const live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
   // A notice shows among the live events of its session, too; ids may be equal in two tenants.
@@ -171,10 +169,15 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
         : await models.connect(model ?? (await defaultModel())),
     tools,
   }
+  const running = new RunningMaps(timers)
   const end = async (waitMs: number): Promise<void> => {
     const stopped = worker?.stop(waitMs)
-    const closed = Promise.all(live.drain().map(({ session }) => session.close({ graceMs: waitMs })))
-    await within(timers, waitMs, closed, () => undefined)
+    const began = clock.now()
+    // What maps still write, their parents have to be open for.
+    await running.stop(waitMs)
+    const leftMs = Math.max(0, waitMs - (clock.now() - began))
+    const closed = Promise.all(live.drain().map(({ session }) => session.close({ graceMs: leftMs })))
+    await within(timers, leftMs, closed, () => undefined)
     await stopped
     await volatile.close()
     if (typeof options.store !== 'object') await store.close()
@@ -186,6 +189,8 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     store,
     models,
     sessionsOf,
+    operatorsOf: (tenant, sessions) =>
+      new Operators({ runtime, store: store.in(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
     jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake(), [sweepKind]),
     close: waitMs => (ended ??= end(waitMs)),
   }

@@ -1,9 +1,18 @@
 export { openSkein, Skein, type SkeinOptions } from './skein.ts'
 export {
   type AgentGear,
+  type AgenticMapOptions,
   type AgentOptions,
   AgentSession as Session,
   type InputReceipt,
+  type LlmMapOptions,
+  type MapCount,
+  type MapInfo,
+  type MapInputs,
+  type MapPage,
+  type MapResult,
+  type MapRun,
+  type ResumeOptions,
   type Run,
   type RunStatus,
   type SendOptions,

@@ -1,4 +1,4 @@
-import type { AgentSessions } from '#agent'
+import type { AgentSessions, Operators } from '#agent'
 import { type House, openHouse, type SkeinOptions } from '#house'
 import type { Jobs } from '#jobs'
 import type { Store } from '#journal'
@@ -15,6 +15,7 @@ export class Skein implements AsyncDisposable {
   readonly sessions: AgentSessions
   readonly jobs: Jobs
   readonly models: Models
+  readonly operators: Operators
   readonly store: Store
   readonly #house: House
 
@@ -23,6 +24,7 @@ export class Skein implements AsyncDisposable {
     this.store = house.store
     this.models = house.models
     this.sessions = house.sessionsOf(tenant)
+    this.operators = house.operatorsOf(tenant, this.sessions)
     this.jobs = house.jobsOf(tenant)
   }
 

@@ -16,6 +16,11 @@ export class AgentSession extends ContextSession {
     this.#ports = ports
   }
 
+  /** What operators need of a session beside its verbs. */
+  static insideOf(session: AgentSession): { readonly core: SessionCore; readonly gear: AgentGear } {
+    return { core: session.#core, gear: session.#gear }
+  }
+
   /** Gives this object its model and tools; they last as long as it does. */
   equip(gear: AgentGear): this {
     checkAgent.gear(gear)

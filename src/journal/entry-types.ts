@@ -1,4 +1,4 @@
-import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
+import type { EntryId, Id, Json, JsonObject, SessionId } from '#kernel'
 import type {
   CompactionResult,
   CompactionStarted,
@@ -134,6 +134,22 @@ export interface UsageRecorded {
   readonly demo?: boolean
 }
 
+/** An operator begins to work on many inputs. `total` is `null` while inputs are still to come. */
+export interface MapStarted {
+  readonly map: Id<'map'>
+  readonly kind: 'llm' | 'agentic'
+  readonly model: string
+  readonly total: number | null
+}
+
+/** Every item has ended. */
+export interface MapEnded {
+  readonly map: Id<'map'>
+  readonly total: number
+  readonly succeeded: number
+  readonly failed: number
+}
+
 interface Defined {
   session_created: SessionCreated
   session_forked: { readonly from: SessionId; readonly at: EntryId; readonly seq: number }
@@ -160,6 +176,8 @@ interface Defined {
   summary_added: Summary
   compaction_started: CompactionStarted
   compaction_ended: CompactionResult
+  map_started: MapStarted
+  map_ended: MapEnded
   snapshot_taken: TurnSnapshot
   doom_loop_detected: { readonly tool: string; readonly callId: string; readonly count: number }
   custom: { readonly name: string; readonly data: Json; readonly text?: string }

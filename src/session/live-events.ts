@@ -1,4 +1,4 @@
-import type { Json, RunId } from '#kernel'
+import type { Id, Json, RunId } from '#kernel'
 import type { ToolResultStatus } from '#journal'
 
 /** `after`: the newest durable `seq` before it; `n` counts from 1. */
@@ -29,6 +29,7 @@ export type LiveEvent =
   | Live<'tool_started', OfTool & { input: Json }>
   | Live<'tool_delta', OfTool & { text: string }>
   | Live<'tool_ended', OfTool & { status: ToolResultStatus }>
+  | Live<'map_item_ended', { map: Id<'map'>; index: number; success: boolean; errorKind: string | null; attempts: number }>
   | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */

@@ -129,7 +129,9 @@ const rules: Readonly<Record<string, Rule>> = {
   required: (given, value, at) =>
     !isObject(value)
       ? []
-      : listOf(given).flatMap(name => (Object.hasOwn(value, String(name)) ? [] : unless(false, at, `${String(name)} is missing.`))),
+      : listOf(given).flatMap(name =>
+          Object.hasOwn(value, String(name)) ? [] : unless(false, at, `${String(name)} is missing.`),
+        ),
   dependentRequired: (given, value, at) =>
     !isObject(value)
       ? []
@@ -181,12 +183,18 @@ const rules: Readonly<Record<string, Rule>> = {
     const { minContains: min = 1, maxContains: max = null } = at.schema
     const count = (value as readonly Json[]).filter(item => fits(given, item, at)).length
     const holds = count >= Number(min) && (max === null || count <= Number(max))
-    return unless(holds, at, `${count} items fit; expected ${max === null ? 'at least ' : ''}${String(min)}${max === null ? '' : ` to ${String(max)}`}.`)
+    return unless(
+      holds,
+      at,
+      `${count} items fit; expected ${max === null ? 'at least ' : ''}${String(min)}${max === null ? '' : ` to ${String(max)}`}.`,
+    )
   },
   allOf: (given, value, at) => listOf(given).flatMap(schema => within(schema, value, at)),
   anyOf: (given, value, at) => {
     const tried = listOf(given).map(schema => within(schema, value, at))
-    return tried.some(issues => issues.length === 0) ? [] : [...unless(false, at, 'Fits none of the choices.'), ...(tried[0] ?? [])]
+    return tried.some(issues => issues.length === 0)
+      ? []
+      : [...unless(false, at, 'Fits none of the choices.'), ...(tried[0] ?? [])]
   },
   oneOf: (given, value, at) => {
     const count = listOf(given).filter(schema => fits(schema, value, at)).length

@@ -36,7 +36,13 @@ export function readOutputBy(schema: StandardSchema | JsonObject | undefined): O
 }
 
 /** Said again after an answer that could not be used. */
-export function guidanceAfter({ errorKind, error }: { readonly errorKind: 'not_json' | 'schema_mismatch'; readonly error: string }): string {
+export function guidanceAfter({
+  errorKind,
+  error,
+}: {
+  readonly errorKind: 'not_json' | 'schema_mismatch'
+  readonly error: string
+}): string {
   return errorKind === 'not_json'
     ? `Your last answer was not JSON (${error}). Answer again with one JSON value and nothing else.`
     : `Your last answer did not fit the schema:\n${error}\nAnswer again with one JSON value that does, and nothing else.`
@@ -87,9 +93,9 @@ const lines = (all: readonly string[]): string =>
 
 /** Validators may tell their JSON Schema by themselves. Source: standardschema.dev, Standard JSON Schema. */
 function described(schema: StandardSchema): JsonObject | undefined {
-  const { jsonSchema } = schema['~standard'] as { readonly jsonSchema?: { readonly output?: (options: unknown) => unknown } }
+  const { jsonSchema } = schema['~standard'] as { readonly jsonSchema?: { readonly input?: (options: unknown) => unknown } }
   try {
-    const told = jsonSchema?.output?.({ target: 'draft-2020-12' })
+    const told = jsonSchema?.input?.({ target: 'draft-2020-12' })
     return isObject(told) ? (toJson(told) as JsonObject) : undefined
   } catch {
     return undefined

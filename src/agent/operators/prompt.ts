@@ -26,4 +26,5 @@ function memberOf(item: Json, path: readonly string[]): Json | undefined {
   return at
 }
 
-const textOf = (value: Json | undefined): string => (value === undefined ? '' : typeof value === 'string' ? value : stringify(value))
+const textOf = (value: Json | undefined): string =>
+  value === undefined ? '' : typeof value === 'string' ? value : stringify(value)

@@ -1,0 +1,359 @@
+import {
+  invalidInput,
+  isId,
+  isObject,
+  type Json,
+  type JsonObject,
+  parseId,
+  type SessionId,
+  type StandardSchema,
+  wait,
+} from '#kernel'
+import type { Change, SessionRow, TenantStore } from '#journal'
+import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
+import { draft, type Runtime, type SessionCore } from '#session'
+import { AgentSession } from './agent-session.ts'
+import type { AgentSessions } from './agent-sessions.ts'
+import { agenticItem } from './agentic-item.ts'
+import { expandMap, infoOf, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
+import { checkList, type InputSource, openInputs, readInputs, takeInputs } from './operators/inputs.ts'
+import { Ledger } from './operators/ledger.ts'
+import { llmItem } from './operators/llm-item.ts'
+import {
+  type AgenticMapOptions,
+  type AnyMapOptions,
+  checkResume,
+  type LlmMapOptions,
+  type MapInputs,
+  type ResumeOptions,
+  settingsOf,
+} from './operators/map-options.ts'
+import {
+  mapCollection,
+  type MapHeader,
+  type MapId,
+  type MapItem,
+  type MapKind,
+  readHeader,
+  unknownMap,
+} from './operators/map-rows.ts'
+import { type Begun, Changes, type MapRun } from './operators/map-run.ts'
+import { readOutputBy } from './operators/output.ts'
+import { type MakePrompt, readPrompt } from './operators/prompt.ts'
+import { type ItemWork, Runner } from './operators/runner.ts'
+import type { RunningMaps } from './operators/running-maps.ts'
+import { refOf } from './run-record.ts'
+import { type AgentPorts, checkTools, startRun } from './send.ts'
+import type { Tool } from './tool.ts'
+
+type Model = string | ModelPort | AiSdkModel
+
+/** Everything that works on items, whatever was stored of it. */
+interface Gear {
+  readonly prompt: MakePrompt
+  readonly schema: StandardSchema | JsonObject | undefined
+  readonly model: Model | null | undefined
+  readonly tools: readonly Tool[]
+  readonly inputs: MapInputs<unknown> | undefined
+  readonly signal: AbortSignal | undefined
+  readonly concurrency: number
+}
+
+interface Parent {
+  readonly core: SessionCore
+  readonly row: SessionRow
+  readonly model: Model | null
+}
+
+export interface OperatorsParts {
+  readonly runtime: Runtime
+  readonly store: TenantStore
+  /** Where sessions that are not durable live, and so do their maps. */
+  readonly volatile: TenantStore
+  readonly sessions: AgentSessions
+  readonly ports: AgentPorts
+  readonly running: RunningMaps
+}
+
+/** `skein.operators`: the same work on many inputs, each done once, whatever process dies meanwhile. */
+export class Operators {
+  readonly #parts: OperatorsParts
+
+  constructor(parts: OperatorsParts) {
+    this.#parts = parts
+  }
+
+  /** Asks a model for each input. Source: spec/context.md 11. */
+  llmMap<I = Json, O = Json>(options: LlmMapOptions<I, O>): MapRun<O> {
+    return this.#start('llm', options as unknown as AnyMapOptions)
+  }
+
+  /** Gives each input to an agent in a sub-session of its own. */
+  agenticMap<I = Json, O = Json>(options: AgenticMapOptions<I, O, Tool>): MapRun<O> {
+    return this.#start('agentic', options as unknown as AnyMapOptions)
+  }
+
+  /** Goes on with a map that was stopped or whose process died; one that goes on here is that one. */
+  resume<I = Json, O = Json>(map: string, options: ResumeOptions<I, O, Tool> = {}): MapRun<O> {
+    const { running, store } = this.#parts
+    const known = running.get(store.tenant, map)
+    if (known !== undefined) return known as MapRun<O>
+    const changes = new Changes()
+    const begun = this.#resumed(map, options as unknown as ResumeOptions, changes)
+    return running.add(store.tenant, map as MapId, begun, changes)
+  }
+
+  /** How far a map is, in any process. Throws `map.not_found`. */
+  async get(map: string): Promise<MapInfo> {
+    const id = parseId('map', map, 'map')
+    return infoOf(id, (await this.#find(id)).header)
+  }
+
+  /** Its results, page by page, in the order in which they came. */
+  async results(map: string, options: MapPageOptions = {}): Promise<MapPage> {
+    const id = parseId('map', map, 'map')
+    return await expandMap((await this.#find(id)).store, id, options)
+  }
+
+  #start<O>(kind: MapKind, options: AnyMapOptions): MapRun<O> {
+    const { running, runtime, store } = this.#parts
+    const map = runtime.ids('map')
+    const changes = new Changes()
+    const begun = this.#begin(map, kind, options, changes)
+    return running.add(store.tenant, map, begun, changes)
+  }
+
+  async #begin(map: MapId, kind: MapKind, options: AnyMapOptions, changes: Changes): Promise<Begun> {
+    const { settings, needs } = settingsOf(kind, options)
+    const gear: Gear = {
+      prompt: readPrompt(options.prompt),
+      schema: options.schema,
+      model: options.model,
+      tools: (options.tools ?? []) as readonly Tool[],
+      inputs: options.inputs,
+      signal: options.signal,
+      concurrency: settings.concurrency,
+    }
+    gear.signal?.throwIfAborted()
+    const { list, blob } = readInputs(options.inputs)
+    if (list !== undefined) checkList(list)
+    const parent = await this.#parent(idOf(options.parent))
+    const store = parent?.core.store ?? this.#parts.store
+    const inputs = await openInputs(store, options.inputs, parent?.core.id ?? null)
+    const model = await this.#connect(gear, parent)
+    const header: MapHeader = {
+      v: 1,
+      kind,
+      state: 'running',
+      parent: parent?.core.id ?? null,
+      blob: blob ?? null,
+      total: null,
+      read: 0,
+      succeeded: 0,
+      failed: 0,
+      startedAt: this.#parts.runtime.clock.now(),
+      endedAt: null,
+      settings,
+      needs,
+    }
+    const work = this.#work(map, header, gear, model, parent)
+    await this.#announce(map, header, model, parent, list?.length ?? null)
+    const ledger = this.#ledger(store, map, header, 1, parent)
+    if (list !== undefined) await storeAll(ledger, inputs)
+    const source = list === undefined ? { inputs, atATime: blob === undefined ? 1 : blobChunk } : undefined
+    return this.#run({ store, map, ledger, work, gear, parent, source, changes })
+  }
+
+  /** The map's own record and, in the same commit, what its parent is told. */
+  async #announce(
+    map: MapId,
+    header: MapHeader,
+    model: ConnectedModel,
+    parent: Parent | undefined,
+    total: number | null,
+  ): Promise<void> {
+    const put: Change = {
+      type: 'put_record',
+      collection: mapCollection,
+      key: map,
+      value: header as unknown as Json,
+      expectVersion: 0,
+    }
+    if (parent === undefined) return void (await this.#parts.store.commit([put]))
+    const started = draft('map_started', { map, kind: header.kind, model: refOf(model), total })
+    await parent.core.side(() => ({ drafts: [started], alongside: [put] }))
+  }
+
+  async #resumed(map: string, options: ResumeOptions, changes: Changes): Promise<Begun> {
+    const id = parseId('map', map, 'map')
+    const { store, header, version } = await this.#find(id)
+    checkResume(header.kind, options)
+    options.signal?.throwIfAborted()
+    if (header.state === 'ended') {
+      return { store, ledger: this.#ledger(store, id, header, version, undefined), over: Promise.resolve() }
+    }
+    const { settings } = header
+    const again = options as Readonly<Record<string, unknown>>
+    const missing = header.needs.filter(name => again[name] === undefined)
+    if (missing.length > 0)
+      throw invalidInput(missing[0] ?? '', `This map was begun with what cannot be stored: give ${missing.join(', ')} again.`)
+    const blob = header.blob === null ? undefined : { blob: header.blob }
+    const given = header.total === null ? (options.inputs ?? blob) : undefined
+    if (header.total === null && given === undefined)
+      throw invalidInput('inputs', `Only ${header.read} inputs were read: give them again, from the first one on.`)
+    const gear: Gear = {
+      prompt: readPrompt(options.prompt ?? settings.prompt),
+      schema: options.schema ?? settings.schema ?? undefined,
+      model: options.model ?? settings.model ?? undefined,
+      tools: (options.tools ?? []) as readonly Tool[],
+      inputs: given,
+      signal: options.signal,
+      concurrency: options.concurrency ?? settings.concurrency,
+    }
+    // A parent that is gone is told nothing; its map's rows go on.
+    const parent = await this.#parent(header.parent).catch(() => undefined)
+    const source =
+      given === undefined
+        ? undefined
+        : { inputs: await openInputs(store, given, header.parent), atATime: Symbol.asyncIterator in given ? 1 : blobChunk }
+    const work = this.#work(id, header, gear, await this.#connect(gear, parent), parent)
+    const ledger = this.#ledger(store, id, header, version, parent)
+    return this.#run({ store, map: id, ledger, work, gear, parent, source, changes })
+  }
+
+  #run(parts: {
+    readonly store: TenantStore
+    readonly map: MapId
+    readonly ledger: Ledger
+    readonly work: ItemWork
+    readonly gear: Gear
+    readonly parent: Parent | undefined
+    readonly source: ConstructorParameters<typeof Runner>[0]['source'] | undefined
+    readonly changes: Changes
+  }): Begun {
+    const { store, map, ledger, work, gear, parent, source, changes } = parts
+    const { clock, timers, leaseMs, ids } = this.#parts.runtime
+    ledger.onWritten = () => changes.tell()
+    const runner = new Runner({
+      store,
+      map,
+      ledger,
+      work,
+      concurrency: gear.concurrency,
+      ...(source === undefined ? {} : { source }),
+      owner: ids('own'),
+      leaseMs,
+      clock,
+      timers,
+      onEnded: item => tellEnded(parent, map, item),
+    })
+    const unpin = parent?.core.pin()
+    const abort = (): void => runner.abort(gear.signal?.reason)
+    gear.signal?.addEventListener('abort', abort, { once: true })
+    if (gear.signal?.aborted === true) abort()
+    // Nothing else may keep the process while it waits before asking again.
+    const keepAlive = setInterval(() => undefined, 2 ** 30)
+    const over = runner.run().finally(() => {
+      clearInterval(keepAlive)
+      gear.signal?.removeEventListener('abort', abort)
+      unpin?.()
+    })
+    return { store, ledger, runner, over }
+  }
+
+  #ledger(store: TenantStore, map: MapId, header: MapHeader, version: number, parent: Parent | undefined): Ledger {
+    return new Ledger({ store, map, header, version, parent: parent?.core, clock: this.#parts.runtime.clock })
+  }
+
+  #work(map: MapId, header: MapHeader, gear: Gear, model: ConnectedModel, parent: Parent | undefined): ItemWork {
+    const { clock, timers, ids } = this.#parts.runtime
+    const { settings } = header
+    const { prompt } = gear
+    const reader = readOutputBy(gear.schema)
+    if (header.kind === 'llm')
+      return llmItem({ model, settings, prompt, reader, clock, timers, ids, accounted: parent !== undefined })
+    const { sessions, ports } = this.#parts
+    const tools = this.#allowed(map, [...ports.tools, ...gear.tools], settings.readOnly, parent)
+    const own: AgentPorts = { connect: () => Promise.resolve(model), tools }
+    return agenticItem({
+      map,
+      settings,
+      prompt,
+      reader,
+      model,
+      tools,
+      sessions,
+      parent: parent?.core.id ?? null,
+      user: parent?.row.user ?? null,
+      send: (session, input, signal) => startRun(AgentSession.insideOf(session).core, own, input, { signal }),
+      wait: (ms, signal) => wait(timers, ms, signal),
+    })
+  }
+
+  /** Without the tools that may change something, if they may not be used; what is taken away is told. */
+  #allowed(map: MapId, tools: readonly Tool[], readOnly: boolean, parent: Parent | undefined): readonly Tool[] {
+    checkTools(tools)
+    const taken = readOnly ? tools.filter(tool => tool.readOnly !== true) : []
+    if (taken.length === 0) return tools
+    const { runtime, store } = this.#parts
+    runtime.notice({
+      level: 'info',
+      code: 'map.read_only',
+      message: `Map ${map} only reads, so its agents do without ${taken.map(({ name }) => name).join(', ')}.`,
+      tenant: store.tenant,
+      ...(parent === undefined ? {} : { session: parent.core.id }),
+    })
+    return tools.filter(tool => !taken.includes(tool))
+  }
+
+  async #connect({ model }: Gear, parent: Parent | undefined): Promise<ConnectedModel> {
+    const { connect } = this.#parts.ports
+    if (model !== undefined && model !== null) return await connect(model)
+    return await connect(parent === undefined ? 'sonnet' : parent.model)
+  }
+
+  async #parent(id: SessionId | null): Promise<Parent | undefined> {
+    if (id === null) return undefined
+    const session = await this.#parts.sessions.open(id)
+    const { core, gear } = AgentSession.insideOf(session)
+    const row = await core.row()
+    return { core, row, model: gear.modelOverride ?? row.model }
+  }
+
+  async #find(map: MapId): Promise<{ store: TenantStore; header: MapHeader; version: number }> {
+    for (const store of [this.#parts.store, this.#parts.volatile]) {
+      if ((await store.record(mapCollection, map)) !== undefined) return { store, ...(await readHeader(store, map)) }
+    }
+    throw unknownMap(map)
+  }
+}
+
+const blobChunk = 64
+const listChunk = 500
+
+/** All inputs of a list are durable before the map has begun. */
+async function storeAll(ledger: Ledger, inputs: InputSource): Promise<void> {
+  for (let at = 0, done = false; !done;) {
+    const taken = await takeInputs(inputs, listChunk)
+    if (taken.inputs.length > 0) await ledger.write({ type: 'inputs', at, inputs: taken.inputs })
+    at += taken.inputs.length
+    done = taken.done
+    if (done) await ledger.write({ type: 'last', total: at })
+  }
+}
+
+function idOf(parent: AnyMapOptions['parent']): SessionId | null {
+  if (parent === undefined) return null
+  return isObject(parent) && isId('ses', parent['id']) ? parent['id'] : (parent as SessionId)
+}
+
+function tellEnded(parent: Parent | undefined, map: MapId, { index, state, errorKind, attempts = 0 }: MapItem): void {
+  parent?.core.live.emit({
+    type: 'map_item_ended',
+    map,
+    index,
+    success: state === 'done',
+    errorKind: errorKind ?? null,
+    attempts,
+  })
+}
