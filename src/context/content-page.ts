@@ -131,7 +131,9 @@ function textBytesPage(text: string, ask: PageAsk, room: PageRoom): ContentPage 
   while (start > 0 && goesOn(start)) start--
   let end = Math.min(bytes.length, start + limit)
   while (end > start && goesOn(end)) end--
-  if (end === start) do end++; while (goesOn(end))
+  if (end === start)
+    do end++
+    while (goesOn(end))
   const content = within(bytes.subarray(start, Math.min(end, bytes.length)).toString('utf8'), room)
   const next = start + Buffer.byteLength(content)
   return {

@@ -55,3 +55,7 @@ export {
   readContextSettings,
   settingsFor,
 } from './settings.ts'
+export { type ContentPage, contentPage, type PageAsk, type PageUnit, pageUnits } from './content-page.ts'
+export { isFailed, partContent, readableEntry, readableText } from './readable.ts'
+export { recallTerms } from './light-stem.ts'
+export { countTerms, excerptRound, isRecalled, literalTexts, rankTexts, type RecallTerm, type WordCounts } from './recall-text.ts'

@@ -7,16 +7,17 @@ const stopWords = new Set(
 )
 
 const endings = ['ingly', 'edly', 'ings', 'ies', 'ing', 'ed', 'es', 'ly', 'y', 's', 'e']
-const shortest = 3
+/** What is left must still be a word's beginning; a lone vowel is taken from longer ones only. */
+const shortestFor = (ending: string): number => (ending === 'y' || ending === 'e' ? 4 : 3)
 
 /** An English word without its common endings, as the beginning of its other forms; anything else as it is. */
 export function lightStem(word: string): string {
   if (!/^[a-z]+$/.test(word)) return word
-  const ending = endings.find(end => word.endsWith(end) && word.length - end.length >= shortest)
+  const ending = endings.find(end => word.endsWith(end) && word.length - end.length >= shortestFor(end))
   if (ending === undefined) return word
   const stem = word.slice(0, -ending.length)
   // running, runs: a letter that the ending doubled is none of the word's.
-  const doubled = /^(?:ing|ings|ed)$/.test(ending) && stem.length > shortest && /([bdfgmnprt])\1$/.test(stem)
+  const doubled = /^(?:ing|ings|ed)$/.test(ending) && stem.length > 3 && /([bdfgmnprt])\1$/.test(stem)
   return doubled ? stem.slice(0, -1) : stem
 }
 

@@ -1,7 +1,8 @@
-import { canonical } from '#kernel'
+import { type BlobId, canonical } from '#kernel'
 import type { Part, PartRef } from '#journal'
 import type { ContextEntry } from './context-entry.ts'
 import { outputText } from './count-tokens.ts'
+import { isBinary } from './file-tokens.ts'
 import { isoTime } from './fence.ts'
 import { markPart } from './markers.ts'
 import type { ShowOptions } from './shown.ts'
@@ -43,8 +44,18 @@ function readablePart(part: Part, ref: PartRef, show: ShowOptions): string {
   }
 }
 
-/** What one part says, to the letter: a text, or the bytes of a file that `contentOf` reads. */
-export function partContent(part: Part): string | { readonly blob: NonNullable<(Part & { type: 'file' })['blob']> } | undefined {
+/** Bytes as the text that they are; undefined for those that are none, or would come back as others. */
+export function readableText(bytes: Uint8Array): string | undefined {
+  if (isBinary(bytes)) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** What one part says, to the letter: a text, or the blob that holds it. Undefined: it is lost. */
+export function partContent(part: Part): string | { readonly blob: BlobId } | undefined {
   switch (part.type) {
     case 'text':
     case 'reasoning':

@@ -23,17 +23,22 @@ export interface RepairOptions {
  * Messages that the family's providers accept, and what that took: the table of spec/context.md 3. Pure, linear, and total:
  * any list of messages will do. A message that needed nothing is the same object; repairing twice changes nothing more; more
  * messages at the end change nothing of the earlier ones, but for a message that they join and a result that they bring late.
- * Laws C33–C40.
+ * `refs`: of whom something is left. Laws C33–C40.
  */
 export function repair(
   messages: readonly RepairInput[],
   { family, model, media }: RepairOptions,
-): { messages: Message[]; repairs: Repair[] } {
+): { messages: Message[]; repairs: Repair[]; refs: ReadonlySet<string> } {
   const asked: Asked = { family, model: model ?? undefined, media, repairs: [] }
   const items = messages.flatMap((message): Item[] => {
     const shown = repairParts({ message, ref: message.ref ?? '' }, asked)
     return shown === undefined ? [] : [shown]
   })
-  const repaired = repairRoles(repairCalls(items, asked), asked)
-  return { messages: repaired.map(({ message }) => message), repairs: asked.repairs }
+  const kept = repairCalls(items, asked)
+  const repaired = repairRoles(kept, asked)
+  return {
+    messages: repaired.map(({ message }) => message),
+    repairs: asked.repairs,
+    refs: new Set(kept.map(({ ref }) => ref)),
+  }
 }

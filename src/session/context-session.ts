@@ -1,14 +1,20 @@
 import type { CompactionResult, PartRef, Summary, TurnSnapshot } from '#journal'
+import { audit, type Audit } from './audit.ts'
 import { compactSession, settleCompaction } from './compact.ts'
 import type { CompactOptions } from './compaction.ts'
 import { compactionInfo, type CompactionInfo } from './compaction-lock.ts'
 import type { SessionCore } from './core.ts'
+import { describe, type Described } from './describe.ts'
+import { expand, type Expanded, type ExpandOptions } from './expand.ts'
+import { explain } from './explain.ts'
 import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
 import { readContextState } from './context-state.ts'
 import { readTurns, type TurnsOptions } from './read-turns.ts'
 import { readSummaries } from './read-summaries.ts'
+import { recall, type Recalled, type RecallOptions } from './recall.ts'
 import { CoreSession } from './session.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
+import type { Standing } from './standings.ts'
 import { unprune } from './unprune.ts'
 import { check } from './verb-options.ts'
 
@@ -65,9 +71,39 @@ export class ContextSession extends CoreSession {
     return await readSummaries(this.#core)
   }
 
+  /**
+   * A page of what a ref of this session names: a summary's entries, an entry, a part of it to the letter, a blob. Without a
+   * limit at most 4,000 tokens; `next` is what to ask for then. Throws `NOUN.not_found` for unknown and foreign refs alike.
+   */
+  async expand(ref: string, page: ExpandOptions = {}): Promise<Expanded> {
+    check.expand(page)
+    return await expand(this.#core, ref, page)
+  }
+
+  /** What a ref names, without its content: kind, range, times, counts, and what it is made of. */
+  async describe(ref: string): Promise<Described> {
+    return await describe(this.#core, ref)
+  }
+
+  /** How an entry of the journal, or a part of one, is shown in the context now, and why. */
+  async explain(ref: string): Promise<Standing> {
+    return await explain(this.#core, ref)
+  }
+
+  /** Finds what was said on the branch by words or to the letter, wherever it stands now. */
+  async recall(query: string, options: RecallOptions = {}): Promise<Recalled> {
+    check.recall(options)
+    return await recall(this.#core, query, options)
+  }
+
+  /** Proves that nothing of the branch is lost to its context; `findings` is empty when it is so. Reads all of it. */
+  async audit(): Promise<Audit> {
+    return await audit(this.#core)
+  }
+
   /** A compaction that is going on has its time to end, then is aborted; its job stays. */
   protected async settleContext(waitMs?: number): Promise<void> {
-    await settleCompaction(this.#core, waitMs ?? this.#core.runtime.context.closeTimeoutMs ?? 30_000)
+    await settleCompaction(this.#core, waitMs ?? this.#core.keeping.context.closeTimeoutMs ?? 30_000)
   }
 
   override async close(options: { readonly graceMs?: number } = {}): Promise<void> {

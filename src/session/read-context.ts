@@ -9,6 +9,7 @@ import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import { type MessageInput, readMessage, readParts } from './message-input.ts'
 import { readToolDescriptions } from './marks.ts'
 import { fileContents } from './read-messages.ts'
+import { type ContextItem, contextItems } from './standings.ts'
 
 export interface ContextOptions extends RequestOptions {
   /** Shown as the newest user message, not stored: a text, parts, or a message. */
@@ -17,6 +18,8 @@ export interface ContextOptions extends RequestOptions {
   readonly format?: MessageFormat | 'auto'
   /** `false`: writes nothing, and says with `fits` whether the request would do. Default: compacts when it has to. */
   readonly compact?: boolean
+  /** `true`: says of every item of the context how it is shown, and why. */
+  readonly explain?: boolean
 }
 
 /** The next request, ready for a chat API. Tokens are estimates, but for what the last request was reported to take. */
@@ -32,11 +35,15 @@ export interface SessionContext {
   readonly repairs: readonly Repair[]
   /** Of the frontier: how often what is shown was changed on this branch. */
   readonly version: number
+  /** With `explain`: every place of the frontier, in its order. */
+  readonly items?: readonly ContextItem[]
 }
 
 /** A context in Skein's own message shape, and what it was made of. */
-export interface OwnContext extends Omit<SessionContext, 'messages'> {
+export interface OwnContext extends Omit<SessionContext, 'messages' | 'items'> {
   readonly messages: readonly Message[]
+  /** Of which entries and summaries something is left after the repairs. */
+  readonly refs: ReadonlySet<string>
   readonly state: ContextState
 }
 
@@ -50,7 +57,7 @@ export async function readContext(
   cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'> = {},
 ): Promise<OwnContext> {
   const input = options.input === undefined ? undefined : inputMessage(options.input)
-  const extraTokens = input === undefined ? 0 : messageTokens(input, core.runtime.counter)
+  const extraTokens = input === undefined ? 0 : messageTokens(input, core.keeping.counter)
   let state = await readContextState(core, await core.row(), options, extraTokens)
   if (options.compact !== false && !fits(state)) {
     if (!state.settings.auto) throw exhausted(state, 'The request is too long, and compacting is off.')
@@ -106,6 +113,7 @@ function render(
     ...whole,
     messages: repaired.messages.map(withoutRef),
     repairs: repaired.repairs,
+    refs: repaired.refs,
     tokens: input === undefined ? state.tokens : withInput(state.tokens, messageTokens(input, show.counter)),
   }
   if (input === undefined) rendered.set(core.memory, { key, items: frontier.items, context })
@@ -133,8 +141,10 @@ const withInput = (tokens: ContextTokens, input: number): ContextTokens => ({
 
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
   checkOptions(options)
-  const { state, ...context } = await readContext(core, options)
-  return { ...context, messages: await writeContext(core, context.messages, formatFor(options, state)) }
+  const { state, refs, ...context } = await readContext(core, options)
+  const items = options.explain === true ? await contextItems(core, { ...context, refs, frontier: state.frontier }) : undefined
+  const messages = await writeContext(core, context.messages, formatFor(options, state))
+  return { ...context, messages, ...(items === undefined ? {} : { items }) }
 }
 
 function checkOptions({ system, tools, maxTokens }: ContextOptions): void {

@@ -16,10 +16,11 @@ import {
   shape,
   wholeNumber,
 } from '#kernel'
-import { readContextSettings } from '#context'
+import { pageUnits, readContextSettings } from '#context'
 import { checkKey, type SearchQuery } from '#journal'
 import type { VerbOptions } from './append-messages.ts'
 import type { CreateOptions } from './create-session.ts'
+import type { ExpandOptions } from './expand.ts'
 import type { EntriesOptions } from './read-entries.ts'
 import type { ForkOptions } from './fork-session.ts'
 import type { MessageFormat } from './formats/messages.ts'
@@ -29,6 +30,7 @@ import type { CustomInput } from './marks.ts'
 import type { CompactOptions } from './compaction.ts'
 import type { ContextOptions } from './read-context.ts'
 import type { MessagesOptions } from './read-messages.ts'
+import type { RecallOptions } from './recall.ts'
 import type { TurnsOptions } from './read-turns.ts'
 import type { EventsOptions } from './session-events.ts'
 import type { UsageOptions } from './session-usage.ts'
@@ -97,6 +99,8 @@ export type Verb =
   | 'append'
   | 'context'
   | 'compact'
+  | 'expand'
+  | 'recall'
   | 'turns'
   | 'messages'
   | 'entries'
@@ -134,6 +138,17 @@ export const check: Readonly<Record<Verb, (value: unknown, path?: string) => voi
     tools: listOf(anObject, 'tools'),
     maxTokens: wholeNumber(1),
     compact: aFlag,
+    explain: aFlag,
+  }),
+  expand: shape<ExpandOptions>({ offset: wholeNumber(), limit: wholeNumber(1), unit: oneOf(...pageUnits) }),
+  recall: shape<RecallOptions>({
+    mode: oneOf('words', 'literal'),
+    role: oneOf('user', 'assistant', 'tool', 'system'),
+    after: wholeNumber(),
+    before: wholeNumber(),
+    limit: wholeNumber(1, 20),
+    cursor: aText,
+    scope: oneOf('branch', 'lineage'),
   }),
   compact: shape<CompactOptions>({
     dryRun: aFlag,

@@ -1,0 +1,95 @@
+import { canonical, isObject, type Json } from '#kernel'
+import type { Message, Part } from '#journal'
+import { recallTools } from './prune.ts'
+
+/** Where recall looks: what was said and what came of it, not what recall itself has found. */
+export const isRecalled = (part: Part): boolean =>
+  (part.type === 'tool_result' || part.type === 'tool_call') && recallTools.includes(part.tool)
+
+/** Texts of a message in which an exact phrase can stand, part by part; JSON as such, and its strings without escapes. */
+export function literalTexts(message: Pick<Message, 'parts'>): string[] {
+  return message.parts.flatMap((part): string[] => {
+    if (isRecalled(part)) return []
+    switch (part.type) {
+      case 'text':
+      case 'reasoning':
+        return [part.text]
+      case 'tool_call':
+        return jsonTexts(part.input)
+      case 'tool_result':
+        return jsonTexts(part.output)
+      case 'custom':
+        return jsonTexts(part.data)
+      case 'source':
+        return [part.title ?? '', part.url]
+      case 'file':
+        return [part.name ?? '', part.outline ?? '']
+      case 'lost':
+        return []
+      default:
+        return (part satisfies never, [])
+    }
+  })
+}
+
+function jsonTexts(value: Json): string[] {
+  if (typeof value === 'string') return [value]
+  const strings: string[] = []
+  const walk = (inner: unknown): void => {
+    if (typeof inner === 'string') strings.push(inner)
+    else if (Array.isArray(inner)) inner.forEach(walk)
+    else if (isObject(inner)) Object.values(inner).forEach(walk)
+  }
+  walk(value)
+  return [canonical(value), ...strings]
+}
+
+/** The piece of a text, at most `length` UTF-16 units, round the match; no code point is split. */
+export function excerptRound(text: string, from: number, to: number, length: number): string {
+  const room = Math.max(0, length - (to - from))
+  let start = Math.max(0, Math.min(from - Math.floor(room / 2), text.length - length))
+  let end = Math.min(text.length, start + length)
+  if (isLow(text, start)) start++
+  if (isLow(text, end)) end--
+  return text.slice(start, end)
+}
+
+const isLow = (text: string, at: number): boolean => at > 0 && (text.charCodeAt(at) & 0xfc00) === 0xdc00
+
+/** How often each of the terms stands among the words, and how many words there are. */
+export interface WordCounts {
+  readonly counts: readonly number[]
+  readonly length: number
+}
+
+export interface RecallTerm {
+  readonly word: string
+  readonly prefix: boolean
+}
+
+export function countTerms(words: readonly string[], terms: readonly RecallTerm[]): WordCounts {
+  const counts = terms.map(() => 0)
+  for (const word of words) {
+    for (const [at, term] of terms.entries())
+      if (word === term.word || (term.prefix && word.startsWith(term.word))) counts[at] = (counts[at] ?? 0) + 1
+  }
+  return { counts, length: words.length }
+}
+
+/**
+ * How well each text answers, by BM25 over these texts (k1 1.2, b 0.75), `all` texts being searched.
+ * Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
+ */
+export function rankTexts(texts: readonly WordCounts[], all: number): number[] {
+  const mean = texts.reduce((sum, { length }) => sum + length, 0) / Math.max(1, texts.length)
+  const weights = (texts[0]?.counts ?? []).map((_, term) => {
+    const holding = texts.reduce((sum, { counts }) => sum + ((counts[term] ?? 0) > 0 ? 1 : 0), 0)
+    return Math.log(1 + (Math.max(all, holding) - holding + 0.5) / (holding + 0.5))
+  })
+  return texts.map(({ counts, length }) =>
+    counts.reduce((sum, count, term) => {
+      const damped = (count * 2.2) / (count + 1.2 * (0.25 + (0.75 * length) / Math.max(1, mean)))
+      return sum + (weights[term] ?? 0) * damped
+    }, 0),
+  )
+}
