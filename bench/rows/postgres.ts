@@ -45,10 +45,24 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
       values: [session, JSON.stringify(message)],
     })
   const store = await postgresStore(database)
+  const plain = await postgresStore(await server.freshDatabase(), { indexes: false })
+  const onlooker = new pg.Pool({ ...database, max: 1 })
+  onlooker.on('error', () => undefined)
+  // What the rounds before left to the index would cost those who keep none.
+  const indexed = async (): Promise<void> => {
+    for (;;) {
+      const { rowCount } = await onlooker.query('SELECT 1 FROM skein.sessions WHERE unindexed LIMIT 1')
+      if (rowCount === 0) return
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
   const skein = await openSkein({ store, worker: false })
   const session = await skein.sessions.create()
+  const unsearched = await openSkein({ store: plain, worker: false })
   const port = await prepareAppend(store)
+  const plainPort = await prepareAppend(plain)
   const sessions = await Promise.all(Array.from({ length: clients }, () => skein.sessions.create()))
+  const plainSessions = await Promise.all(Array.from({ length: clients }, () => unsearched.sessions.create()))
   const trips = { count: 0, appends: 0 }
   const atOnce = async (append: (client: number, message: unknown) => Promise<unknown>): Promise<{ perSecond: number }> => {
     const began = performance.now()
@@ -59,9 +73,19 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
     )
     return { perSecond: (clients * each) / ((performance.now() - began) / 1_000) }
   }
+  const calm = (round: Contender['round']): Contender['round'] => {
+    return async number => {
+      await indexed()
+      return await round(number)
+    }
+  }
   const contenders: Contender[] = [
-    { name: 'bare insert', round: () => timeEach(times, index => insert('one', messages[index])) },
+    { name: 'bare insert', round: calm(() => timeEach(times, index => insert('one', messages[index]))) },
     { name: 'skein at its port', round: () => timeEach(times, index => port.append(messages[index], 'full')) },
+    {
+      name: 'unsearched at its port',
+      round: calm(() => timeEach(times, index => plainPort.append(messages[index], 'full'))),
+    },
     {
       name: 'skein',
       async round() {
@@ -72,12 +96,19 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
         return sample
       },
     },
-    { name: `${clients} bare`, round: () => atOnce((client, message) => insert(`c${client}`, message)) },
+    { name: `${clients} bare`, round: calm(() => atOnce((client, message) => insert(`c${client}`, message))) },
     { name: `${clients} skein`, round: () => atOnce(async (client, message) => sessions[client]?.append([message])) },
+    {
+      name: `${clients} unsearched`,
+      round: calm(() => atOnce(async (client, message) => plainSessions[client]?.append([message]))),
+    },
   ]
   const rounds = await takeTurns(contenders, setting)
   await skein.close()
+  await unsearched.close()
   await store.close()
+  await plain.close()
+  await onlooker.end()
   await bare.end()
   return {
     rounds: countOf(rounds),
@@ -89,6 +120,12 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
         to: 'bare insert',
         target: atMost(1.3),
       }),
+      versus(rounds, 'mean', {
+        measure: 'the same without a search index',
+        unit: 'ms',
+        of: 'unsearched at its port',
+        to: 'bare insert',
+      }),
       versus(rounds, 'mean', { measure: 'append by the face, mean', unit: 'ms', to: 'bare insert' }),
       { measure: 'round trips per append by the face', unit: 'count', skein: trips.count / trips.appends } as const,
       versus(rounds, 'perSecond', {
@@ -98,9 +135,16 @@ async function measure(setting: Parameters<Row>[0], server: PostgresServer): Pro
         to: `${clients} bare`,
         target: atLeast(0.8),
       }),
+      versus(rounds, 'perSecond', {
+        measure: 'the same without a search index',
+        unit: 'per s',
+        of: `${clients} unsearched`,
+        to: `${clients} bare`,
+      }),
     ].map(alone),
     notes: [
       'The face reads the session’s row before each append, a round trip of its own; the store’s port appends in one statement.',
+      'Rounds that keep no index begin when the index of the others has caught up.',
       `Bare inserts of ${clients} clients use a connection each.`,
     ],
   }

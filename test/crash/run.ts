@@ -21,6 +21,10 @@ if (![seed, kills].every(Number.isSafeInteger) || !stores.every(store => ['sqlit
   process.exit(2)
 }
 
+/** Random kills between two lines that say how far it is, so that one that is stopped has said something, too. */
+const stretch = 100
+const seconds = (began: number): number => Math.round((performance.now() - began) / 1_000)
+
 /** Kills writers of one store at every point, then `kills` times at random. True if nothing was broken. */
 async function ordeal(store: string, makePlace: () => Promise<Place> | Place): Promise<boolean> {
   const campaign = new Campaign(makePlace, seed)
@@ -28,12 +32,15 @@ async function ordeal(store: string, makePlace: () => Promise<Place> | Place): P
   try {
     await campaign.systematically(points)
     console.error(`${store}: points done, ${tell(campaign.summary)}`)
-    await campaign.randomly(kills)
+    for (let done = 0; done < kills; done += stretch) {
+      await campaign.randomly(Math.min(stretch, kills - done))
+      console.error(`${store}: so far ${tell(campaign.summary)}, ${seconds(began)} s`)
+    }
   } finally {
     await campaign.finish()
   }
   const { summary } = campaign
-  console.log(`${store}: ${tell(summary)}, seed ${seed}, ${Math.round((performance.now() - began) / 1_000)} s`)
+  console.log(`${store}: ${tell(summary)}, seed ${seed}, ${seconds(began)} s`)
   for (const { breach, message, where } of summary.violations.slice(0, 50)) console.log(`  ${breach}: ${message} (${where})`)
   if (summary.violations.length === 0) return true
   console.log(`  again: npm run crash -- --store ${store} --kills ${kills} --points ${points} --seed ${seed}`)
