@@ -13,6 +13,7 @@ import {
   toJson,
   type TurnId,
 } from '#kernel'
+import { noUsage, type SessionRow, type TurnEnded } from '#journal'
 import {
   digestable,
   type Draft,

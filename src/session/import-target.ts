@@ -78,7 +78,7 @@ export async function beginTarget(
 /** True when another import of the session is the reason: it goes on, or it was faster. */
 async function isElsewhere(store: TenantStore, id: SessionId, error: unknown): Promise<boolean> {
   if (!isSkeinError(error)) return false
-  if (error.code === 'session.busy' || error.code === 'store.fenced') return true
+  if (error.code === 'session.busy' || error.code === 'store.fenced' || error.code === 'session.not_found') return true
   return error.code === 'session.exists' && (await store.session(id)) !== undefined
 }
 

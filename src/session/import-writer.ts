@@ -64,8 +64,15 @@ export class ImportWriter {
     const { leaseMs } = this.#runtime
     const left = await this.#store.session(this.id)
     if (left?.hidden === true) {
+      // With the lease nobody else can finish it; whoever did so just before is left alone.
+      const { token } = await this.#store.acquire(this.id, owner, leaseMs)
+      const fence = { session: this.id, owner, token }
+      if ((await this.#store.session(this.id))?.hidden === false) {
+        await this.#store.commit([{ type: 'release', fence }])
+        throw new SkeinError('session.exists', `Session ${this.id} was imported meanwhile.`, { details: { session: this.id } })
+      }
       await this.#store.commit([
-        { type: 'acquire', session: this.id, owner, leaseMs },
+        { type: 'require', that: { fence } },
         { type: 'erase_session', session: this.id },
       ])
     }
