@@ -1,11 +1,5 @@
 import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
-import {
-  type ContextSettingsInput,
-  deterministicSummarizer,
-  loadCounter,
-  readContextSettings,
-  type Summarizer,
-} from '#context'
+import { type ContextSettingsInput, deterministicSummarizer, loadCounter, readContextSettings, type Summarizer } from '#context'
 import { type JobWork, Jobs, startWorker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import {
@@ -140,7 +134,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     context: contextDefaults,
     summarizer: async name => {
       if (custom?.id === name) return custom
-      return name === 'deterministic' ? deterministic : await modelSummarizer(await ports.connect(name), clock)
+      return name === 'deterministic' ? deterministic : modelSummarizer(await ports.connect(name), clock)
     },
   }
   const live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })

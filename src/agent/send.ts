@@ -34,6 +34,7 @@ import { executeRun, maxStepsDefault } from './run.ts'
 import { refOf, type TurnResult } from './run-record.ts'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
+import { recallDescriptions, recallTools } from './recall-tools.ts'
 import { describeTool, type Tool } from './tool.ts'
 import { checkAgent, type SendOptions } from './agent-options.ts'
 
@@ -199,7 +200,8 @@ async function admit(
   if (known !== undefined) return { receipt: known }
 
   const row = await core.row()
-  const tools = [...ports.tools, ...(options.tools ?? [])]
+  const recalls = core.keeping.context.recall ?? true
+  const tools = [...ports.tools, ...(options.tools ?? []), ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
   const model = await ports.connect(asked ?? row.model)
   const turn: TurnId = core.runtime.ids('trn')
@@ -257,6 +259,7 @@ async function admit(
           index,
           model,
           tools,
+          offered: recalls ? recallDescriptions : [],
           maxSteps,
           signal,
           ...given({ traceId }),

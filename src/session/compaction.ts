@@ -138,7 +138,7 @@ export class Compaction {
   }
 
   async #takeSteps(): Promise<'planned' | 'deferred'> {
-    const { options, signal, core } = this.#parts
+    const { options, signal } = this.#parts
     for (;;) {
       signal.throwIfAborted()
       const step = nextStep(this.#plan(), this.#before.show)

@@ -1,18 +1,23 @@
 import { canonical, type EntryId, isId, isObject, sha256, toJson } from '#kernel'
 import {
   contextBudget,
-  type ContextBudget,
   type ContextSettings,
-  type ContextSettingsInput,
   countShown,
-  type ContextTokens,
-  mergeContextSettings,
   settingsFor,
   type Shown,
   type ShowOptions,
   sumTokens,
+  type TokenCounter,
 } from '#context'
-import { isType, type PrefixChange, type SessionRow, type ToolDescription, type Usage } from '#journal'
+import {
+  type ContextBudget,
+  type ContextTokens,
+  isType,
+  type PrefixChange,
+  type SessionRow,
+  type ToolDescription,
+  type Usage,
+} from '#journal'
 import { readFactor } from './calibrate.ts'
 import type { SessionCore } from './core.ts'
 import { type Frontier, readFrontier } from './frontier.ts'
@@ -35,6 +40,8 @@ export interface RequestOptions {
   /** What is known of the model, where the caller knows better than its name tells. */
   readonly facts?: ModelFacts
   readonly tools?: readonly ToolDescription[]
+  /** Tools that come with every run; the same for as long as a session lasts, so that they break no prefix. */
+  readonly offered?: readonly ToolDescription[]
   /** Room for the answer, in tokens. */
   readonly maxTokens?: number
 }
@@ -47,6 +54,8 @@ export interface ContextState {
   readonly facts: ModelFacts
   readonly system: string | null
   readonly tools: readonly ToolDescription[]
+  /** Those without the ones that come with every run. */
+  readonly ownTools: readonly ToolDescription[]
   readonly budget: ContextBudget
   readonly settings: ContextSettings
   readonly show: ShowOptions
@@ -80,27 +89,35 @@ export async function readContextState(
   const facts = options.facts ?? core.runtime.modelFacts(options.model ?? row.model)
   const own = await settingsOf(core, row)
   const system = options.system === undefined ? own.system : options.system
-  const tools = options.tools ?? own.tools
-  const { budget, settings } = contextSettings(core, row, facts, options.maxTokens)
-  const show: ShowOptions = core.runtime.showOptions(settings.recall)
+  const ownTools = options.tools ?? own.tools
+  const tools = options.offered === undefined ? ownTools : [...ownTools, ...options.offered]
+  const { budget, settings } = contextSettings(core, facts, options.maxTokens)
+  const show: ShowOptions = showOptions(core, settings.recall)
   const frontier = await readFrontier(core, row, show)
   const model = facts.ref ?? options.model ?? row.model
   const tokens = countShown({ system, tools, items: frontier.items }, show)
   const factor = await readFactor(core, model)
   const mark = markOf(row)
-  const base = { row, frontier, model, facts, system, tools, budget, settings, show, tokens, factor, mark }
+  const base = { row, frontier, model, facts, system, tools, ownTools, budget, settings, show, tokens, factor, mark }
   return { ...base, projected: projectedOf(base, extraTokens) }
+}
+
+/** The same object for the same counter, so that what was shown with it stays known. */
+const shows = new WeakMap<TokenCounter, { readonly [recall in 'true' | 'false']: ShowOptions }>()
+
+export function showOptions({ keeping: { counter } }: SessionCore, recall: boolean): ShowOptions {
+  const both = shows.get(counter) ?? { true: { counter, recall: true }, false: { counter, recall: false } }
+  shows.set(counter, both)
+  return both[`${recall}`]
 }
 
 /** How this session's context is kept, and what a model leaves it. */
 export function contextSettings(
   core: SessionCore,
-  row: SessionRow,
   facts: ModelFacts,
   maxTokens?: number,
 ): { readonly budget: ContextBudget; readonly settings: ContextSettings } {
-  const own = isObject(row.data['context']) ? (row.data['context'] as ContextSettingsInput) : {}
-  const asked = mergeContextSettings(core.runtime.context, own)
+  const asked = core.keeping.context
   const budget = contextBudget(facts, { maxTokens, buffer: asked.buffer })
   return { budget, settings: settingsFor(asked, budget) }
 }
@@ -118,11 +135,11 @@ function projectedOf(state: Omit<ContextState, 'projected'>, extraTokens: number
   return mark.reported + Math.ceil(factor * (sumTokens(frontier.items, at + 1) + extraTokens))
 }
 
-const sameRequest = (mark: RequestMark, { frontier, model, system, tools }: Omit<ContextState, 'projected'>): boolean =>
+const sameRequest = (mark: RequestMark, { frontier, model, system, ownTools }: Omit<ContextState, 'projected'>): boolean =>
   mark.edit === (frontier.edit?.id ?? null) &&
   sameModel(mark, model) &&
   mark.system === textHash(system) &&
-  mark.tools === toolsHash(tools)
+  mark.tools === toolsHash(ownTools)
 
 /** What the next request shares with the last one. */
 export function prefixOf(state: ContextState): PrefixChange {
@@ -132,7 +149,7 @@ export function prefixOf(state: ContextState): PrefixChange {
   const all = Math.min(mark.estimate, tokens.total)
   if (!sameModel(mark, state.model)) return { same: false, brokenBy: 'model', rebilled: all }
   if (mark.system !== textHash(state.system)) return { same: false, brokenBy: 'system', rebilled: all }
-  if (mark.tools !== toolsHash(state.tools)) return { same: false, brokenBy: 'tools', rebilled: all }
+  if (mark.tools !== toolsHash(state.ownTools)) return { same: false, brokenBy: 'tools', rebilled: all }
   const head = tokens.system + tokens.tools + tokens.prefill
   if (mark.edit !== (frontier.edit?.id ?? null)) {
     const forward = frontier.version > mark.version
@@ -155,7 +172,7 @@ export function requestMark(
     edit: state.frontier.edit?.id ?? null,
     model: state.model,
     system: textHash(state.system),
-    tools: toolsHash(state.tools),
+    tools: toolsHash(state.ownTools),
     newest,
     estimate: state.tokens.total,
     reported: usage === null ? null : promptTokens(usage),

@@ -1,4 +1,4 @@
-import { type EntryId } from '#kernel'
+import type { EntryId } from '#kernel'
 import { type ContextEdited, type Entry, isType, type Summary, type SummaryId, type SessionRow } from '#journal'
 import { type ContextEntry, hideReplaced, messageTokens, type Shown, showEntry, type ShowOptions, showSummary } from '#context'
 import type { SessionCore } from './core.ts'
@@ -135,7 +135,7 @@ export async function contextEntries(core: SessionCore, entries: readonly Entry[
       seq,
       at,
       message,
-      tokens: entry.tokens ?? messageTokens(message, core.runtime.counter),
+      tokens: entry.tokens ?? messageTokens(message, core.keeping.counter),
       ...(turn === undefined ? {} : { turn }),
       ...(isType(entry, 'context_noted') ? { note: entry.data } : {}),
     }

@@ -1,5 +1,5 @@
 import type { Clock, ErrorCode, JobId, NewId, Random, SessionId, Timers } from '#kernel'
-import type { ContextSettingsInput, ShowOptions, Summarizer, TokenCounter } from '#context'
+import type { ContextSettingsInput, Summarizer, TokenCounter } from '#context'
 import type { Store } from '#journal'
 
 /** One degradation, told once: to `onNotice`, the log and the session's live events. Never message text. */
@@ -41,7 +41,5 @@ export interface Runtime {
   readonly context: ContextSettingsInput
   /** Who makes summaries: the deterministic one, or a model by its reference. */
   summarizer(name: string): Promise<Summarizer>
-  /** The same object each time, so that what was shown with it stays known. */
-  showOptions(recall: boolean): ShowOptions
   notice(notice: Notice): void
 }

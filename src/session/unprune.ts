@@ -13,8 +13,7 @@ export async function unprune(
   core: SessionCore,
   refs: readonly PartRef[],
 ): Promise<{ readonly restored: readonly PartRef[]; readonly version: number }> {
-  if (!Array.isArray(refs)) throw invalidInput('refs', 'Expected a list of parts, as in ent_…#0.')
-  refs.forEach(checkRef)
+  checkRefs(refs)
   let answer = { restored: [] as PartRef[], version: 0 }
   await core.path(
     async row => {
@@ -46,6 +45,11 @@ export async function unprune(
     core.activeRun === undefined ? {} : { run: core.activeRun },
   )
   return answer
+}
+
+function checkRefs(refs: unknown): void {
+  if (!Array.isArray(refs)) throw invalidInput('refs', 'Expected a list of parts, as in ent_…#0.')
+  refs.forEach(checkRef)
 }
 
 function checkRef(ref: unknown, index: number): void {
