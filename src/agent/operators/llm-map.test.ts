@@ -96,7 +96,9 @@ describe('llmMap', () => {
     async function* inputs() {
       for (; read < 20; read++) yield read
     }
-    const model = scriptedModel(many(20, request => ({ ...(counting as (r: ModelRequest) => object)(request), delay: gate.promise })))
+    const model = scriptedModel(
+      many(20, request => ({ ...(counting as (r: ModelRequest) => object)(request), delay: gate.promise })),
+    )
     const map = skein.operators.llmMap({ inputs: inputs(), prompt: template, schema, model, concurrency: 3 })
     await expect.poll(() => model.requests.length).toBe(3)
     expect((await map.receipt).total).toBeNull()
@@ -171,7 +173,9 @@ describe('llmMap', () => {
     const map = skein.operators.llmMap({ inputs: [4, 5], prompt: broken, schema, model })
     await expect(map.result()).rejects.toThrow('no such field')
     await expect(skein.operators.resume(map.id).receipt).rejects.toMatchObject({ details: { path: 'prompt' } })
-    await expect(skein.operators.resume(map.id, { prompt: template }).result()).rejects.toMatchObject({ details: { path: 'model' } })
+    await expect(skein.operators.resume(map.id, { prompt: template }).result()).rejects.toMatchObject({
+      details: { path: 'model' },
+    })
     expect(await skein.operators.resume(map.id, { prompt: template, model }).result()).toMatchObject({ succeeded: 2 })
   })
 
@@ -191,7 +195,12 @@ describe('llmMap', () => {
   it('leaves items to be done when it is closed', async () => {
     const store = memoryStore()
     const skein = await open({ store })
-    const map = skein.operators.llmMap({ inputs: [1, 2], prompt: template, schema, model: scriptedModel([{ hang: true }, { hang: true }]) })
+    const map = skein.operators.llmMap({
+      inputs: [1, 2],
+      prompt: template,
+      schema,
+      model: scriptedModel([{ hang: true }, { hang: true }]),
+    })
     await map.receipt
     await skein.close({ waitMs: 0 })
     expect(await map.result()).toMatchObject({ succeeded: 0, stopped: true })
@@ -227,10 +236,7 @@ describe('attempts', () => {
   })
 
   verifies('C88', 'a failing model is asked at most maxRetries + 1 times, with the back-off between', async () => {
-    const { result, prompts, waits } = await run(
-      many(9, { failure, usage: { inputTokens: 3 } }),
-      { maxRetries: 6 },
-    )
+    const { result, prompts, waits } = await run(many(9, { failure, usage: { inputTokens: 3 } }), { maxRetries: 6 })
     expect(prompts).toEqual(many(7, 'Count 1'))
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000])
     expect(result).toMatchObject({ success: false, output: null, errorKind: 'model_error', error: 'Overloaded.', attempts: 7 })
@@ -263,7 +269,13 @@ describe('attempts', () => {
       return now % 3 === 0 ? 'not json' : await (counting as (r: ModelRequest) => string)(request)
     }
     const inputs = Array.from({ length: 60 }, (_, n) => n)
-    const map = skein.operators.llmMap({ inputs, prompt: template, schema, model: scriptedModel(many(1_000, step)), concurrency: 5 })
+    const map = skein.operators.llmMap({
+      inputs,
+      prompt: template,
+      schema,
+      model: scriptedModel(many(1_000, step)),
+      concurrency: 5,
+    })
     expect((await all(map)).map(({ index }) => index).sort((a, b) => a - b)).toEqual(inputs)
     expect(most).toBe(5)
   })
@@ -282,7 +294,7 @@ describe('what the parent is told', () => {
     expect(entries.map(({ type }) => type)).toEqual(['map_started', ...many(4, 'usage_recorded'), 'map_ended'])
     expect(entries.at(0)?.data).toEqual({ map: map.id, kind: 'llm', model: 'scripted/script', total: 3 })
     expect(entries.at(-1)?.data).toEqual({ map: map.id, total: 3, succeeded: 3, failed: 0 })
-    expect((await session.usage({ by: 'purpose' })).by).toMatchObject([{ key: 'map', requests: 4, inputTokens: 30 }])
+    expect((await session.usage({ by: 'purpose' })).by).toMatchObject([{ key: 'map', requests: 4, usage: { inputTokens: 30 } }])
     expect((await session.messages()).length).toBe(0)
     await expect.poll(() => live).toEqual(['0', '1', '2'])
   })
