@@ -70,7 +70,7 @@ export function traces(deed: Deed): Readonly<Record<string, number>> {
     case 'append':
       return { message_added: deed.texts.length }
     case 'record':
-      return { turn_started: 1, message_added: 2, turn_ended: 1, ...(deed.usage ? { usage_recorded: 1 } : {}) }
+      return { turn_started: 1, message_added: 2, turn_ended: 1, snapshot_taken: 1, ...(deed.usage ? { usage_recorded: 1 } : {}) }
     case 'move':
       return { leaf_moved: 1 }
     case 'rename':

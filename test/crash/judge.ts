@@ -170,7 +170,8 @@ export class Judge {
     )
     for (const [turn, entries] of turns) {
       const [first, last] = [entries[0] as Entry, entries.at(-1) as Entry]
-      const whole = first.type === 'turn_started' && last.type === 'turn_ended' && last.seq - first.seq === entries.length - 1
+      const ends = entries.at(-2)?.type === 'turn_ended' && last.type === 'snapshot_taken'
+      const whole = first.type === 'turn_started' && ends && last.seq - first.seq === entries.length - 1
       if (!whole)
         this.ledger.breach('half', `turn ${turn} of ${id} is ${entries.map(entry => `${entry.seq} ${entry.type}`).join(', ')}`)
     }
