@@ -1,5 +1,12 @@
 import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
-import { type ContextSettingsInput, deterministicSummarizer, loadCounter, readContextSettings, type Summarizer } from '#context'
+import {
+  type ContextHook,
+  type ContextSettingsInput,
+  deterministicSummarizer,
+  loadCounter,
+  readContextSettings,
+  type Summarizer,
+} from '#context'
 import { type JobWork, Jobs, startWorker } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import {
@@ -53,6 +60,8 @@ export interface SkeinOptions {
   readonly tools?: readonly Tool[]
   /** How contexts are kept, where a session doesn't say otherwise. A summarizer may be one of your own. */
   readonly context?: Omit<ContextSettingsInput, 'summarizer'> & { readonly summarizer?: string | Summarizer }
+  /** Texts that stand in every context beside the conversation. */
+  readonly contextHooks?: readonly ContextHook[]
   /** `false`: this process runs no background jobs. */
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
@@ -77,6 +86,7 @@ const checkOptions = shape<SkeinOptions>({
   env: anObject,
   tools: listOf(anObject, 'tools'),
   context: anObject,
+  contextHooks: listOf(anObject, 'hooks'),
   worker: aFlag,
   onNotice: aFunction,
   logger: anObject,
@@ -132,6 +142,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     notice,
     modelFacts: ref => factsOf(models, ref),
     context: contextDefaults,
+    hooks: options.contextHooks ?? [],
     summarizer: async name => {
       if (custom?.id === name) return custom
       return name === 'deterministic' ? deterministic : modelSummarizer(await ports.connect(name), clock)

@@ -15,6 +15,7 @@ import {
 } from '#kernel'
 import { noUsage, type SessionRow, type TurnEnded } from '#journal'
 import {
+  changedNotes,
   digestable,
   type Draft,
   draft,
@@ -22,6 +23,7 @@ import {
   isEntryEvent,
   messageDrafts,
   type MessageInput,
+  noteDrafts,
   readMessage,
   readContextState,
   readParts,
@@ -225,6 +227,7 @@ async function admit(
           ),
           draft('input_admitted', { input: inputId, delivery: 'start' }, mark),
           draft('turn_started', { index }, mark),
+          ...(await notesFor(core, now, model, mark)),
           ...stowed.drafts,
         ]
         const receiptRow =
@@ -290,6 +293,13 @@ async function duplicateOf(core: SessionCore, key: string, digest: string): Prom
     entry => entry.run === run,
   )
   return { inputId: input, runId: run, turnId: turn, session: core.id, disposition: 'duplicate', seq: started?.seq ?? 1 }
+}
+
+/** What hooks have to say beside the new user message. */
+async function notesFor(core: SessionCore, row: SessionRow, model: ConnectedModel, mark: Partial<Draft>): Promise<Draft[]> {
+  if (core.runtime.hooks.length === 0) return []
+  const state = await readContextState(core, row, { facts: { ...model.info, ref: refOf(model) } })
+  return noteDrafts(core, await changedNotes(core, state), mark)
 }
 
 /** The same with the turn's snapshot, so that each turn has one. */

@@ -28,6 +28,7 @@ export { recall, type Recalled, type RecallHit, type RecallNeighbour, type Recal
 export { type AbsentReason, type ContextItem, type Standing } from './standings.ts'
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
+export { changedNotes, noteDrafts } from './notes.ts'
 export { type ModelFacts, type Notice, type Runtime } from './runtime.ts'
 export {
   type EntryEvent,

@@ -1,5 +1,17 @@
 import { type ErrorCode, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import { assemble, type ContextMessage, type Family, familyOf, messageTokens, repair, type Repair } from '#context'
+import {
+  assemble,
+  type ContextMessage,
+  type Family,
+  familyOf,
+  hideReplaced,
+  messageTokens,
+  repair,
+  type Repair,
+  showEntry,
+  type ShownEntry,
+  sumTokens,
+} from '#context'
 import type { ContextBudget, ContextTokens, CompactionResult, Message, PartInput, PrefixChange, ToolDescription } from '#journal'
 import { compactSession } from './compact.ts'
 import type { CompactionCause } from './compaction.ts'
@@ -8,10 +20,11 @@ import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
 import { type MessageInput, readMessage, readParts } from './message-input.ts'
 import { readToolDescriptions } from './marks.ts'
+import { changedNotes, noteEntries } from './notes.ts'
 import { fileContents } from './read-messages.ts'
 import { type ContextItem, contextItems } from './standings.ts'
 
-export interface ContextOptions extends RequestOptions {
+export interface ContextOptions extends Omit<RequestOptions, 'offered'> {
   /** Shown as the newest user message, not stored: a text, parts, or a message. */
   readonly input?: string | readonly PartInput[] | Pick<MessageInput, 'parts'>
   /** The shape of `messages`. `auto` (default) is the model's family. */
@@ -53,12 +66,17 @@ export interface OwnContext extends Omit<SessionContext, 'messages' | 'items'> {
  */
 export async function readContext(
   core: SessionCore,
-  options: ContextOptions = {},
+  options: ContextOptions & Pick<RequestOptions, 'offered'> = {},
   cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'> = {},
 ): Promise<OwnContext> {
   const input = options.input === undefined ? undefined : inputMessage(options.input)
-  const extraTokens = input === undefined ? 0 : messageTokens(input, core.keeping.counter)
-  let state = await readContextState(core, await core.row(), options, extraTokens)
+  const inputTokens = input === undefined ? 0 : messageTokens(input, core.keeping.counter)
+  let state = await readContextState(core, await core.row(), options, inputTokens)
+  // A run has stored its notes as it began; between turns they are shown and stored by whoever goes on.
+  const pending = cause.run === undefined ? await changedNotes(core, state) : []
+  const notes = noteEntries(core, pending).map(entry => showEntry(entry, state.show))
+  const extraTokens = inputTokens + sumTokens(notes)
+  if (notes.length > 0) state = await readContextState(core, state.row, options, extraTokens)
   if (options.compact !== false && !fits(state)) {
     if (!state.settings.auto) throw exhausted(state, 'The request is too long, and compacting is off.')
     const result = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
@@ -70,7 +88,7 @@ export async function readContext(
       if (!fits(state)) throw notFitting(state, again.status === 'nothing' ? result : again)
     }
   }
-  return render(core, state, options.format, input)
+  return render(core, state, options.format, { input, notes })
 }
 
 const fits = (state: ContextState): boolean => state.projected < state.budget.usable
@@ -96,7 +114,7 @@ function render(
   core: SessionCore,
   state: ContextState,
   format: ContextOptions['format'],
-  input: Message | undefined,
+  { input, notes }: { readonly input: Message | undefined; readonly notes: readonly ShownEntry[] },
 ): OwnContext {
   const family = familyFor(state, format)
   const { system, tools, frontier, show, model, budget } = state
@@ -104,19 +122,21 @@ function render(
   const whole = { system, tools, budget, prefix, fits: fits(state), version: frontier.version, state }
   const key = JSON.stringify([model, family, show.recall])
   const known = rendered.get(core.memory)
-  if (input === undefined && known?.key === key && known.items === frontier.items)
+  const isStored = input === undefined && notes.length === 0
+  if (isStored && known?.key === key && known.items === frontier.items)
     return { ...known.context, ...whole, tokens: state.tokens }
-  const { messages } = assemble({ system, tools, items: frontier.items }, show)
+  const items = notes.length === 0 ? frontier.items : hideReplaced([...frontier.items, ...notes])
+  const { messages, tokens } = assemble({ system, tools, items }, show)
   const all: ContextMessage[] = input === undefined ? [...messages] : [...messages, input]
-  const repaired = repair(all as never, { family, model })
+  const repaired = repair(all, { family, model, media: takenMedia(state) })
   const context = {
     ...whole,
     messages: repaired.messages.map(withoutRef),
     repairs: repaired.repairs,
     refs: repaired.refs,
-    tokens: input === undefined ? state.tokens : withInput(state.tokens, messageTokens(input, show.counter)),
+    tokens: input === undefined ? tokens : withInput(tokens, messageTokens(input, show.counter)),
   }
-  if (input === undefined) rendered.set(core.memory, { key, items: frontier.items, context })
+  if (isStored) rendered.set(core.memory, { key, items: frontier.items, context })
   return context
 }
 
@@ -126,6 +146,10 @@ function familyFor({ facts, row }: ContextState, format: ContextOptions['format'
   if (provider === undefined && (format === 'openai' || format === 'openai-responses')) return 'openai'
   return familyOf(provider)
 }
+
+/** Of a model that tells what it takes, images only when it says so. Law A58. */
+const takenMedia = ({ facts: { capabilities } }: ContextState): readonly string[] | undefined =>
+  capabilities === undefined || capabilities.images === true ? undefined : []
 
 function withoutRef(message: ContextMessage): Message {
   if (message.ref === undefined) return message

@@ -13,6 +13,7 @@ import {
 } from '#journal'
 import { digestable, messageDrafts, namedContents, type VerbOptions, writeOptions } from './append-messages.ts'
 import { readContextState } from './context-state.ts'
+import { changedNotes, noteDrafts } from './notes.ts'
 import type { Plan, SessionCore } from './core.ts'
 import { doomLoopsIn } from './doom-loop.ts'
 import { type Draft, draft } from './draft.ts'
@@ -128,6 +129,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
         ...stowed,
         drafts: [
           draft('turn_started', { index }, { turn, ...times }),
+          ...noteDrafts(core, await changedNotes(core, state), { turn, ...times }),
           ...named,
           ...loops.map(loop => draft('doom_loop_detected', { ...loop }, { turn })),
           ...used,

@@ -1,5 +1,5 @@
 import type { Clock, ErrorCode, JobId, NewId, Random, SessionId, Timers } from '#kernel'
-import type { ContextSettingsInput, Summarizer, TokenCounter } from '#context'
+import type { ContextHook, ContextSettingsInput, Summarizer, TokenCounter } from '#context'
 import type { Store } from '#journal'
 
 /** One degradation, told once: to `onNotice`, the log and the session's live events. Never message text. */
@@ -18,6 +18,8 @@ export interface ModelFacts {
   readonly contextWindow?: number
   readonly maxOutput?: number
   readonly provider?: string
+  /** What it takes beside text; what isn't said is unknown. */
+  readonly capabilities?: { readonly images?: boolean | undefined }
   /** As answers name the model: `provider/id`. */
   readonly ref?: string
 }
@@ -39,6 +41,8 @@ export interface Runtime {
   modelFacts(ref: string | null): ModelFacts
   /** How contexts are kept, where a session doesn't say otherwise. */
   readonly context: ContextSettingsInput
+  /** Whose texts stand in every context, in this order. */
+  readonly hooks: readonly ContextHook[]
   /** Who makes summaries: the deterministic one, or a model by its reference. */
   summarizer(name: string): Promise<Summarizer>
   notice(notice: Notice): void

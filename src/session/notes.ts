@@ -1,0 +1,82 @@
+import { asSkeinError, SkeinError, unlessAborted, within } from '#kernel'
+import { type ContextEntry, type ContextHook, hookMs, hookTokens, messageTokens, middleCut, type Shown } from '#context'
+import type { ContextNoted, Message } from '#journal'
+import { countedBy } from './weigh-parts.ts'
+import { type ContextState, prefixOf } from './context-state.ts'
+import type { SessionCore } from './core.ts'
+import { type Draft, draft } from './draft.ts'
+
+/**
+ * The notes that differ from what their hooks last showed: all of `turn`, and those of `head` when the prefix breaks anyway or
+ * they stand in the context no more. A hook that fails or is late is a notice and says nothing new. Law C30.
+ */
+export async function changedNotes(core: SessionCore, state: ContextState): Promise<ContextNoted[]> {
+  const { hooks } = core.runtime
+  if (hooks.length === 0) return []
+  const renewed = state.mark === null || !prefixOf(state).same
+  const due = hooks.filter(
+    ({ name, place }) => place === 'turn' || renewed || shownNote(state.frontier.items, name) === undefined,
+  )
+  const texts = await Promise.all(due.map(hook => rendered(core, state, hook)))
+  return due.flatMap(({ name, place }, index) => {
+    const text = texts[index]
+    if (text === undefined || text === (shownNote(state.frontier.items, name) ?? '')) return []
+    return [{ name, place, text }]
+  })
+}
+
+/** How notes are stored, before the user message that they stand beside. */
+export function noteDrafts(core: SessionCore, notes: readonly ContextNoted[], extra: Partial<Draft> = {}): Draft[] {
+  const { counter } = core.keeping
+  return notes.map(note =>
+    draft('context_noted', note, {
+      by: 'hook',
+      tokens: note.text === '' ? 0 : messageTokens(noteMessage(note), counter),
+      ...countedBy(counter),
+      ...extra,
+    }),
+  )
+}
+
+/** The notes as they stand in a context that stores nothing. */
+export function noteEntries(core: SessionCore, notes: readonly ContextNoted[]): ContextEntry[] {
+  return notes.map(note => {
+    const message = noteMessage(note)
+    const tokens = messageTokens(message, core.keeping.counter)
+    return { id: `ent_${note.name}`, seq: 0, at: core.runtime.clock.now(), message, tokens, note }
+  })
+}
+
+const noteMessage = ({ text }: ContextNoted): Message => ({ role: 'user', parts: [{ type: 'text', text }] })
+
+/** What the newest note of a name says that still stands in the context itself. */
+function shownNote(items: readonly Shown[], name: string): string | undefined {
+  const item = items.findLast(one => one.kind === 'entry' && one.entry.note?.name === name)
+  return item?.kind === 'entry' ? item.entry.note?.text : undefined
+}
+
+/** Undefined when it failed; an empty text when there is nothing to say. */
+async function rendered(core: SessionCore, { row }: ContextState, hook: ContextHook): Promise<string | undefined> {
+  const late = new AbortController()
+  const { timers } = core.runtime
+  try {
+    const state = { tenant: core.store.tenant, session: core.id, row, signal: late.signal }
+    const call = async (): Promise<string | null> => await hook.render(state)
+    const text = await within(timers, hookMs, unlessAborted(call(), late.signal), () => {
+      const error = new SkeinError('provider.unavailable', `Took longer than ${hookMs} ms.`)
+      late.abort(error)
+      throw error
+    })
+    if (text !== null && typeof text !== 'string') throw new SkeinError('input.invalid', 'It gave no text.')
+    return middleCut(text ?? '', hookTokens, core.keeping.counter, left => `[… ${left} tokens left out …]`)
+  } catch (error) {
+    core.runtime.notice({
+      level: 'warn',
+      code: 'context.hook_failed',
+      message: `The context hook ${hook.name} failed: ${asSkeinError(error).code}.`,
+      session: core.id,
+      tenant: core.store.tenant,
+    })
+    return undefined
+  }
+}
