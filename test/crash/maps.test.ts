@@ -16,6 +16,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
 const count = 40
 const minute = 60_000
 
@@ -53,7 +59,7 @@ describe('a map whose process is killed', () => {
     const skein = await openSkein({ store, clock, worker: false })
     const asked: number[] = []
     const resumed = skein.operators.resume(map ?? '', { model: squaring(n => void asked.push(n)) })
-    const results = await Array.fromAsync(resumed)
+    const results = await all(resumed)
     logs.push(asked)
 
     expect(results.map(({ index }) => index).sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, n) => n))

@@ -16,6 +16,12 @@ async function open(options: SkeinOptions = {}): Promise<Skein> {
   return skein
 }
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
 const look = { name: 'look', description: 'Looks.', input: { type: 'object' }, readOnly: true, run: () => 'seen' } as const
 const write = { name: 'write', description: 'Writes.', input: { type: 'object' }, run: () => 'written' } as const
 const lastText = (request: ModelRequest): string => {
@@ -34,7 +40,7 @@ describe('agenticMap', () => {
       'two',
     ])
     const map = skein.operators.agenticMap({ inputs: ['a', 'b'], prompt: 'Do {{item}}', model, parent, concurrency: 1 })
-    const results = await Array.fromAsync(map)
+    const results = await all(map)
     expect(results.map(({ output, attempts }) => [output, attempts])).toEqual([
       ['one', 1],
       ['two', 1],
@@ -61,9 +67,7 @@ describe('agenticMap', () => {
       { calls: [{ tool: 'write' }] },
       (request: ModelRequest) => JSON.stringify(request.messages.at(-1)),
     ])
-    const [result] = await Array.fromAsync(
-      skein.operators.agenticMap({ inputs: [1], prompt: '{{item}}', model: careful, parent }),
-    )
+    const [result] = await all(skein.operators.agenticMap({ inputs: [1], prompt: '{{item}}', model: careful, parent }))
     expect(names(careful)).toEqual(['look'])
     expect(result?.output).toContain('There is no tool named write.')
     expect(notices).toMatchObject([{ code: 'map.read_only', session: parent.id }])
@@ -77,7 +81,7 @@ describe('agenticMap', () => {
     const skein = await open()
     const failure = new SkeinError('provider.rejected', 'Not so.')
     const model = scriptedModel([{ failure }, 'fine'])
-    const results: MapResult[] = await Array.fromAsync(
+    const results: MapResult[] = await all(
       skein.operators.agenticMap({ inputs: [1, 2], prompt: '{{item}}', model, concurrency: 1 }),
     )
     expect(results).toMatchObject([
@@ -91,7 +95,7 @@ describe('agenticMap', () => {
     const schema = { type: 'object', required: ['ok'] }
     const model = scriptedModel(['{}', '{"ok":true}'])
     const options = { inputs: [1], prompt: '{{item}}', model, schema, maxRetries: 1 }
-    const [result] = await Array.fromAsync(skein.operators.agenticMap(options))
+    const [result] = await all(skein.operators.agenticMap(options))
     expect(result).toMatchObject({ output: { ok: true }, attempts: 2 })
     expect(lastText(model.requests[1] as ModelRequest)).toMatch(/^Your last answer did not fit the schema:\n\$: ok is missing\./)
     expect(model.requests[1]?.messages.length).toBe(3)
@@ -101,7 +105,7 @@ describe('agenticMap', () => {
     const skein = await open({ tools: [look] })
     const model = scriptedModel(Array.from({ length: 50 }, () => looping))
     const options = { inputs: [1], prompt: '{{item}}', model, continuation: 'Go on.' }
-    const [result] = await Array.fromAsync(skein.operators.agenticMap(options))
+    const [result] = await all(skein.operators.agenticMap(options))
     expect(result).toMatchObject({ success: false, errorKind: 'model_error', error: 'It made the same call over and over.' })
     expect(model.requests.length).toBeLessThan(10)
   })
@@ -113,8 +117,8 @@ describe('agenticMap', () => {
     const map = skein.operators.agenticMap({ inputs: [1], prompt: '{{item}}', model, signal: stop.signal })
     await expect.poll(() => model.requests.length).toBe(1)
     stop.abort()
-    expect(await Array.fromAsync(map)).toMatchObject([{ errorKind: 'aborted' }])
-    const [result] = await Array.fromAsync(skein.operators.resume(map.id, { model: scriptedModel(['done']) }))
+    expect(await all(map)).toMatchObject([{ errorKind: 'aborted' }])
+    const [result] = await all(skein.operators.resume(map.id, { model: scriptedModel(['done']) }))
     expect(result?.output).toBe('done')
     expect((await skein.sessions.list()).items.map(({ id }) => id)).toEqual([result?.session])
   })

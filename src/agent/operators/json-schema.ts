@@ -1,4 +1,4 @@
-import { canonical, invalidInput, isObject, type Json, type JsonObject } from '#kernel'
+import { canonical, invalidInput, isObject, type Json, type JsonObject, stringify } from '#kernel'
 
 export interface SchemaIssue {
   /** A JSON path, `$` for the whole. */
@@ -85,6 +85,7 @@ const ofSize = (size: (value: Json) => number | undefined, fitting: 'min' | 'max
 const length = (value: Json): number | undefined => (typeof value === 'string' ? [...value].length : undefined)
 const items = (value: Json): number | undefined => (Array.isArray(value) ? value.length : undefined)
 const members = (value: Json): number | undefined => (isObject(value) ? Object.keys(value).length : undefined)
+const textOf = (given: Json): string => (typeof given === 'string' ? given : stringify(given))
 const listOf = (given: Json): readonly Json[] => (Array.isArray(given) ? (given as readonly Json[]) : [])
 const objectOf = (given: Json | undefined): JsonObject => (isObject(given) ? (given as JsonObject) : {})
 
@@ -95,12 +96,12 @@ function typeOf(value: Json): string {
 }
 
 const rules: Readonly<Record<string, Rule>> = {
-  $ref: (ref, value, at) => within(target(at.root, String(ref)), value, at),
+  $ref: (ref, value, at) => within(target(at.root, textOf(ref)), value, at),
   type: (given, value, at) => {
     const found = typeOf(value)
     const allowed = Array.isArray(given) ? listOf(given) : [given]
     const holds = allowed.includes(found) || (found === 'integer' && allowed.includes('number'))
-    return unless(holds, at, `Expected ${allowed.join(' or ')}, got ${found}.`)
+    return unless(holds, at, `Expected ${allowed.map(textOf).join(' or ')}, got ${found}.`)
   },
   enum: (given, value, at) =>
     unless(
@@ -121,7 +122,7 @@ const rules: Readonly<Record<string, Rule>> = {
   minProperties: ofSize(members, 'min', 'members'),
   maxProperties: ofSize(members, 'max', 'members'),
   pattern: (given, value, at) =>
-    typeof value !== 'string' ? [] : unless(patternOf(given, at.path).test(value), at, `Expected a text like ${String(given)}.`),
+    typeof value !== 'string' ? [] : unless(patternOf(given, at.path).test(value), at, `Expected a text like ${textOf(given)}.`),
   uniqueItems: (given, value, at) =>
     given !== true || !Array.isArray(value)
       ? []
@@ -130,7 +131,7 @@ const rules: Readonly<Record<string, Rule>> = {
     !isObject(value)
       ? []
       : listOf(given).flatMap(name =>
-          Object.hasOwn(value, String(name)) ? [] : unless(false, at, `${String(name)} is missing.`),
+          Object.hasOwn(value, textOf(name)) ? [] : unless(false, at, `${textOf(name)} is missing.`),
         ),
   dependentRequired: (given, value, at) =>
     !isObject(value)
@@ -186,7 +187,7 @@ const rules: Readonly<Record<string, Rule>> = {
     return unless(
       holds,
       at,
-      `${count} items fit; expected ${max === null ? 'at least ' : ''}${String(min)}${max === null ? '' : ` to ${String(max)}`}.`,
+      `${count} items fit; expected ${max === null ? 'at least ' : ''}${textOf(min)}${max === null ? '' : ` to ${textOf(max)}`}.`,
     )
   },
   allOf: (given, value, at) => listOf(given).flatMap(schema => within(schema, value, at)),
@@ -223,8 +224,8 @@ function target(root: JsonObject, ref: string): Json {
 
 function patternOf(given: Json, path: string): RegExp {
   try {
-    return new RegExp(String(given), 'u')
+    return new RegExp(textOf(given), 'u')
   } catch {
-    throw invalidInput(path, `Not a regular expression: ${String(given)}`)
+    throw invalidInput(path, `Not a regular expression: ${textOf(given)}`)
   }
 }

@@ -266,7 +266,7 @@ describe('attempts', () => {
       await five.promise
       await new Promise(resolve => setImmediate(resolve))
       now--
-      return now % 3 === 0 ? 'not json' : await (counting as (r: ModelRequest) => string)(request)
+      return now % 3 === 0 ? 'not json' : (counting as (r: ModelRequest) => string)(request)
     }
     const inputs = Array.from({ length: 60 }, (_, n) => n)
     const map = skein.operators.llmMap({

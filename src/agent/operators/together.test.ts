@@ -4,6 +4,12 @@ import { scriptedModel } from '#models'
 import { openSkein } from '#skein'
 import { expect, it } from 'vitest'
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
 const schema = { type: 'integer' } as const
 const answers = (count: number) => Array.from({ length: count }, () => ({ text: '1' }))
 
@@ -16,7 +22,7 @@ it('is worked on by two processes at once, each item by one of them', async () =
   const map = one.operators.llmMap({ inputs, prompt: '{{item}}', schema, model: models[0], concurrency: 4 })
   await map.receipt
   const other = two.operators.resume(map.id, { model: models[1], concurrency: 4 })
-  const [here, there] = await Promise.all([Array.fromAsync(map), Array.fromAsync(other)])
+  const [here, there] = await Promise.all([all(map), all(other)])
   expect(here.map(({ index }) => index).sort((a, b) => a - b)).toEqual(inputs)
   expect(there).toEqual(here)
   expect(models[0].requests.length + models[1].requests.length).toBe(100)
