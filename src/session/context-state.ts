@@ -192,9 +192,12 @@ function newestShown(items: readonly Shown[]): EntryId | null {
   return last.kind === 'entry' ? last.entry.id : last.summary.covers.last
 }
 
+const noRequest = { edit: null, model: null, newest: null, reported: null }
+
 function markOf(row: SessionRow): RequestMark | null {
   const mark = row.data['request']
-  return isObject(mark) ? (mark as unknown as RequestMark) : null
+  // What is null is not kept in a row's data.
+  return isObject(mark) ? { ...noRequest, ...(mark as unknown as RequestMark) } : null
 }
 
 /** A session without a model of its own asks whichever there is: that is no change. */
