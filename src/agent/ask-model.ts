@@ -1,5 +1,5 @@
 import { given, type Json, type SkeinError, wait } from '#kernel'
-import { type Message, noUsage } from '#journal'
+import { type Message, noUsage, type ToolDescription } from '#journal'
 import { decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
 import {
   compactSession,
@@ -115,12 +115,13 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
 interface RunRequest {
   readonly facts: ModelFacts
   readonly maxTokens: number
+  readonly offered: readonly ToolDescription[]
 }
 
 /** A run asks for as much as the model may say, within reason. */
-function requestFor({ options: { model } }: RunRecord): RunRequest {
+function requestFor({ options: { model, offered } }: RunRecord): RunRequest {
   const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
-  return { facts: { ...model.info, ref: refOf(model) }, maxTokens }
+  return { facts: { ...model.info, ref: refOf(model) }, maxTokens, offered }
 }
 
 /** After a provider has refused a request as too long: once for a run. Throws `context.exhausted` the second time. Law C62. */

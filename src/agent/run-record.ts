@@ -9,6 +9,7 @@ import {
   type ToolCallPart,
   type TurnEnded,
   type Usage,
+  type ToolDescription,
 } from '#journal'
 import type { ConnectedModel } from '#models'
 import {
@@ -48,6 +49,8 @@ export interface RunOptions {
   readonly index: number
   readonly model: ConnectedModel
   readonly tools: readonly Tool[]
+  /** Told to the model beside those that the session was given. */
+  readonly offered: readonly ToolDescription[]
   readonly maxSteps: number
   readonly signal: AbortSignal
   readonly traceId?: string
