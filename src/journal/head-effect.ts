@@ -86,6 +86,10 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       for (const member of ['holds', 'running', 'ended', 'deleted']) effect.merge[member] = null
       effect.merge['forkedFrom'] = { session: entry.data.from, entry: entry.data.at }
       return
+    case 'context_edited':
+      // Whoever shows messages need not look for edits where there never was one.
+      effect.merge['edited'] = true
+      return
     case 'leaf_moved':
       effect.setsLeaf = entry.data.to
       if (entry.totals !== undefined) effect.totals = entry.totals

@@ -4,7 +4,7 @@ import type { SessionCore } from './core.ts'
 
 /** What people read of a session, as it was once an entry had been written. */
 export interface Marks extends Pick<SessionFields, 'title' | 'tags' | 'preview' | 'lastMessageAt'> {
-  /** The metadata, and whether parts are longer than what is indexed. */
+  /** The metadata, whether parts are longer than what is indexed, and whether what is shown was ever changed. */
   readonly data: JsonObject
 }
 
@@ -15,10 +15,13 @@ const pageSize = 500
  * first ones are read, for the preview, and the newest, for their time.
  */
 export async function marksAt(core: Pick<SessionCore, 'store'>, row: SessionRow, seq: number): Promise<Marks> {
-  const large = row.data['large'] === true ? { large: true } : {}
+  const kept = {
+    ...(row.data['large'] === true ? { large: true } : {}),
+    ...(row.data['edited'] === true ? { edited: true } : {}),
+  }
   if (seq === row.seq) {
     const { title, tags, preview, lastMessageAt, data } = row
-    return { title, tags, preview, lastMessageAt, data: { ...large, ...metadataOf(data) } }
+    return { title, tags, preview, lastMessageAt, data: { ...kept, ...metadataOf(data) } }
   }
   const marked = await entriesUpTo(core, row, seq)
   const root = marked.find(entry => isType(entry, 'session_created'))
@@ -29,7 +32,7 @@ export async function marksAt(core: Pick<SessionCore, 'store'>, row: SessionRow,
     title: set.title === undefined ? (created?.title ?? null) : set.title,
     tags: set.tags ?? created?.tags ?? [],
     ...(await messagesAt(core, row, seq)),
-    data: { ...large, metadata },
+    data: { ...kept, metadata },
   }
 }
 

@@ -1,5 +1,5 @@
 import { type BlobId, type EntryId, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
-import { checkLimit, type Entry, fetchParts, isType, type Message } from '#journal'
+import { checkLimit, type Entry, fetchParts, isType, type Message, type SummaryId } from '#journal'
 import type { SessionCore } from './core.ts'
 
 /** A message of the branch, with its place. */
@@ -8,12 +8,17 @@ export interface SessionMessage extends Message {
   readonly seq: number
   readonly at: number
   readonly turn?: TurnId
+  /** Stands in the context for what is before it: a summary, right behind the last entry that it covers. */
+  readonly isSummary?: true
+  readonly summary?: SummaryId
+  /** Parts whose results the context leaves out. */
+  readonly pruned?: readonly number[]
 }
 
 export interface MessagesOptions {
   /** Only messages before this entry. */
   readonly before?: EntryId
-  /** The newest that many, 1–1,000; without it all. */
+  /** The newest that many, 1–1,000, and the summaries among them; without it all. */
   readonly limit?: number
   /** `stub` leaves large payloads where they are and shows their size and beginning. Default `full`. */
   readonly parts?: 'full' | 'stub'
@@ -29,27 +34,61 @@ const types = ['message_added', 'custom']
 const pageSize = 500
 
 /** The branch's messages, oldest first. With a limit a page of the newest ones; a page reads no more rows than it shows. Law S24. */
-export async function readPage(core: SessionCore, options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage> {
+export async function readPage(
+  core: SessionCore,
+  options: MessagesOptions & { readonly limit: number },
+  marks?: ContextMarks,
+): Promise<MessagesPage> {
   const limit = checkLimit(options.limit, 100, 1_000)
   const row = await core.row()
-  const from = options.before === undefined ? row.leafId : (await entryOf(core, options.before)).parentId
+  const from = options.before === undefined ? row.leafId : rightBefore(await entryOf(core, options.before))
   if (from === null) return { items: [] }
   const found = await core.store.branch(core.id, { from, types, limit })
-  const items = await toMessages(core, found.filter(isShown).reverse(), options.parts)
+  const stored = await toMessages(core, found.filter(isShown).reverse(), options.parts)
+  const items = marks === undefined ? stored : withMarks(stored, marks, options.before)
   // The oldest that was read, also when this release can't show it: there may be more before it.
   const oldest = found.at(-1)
   return oldest === undefined || found.length < limit ? { items } : { items, next: oldest.id }
 }
 
-export async function readAll(core: SessionCore, options: MessagesOptions = {}): Promise<SessionMessage[]> {
+export async function readAll(core: SessionCore, options: MessagesOptions = {}, marks?: ContextMarks): Promise<SessionMessage[]> {
   const pages: (readonly SessionMessage[])[] = []
   let before = options.before
   do {
-    const page = await readPage(core, { ...options, limit: pageSize, ...(before === undefined ? {} : { before }) })
+    const page = await readPage(core, { ...options, limit: pageSize, ...(before === undefined ? {} : { before }) }, marks)
     pages.push(page.items)
     before = page.next
   } while (before !== undefined)
   return pages.reverse().flat()
+}
+
+/** A page of them, or all. */
+export async function readMessages(
+  core: SessionCore,
+  options: MessagesOptions,
+  marks?: ContextMarks,
+): Promise<MessagesPage | SessionMessage[]> {
+  const { limit } = options
+  return limit === undefined ? await readAll(core, options, marks) : await readPage(core, { ...options, limit }, marks)
+}
+
+/** A summary stands behind the last entry that it covers. */
+const rightBefore = (entry: Entry): EntryId | null => (isType(entry, 'summary_added') ? entry.data.covers.last : entry.parentId)
+
+/** What the context shows otherwise than it was said. */
+export interface ContextMarks {
+  /** By the last entry that each covers. */
+  readonly summaries: ReadonlyMap<EntryId, SessionMessage>
+  readonly pruned: ReadonlyMap<EntryId, readonly number[]>
+}
+
+function withMarks(messages: readonly SessionMessage[], { summaries, pruned }: ContextMarks, end?: EntryId): SessionMessage[] {
+  return messages.flatMap(message => {
+    const parts = pruned.get(message.id)
+    const summary = summaries.get(message.id)
+    const marked = parts === undefined ? message : { ...message, pruned: parts }
+    return summary === undefined || summary.id === end ? [marked] : [marked, summary]
+  })
 }
 
 /** An entry of the session. Throws `input.invalid` for a malformed id, `entry.not_found` for an unknown one. */
@@ -73,7 +112,11 @@ export async function toMessages(
 ): Promise<SessionMessage[]> {
   if (parts !== 'full' && parts !== 'stub' && parts !== 'outline') throw invalidInput('parts', 'Expected full or stub.')
   if (parts === 'stub') return entries.map(messageOf)
-  const { entries: full, lost } = await fetchParts(core.store, entries, parts === 'outline' ? { outlined: 'stub', files: 'trust' } : {})
+  const { entries: full, lost } = await fetchParts(
+    core.store,
+    entries,
+    parts === 'outline' ? { outlined: 'stub', files: 'trust' } : {},
+  )
   if (lost.length > 0) {
     core.runtime.notice({
       level: 'error',

@@ -1,6 +1,7 @@
 import { type EntryId, invalidInput, type SessionId } from '#kernel'
 import { type Entry, fetchParts, type SearchResult, type ToolDescription } from '#journal'
 import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
+import { contextMarks } from './context-marks.ts'
 import type { SessionCore } from './core.ts'
 import { draft } from './draft.ts'
 import { exportLines, type ExportFormat, exportMessages, readBlob } from './export-session.ts'
@@ -20,7 +21,7 @@ import {
 } from './marks.ts'
 import type { MessageFormat } from './formats/messages.ts'
 import { moveLeaf } from './move-leaf.ts'
-import { entryOf, type MessagesOptions, type MessagesPage, readAll, readPage, type SessionMessage } from './read-messages.ts'
+import { entryOf, type MessagesOptions, type MessagesPage, readMessages, type SessionMessage } from './read-messages.ts'
 import { type EntriesOptions, readEntries } from './read-entries.ts'
 import { readAppend, readTurn } from './read-input.ts'
 import { type Recorded, recordTurn } from './record-turn.ts'
@@ -62,18 +63,20 @@ export class CoreSession {
     )
   }
 
+  /** The branch, oldest first, with the summaries that the context shows and marks of what it leaves out. */
   messages(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>
   messages(options?: Omit<MessagesOptions, 'limit'>): Promise<SessionMessage[]>
   async messages(options: MessagesOptions = {}): Promise<MessagesPage | SessionMessage[]> {
     check.messages(options)
-    const { limit } = options
-    return limit === undefined ? await readAll(this.#core, options) : await readPage(this.#core, { ...options, limit })
+    return await readMessages(this.#core, options, await contextMarks(this.#core, await this.#core.row()))
   }
 
+  /** The branch as it was said. */
   conversation(options: MessagesOptions & { readonly limit: number }): Promise<MessagesPage>
   conversation(options?: Omit<MessagesOptions, 'limit'>): Promise<SessionMessage[]>
   async conversation(options: MessagesOptions = {}): Promise<MessagesPage | SessionMessage[]> {
-    return await this.messages(options as MessagesOptions & { limit: number })
+    check.messages(options)
+    return await readMessages(this.#core, options)
   }
 
   /** The journal by `seq`, entries of every type. */
