@@ -22,7 +22,7 @@ export function mergeEdits(a: Edit, b: Edit): Edit {
 }
 
 export function applyEdit(items: readonly Shown[], edit: Edit, options: ShowOptions): readonly Shown[] {
-  const swapped = edit.swap.reduce<readonly Shown[]>((now, summary) => swapIn(now, summary) ?? now, items)
+  const swapped = swapAll(items, edit.swap)
   const touched = new Set([...edit.prune, ...edit.restore, ...edit.cut.map(({ ref }) => ref)].map(entryOfRef))
   if (touched.size === 0) return swapped
   const prune = new Set(edit.prune)
@@ -45,12 +45,31 @@ export function applyEdit(items: readonly Shown[], edit: Edit, options: ShowOpti
 
 /** The frontier with a node in place of its whole range; undefined when the range's ends are not where items begin and end. */
 export function swapIn(items: readonly Shown[], summary: Summary): readonly Shown[] | undefined {
-  const from = items.findIndex(item => firstOf(item) === summary.covers.first)
-  if (from < 0) return undefined
-  let to = from
-  while (to < items.length && lastOf(items[to] as Shown) !== summary.covers.last) to++
-  if (to === items.length) return undefined
-  return [...items.slice(0, from), showSummary(summary), ...items.slice(to + 1)]
+  const after = swapAll(items, [summary])
+  return after === items ? undefined : after
+}
+
+/** The same for many, one after the other; one that doesn't fit changes nothing. Costs what there is, not their product. */
+export function swapAll(items: readonly Shown[], summaries: readonly Summary[]): readonly Shown[] {
+  if (summaries.length === 0) return items
+  const begins = new Map(items.map((item, at) => [firstOf(item), at]))
+  const ends = new Map(items.map((item, at) => [lastOf(item), at]))
+  /** What stands at each place, and where that ends; undefined: it is inside what began before. */
+  const places: ({ readonly shown: Shown; readonly to: number } | undefined)[] = items.map((shown, to) => ({ shown, to }))
+  let swapped = false
+  for (const summary of summaries) {
+    const from = begins.get(summary.covers.first)
+    const to = ends.get(summary.covers.last)
+    if (from === undefined || to === undefined || places[from] === undefined) continue
+    const inside: number[] = []
+    let end = places[from].to
+    for (; end < to; end = places[end + 1]?.to ?? items.length) inside.push(end + 1)
+    if (end !== to) continue
+    for (const place of inside) places[place] = undefined
+    places[from] = { shown: showSummary(summary), to }
+    swapped = true
+  }
+  return swapped ? places.flatMap(place => place?.shown ?? []) : items
 }
 
 /** An edit as its entry says it; the nodes must be at hand. */

@@ -1,7 +1,7 @@
 import { asSkeinError, given, SkeinError, type Timers, unlessAborted, within } from '#kernel'
 import { addUsage, type Anchor, type Summary, type SummaryAttempt, type Usage } from '#journal'
 import { distinctAnchors } from './anchors.ts'
-import { deterministicId } from './deterministic.ts'
+import { deterministicId, deterministicText } from './deterministic.ts'
 import {
   bareTokens,
   composeSummary,
@@ -126,6 +126,25 @@ export async function makeSummary(order: SummaryOrder): Promise<SummaryOutcome> 
   signal.throwIfAborted()
   if (background) return { ...spent.sum(), status: 'deferred' }
   return withoutModel({ level: 3, limit })
+}
+
+/** What a bridge says at most: what is too small for a node is not much longer, but for what was left out of it. */
+const bridgeTokens = 1_000
+
+/**
+ * The node of what is too small for one by itself and stands between nodes that become one: its words, without a model. It
+ * would take more than what it stands for, so it is only ever a child.
+ */
+export function bridgeSummary(scope: SummaryScope): Summary {
+  const draft = draftOf(scope)
+  const { sources, counter } = scope
+  const told = sources.filter(({ role }) => role !== 'user').map(({ role, text }) => `${role}: ${text}`)
+  const whole = told.join('\n')
+  const request = { purpose: 'summary', level: 1, kind: 'leaf', sources, previous: null, targetTokens: bridgeTokens } as const
+  const asked = { ...request, mustKeep: [], openItems: draft.openItems, signal: new AbortController().signal }
+  const text = counter.count(whole) <= bridgeTokens ? whole : deterministicText(asked, counter)
+  const made = { by: deterministicId, promptHash: promptHash(asked), sourceHash: sourceHash(sources), inputCut: 0, usage: null }
+  return composeSummary(scope, draft, text, made, { level: 1, budgets: { quotes: bridgeTokens, anchors: 0, items: Infinity } })
 }
 
 type Answer = Awaited<ReturnType<Summarizer['summarize']>>

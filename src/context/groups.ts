@@ -10,7 +10,7 @@ export interface Group {
   readonly tokens: number
   /** Groups of one turn have the same key. */
   readonly turn: string
-  /** Whether it begins with a person's words. */
+  /** Whether a person speaks in it. */
   readonly user: boolean
 }
 
@@ -23,9 +23,10 @@ interface Open {
   notes: boolean
 }
 
-/** The groups of the raw entries of a frontier, in order; summaries stand between them and belong to none. Linear. */
+/** The groups of the raw entries of a frontier, in order; summaries stand between them and belong to none. */
 export function groupsOf(items: readonly Shown[]): Group[] {
   const found: Open[] = []
+  /** Where each open call stands. */
   const calls = new Map<string, number>()
   let turn = ''
   for (const [at, item] of items.entries()) {
@@ -41,18 +42,35 @@ export function groupsOf(items: readonly Shown[]): Group[] {
       if (last.notes && !isNote) Object.assign(last, { notes: false, user: isUser, turn })
     } else found.push({ from: at, to: at, turn, user: isUser, notes: isNote })
     for (const part of parts) {
-      if (part.type === 'tool_call') calls.set(part.callId, found.length - 1)
+      if (part.type === 'tool_call') calls.set(part.callId, at)
       if (part.type !== 'tool_result') continue
       const asked = calls.get(part.callId)
       calls.delete(part.callId)
-      // Merged groups end where their last result stands; places beyond the list mean the last group.
-      const group = asked === undefined ? undefined : found[Math.min(asked, found.length - 1)]
-      if (asked === undefined || group === undefined || asked >= found.length - 1) continue
-      group.to = at
-      found.length = asked + 1
+      if (asked !== undefined) joinFrom(found, placeOf(found, asked), at)
     }
   }
   return found.map(({ from, to, turn: of, user }) => ({ from, to, turn: of, user, tokens: sumTokens(items, from, to) }))
+}
+
+/** The group of an item. */
+function placeOf(groups: readonly Open[], item: number): number {
+  let low = 0
+  let high = groups.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if ((groups[middle] as Open).from <= item) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+/** All groups from one on become one that ends with an item. */
+function joinFrom(groups: Open[], place: number, to: number): void {
+  const group = groups[place]
+  if (group === undefined || place === groups.length - 1) return
+  group.user ||= groups.slice(place + 1).some(({ user }) => user)
+  group.to = to
+  groups.length = place + 1
 }
 
 export function sumTokens(items: readonly Shown[], from = 0, to: number = items.length - 1): number {

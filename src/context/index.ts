@@ -9,12 +9,12 @@ export {
 } from './count-tokens.ts'
 export { assemble, type Assembly, type ContextMessage, countShown, toolsTokens } from './assembly.ts'
 export { assumedWindow, contextBudget } from './budget.ts'
-export { applyEdit, type Edit, editOf, entryOfRef, mergeEdits, noEdit, swapIn } from './edit.ts'
+export { applyEdit, type Edit, editOf, entryOfRef, mergeEdits, noEdit, swapAll, swapIn } from './edit.ts'
 export { type Group, groupsOf, sumTokens } from './groups.ts'
 export { type ContextHook, hookMs, type HookState, hookTokens } from './hook.ts'
 export { middleCut } from './middle-cut.ts'
 export { pointTo } from './markers.ts'
-export { nextStep, type PlanSettings, type PlanState, type Step } from './plan.ts'
+export { isWanted, nextStep, type PlanSettings, type PlanState, type Run, type Step } from './plan.ts'
 export { planPrune, recallTools } from './prune.ts'
 export {
   firstOf,
@@ -33,7 +33,7 @@ export {
 } from './shown.ts'
 export { inTail, type Tail, tailOf, turnsBack } from './tail.ts'
 export { deterministicId, deterministicSummarizer } from './deterministic.ts'
-export { makeSummary, type SummaryOrder, type SummaryOutcome, summaryTarget } from './escalate.ts'
+export { bridgeSummary, makeSummary, type SummaryOrder, type SummaryOutcome, summaryTarget } from './escalate.ts'
 export { renderSummary, summaryPreamble } from './render-summary.ts'
 export { promptHash, type SummaryPrompt, summaryPrompt, sourceHash } from './summary-prompt.ts'
 export { fullText, sourcesOf, summarySources } from './sources.ts'

@@ -25,7 +25,7 @@ export function cutSources(
 }
 
 /** The greatest size to which all can be cut so that their sum is at most `total`. */
-function commonSize(sizes: readonly number[], total: number): number {
+export function commonSize(sizes: readonly number[], total: number): number {
   let room = total
   let left = sizes.length
   for (const size of sizes.toSorted((a, b) => a - b)) {

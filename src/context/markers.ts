@@ -1,5 +1,7 @@
+import { canonical, isObject, type Json } from '#kernel'
 import type { Part, PartRef } from '#journal'
-import { outputText, partTokens, type TokenCounter } from './count-tokens.ts'
+import { messageOverhead, outputText, partTokens, type TokenCounter } from './count-tokens.ts'
+import { commonSize } from './input-cut.ts'
 import { middleCut } from './middle-cut.ts'
 
 export type Marking =
@@ -22,8 +24,8 @@ export function markPart(part: Part, ref: PartRef, marking: Marking, { counter, 
     const { details: _details, outline: _outline, ...rest } = part
     return { ...rest, output: `[tool result left out: ${part.tool}, ${partTokens(part, counter)} tokens; ${where}]` }
   }
-  const cut = (text: string): string =>
-    middleCut(text, marking.tokens, counter, left => `[… ${left} tokens left out; ${where} …]`)
+  const cut = (text: string, tokens: number = marking.tokens): string =>
+    middleCut(text, tokens, counter, left => `[… ${left} tokens left out; ${where} …]`)
   switch (part.type) {
     case 'text':
       return { ...part, text: cut(part.text) }
@@ -31,9 +33,34 @@ export function markPart(part: Part, ref: PartRef, marking: Marking, { counter, 
       const { details: _details, ...rest } = part
       return { ...rest, output: cut(outputText(part.output)) }
     }
+    case 'tool_call':
+      return { ...part, input: cutInput(part.input, marking.tokens, counter, cut) }
     default:
       return part
   }
+}
+
+/**
+ * An input with its members, its longest texts cut to one size, so that a tool's caller is shown nothing that the tool would
+ * not take; one that isn't made of texts is told by head and end.
+ */
+function cutInput(input: Json, tokens: number, counter: TokenCounter, cut: (text: string, tokens: number) => string): Json {
+  const sizes: number[] = []
+  mapTexts(input, text => (sizes.push(counter.count(JSON.stringify(text))), text))
+  const rest = counter.count(canonical(input)) - sizes.reduce((sum, size) => sum + size, 0)
+  for (let room = tokens - rest; room > 0; room = Math.floor(room * 0.8)) {
+    const most = commonSize(sizes, room)
+    const shown = mapTexts(input, text => cut(text, most))
+    if (counter.count(canonical(shown)) <= tokens) return shown
+  }
+  return { input: cut(canonical(input), Math.max(1, tokens - messageOverhead)) }
+}
+
+function mapTexts(value: Json, change: (text: string) => string): Json {
+  if (typeof value === 'string') return change(value)
+  if (Array.isArray(value)) return value.map((item: Json) => mapTexts(item, change))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item as Json, change)]))
 }
 
 /** Name, size, ref and what it is made of. */

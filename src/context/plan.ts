@@ -1,9 +1,8 @@
 import type { EntryId } from '#kernel'
 import type { PartRef, Summary } from '#journal'
-import { swapIn } from './edit.ts'
-import { type Group, groupsOf, sumTokens } from './groups.ts'
+import { type Group, groupsOf } from './groups.ts'
 import { planPrune, type PruneSettings, resultsOf } from './prune.ts'
-import { firstOf, type Shown, type ShownEntry, type ShowOptions, shownPartTokens } from './shown.ts'
+import { firstOf, lastOf, type Shown, type ShownEntry, type ShowOptions, shownPartTokens } from './shown.ts'
 import { inTail, type Tail, tailOf } from './tail.ts'
 
 export interface PlanSettings {
@@ -23,10 +22,12 @@ export interface PlanState {
   /** Model tokens per estimated token. */
   readonly factor: number
   readonly settings: PlanSettings
-  /** Nodes that are stored and not shown, oldest range first. */
+  /** Nodes that are stored and not shown. */
   readonly prepared: readonly Summary[]
   /** Where runs begin that are too small for a node. */
   readonly tooSmall?: ReadonlySet<EntryId>
+  /** Parts that get no smaller by what can be shown in their place. */
+  readonly asSmall?: ReadonlySet<PartRef>
   /** Tokens that the summarizer takes. */
   readonly summarizerInput: number
   /** Of the newest turns only so many stay as they are. */
@@ -37,13 +38,22 @@ export interface PlanState {
   readonly done: { readonly prune: boolean }
 }
 
-/** The next thing to do. `from` and `to`: places in the frontier, inclusive. */
+/** A run of the frontier: places, inclusive. */
+export interface Run {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * The next thing to do. Leaves are made one after the other, as long as `isWanted` says so of them. A condensation takes what
+ * is raw between its nodes along: too small for a node of its own, it would keep them apart for ever.
+ */
 export type Step =
   | { readonly do: 'prune'; readonly refs: readonly PartRef[] }
-  | { readonly do: 'swap'; readonly summary: Summary }
-  | { readonly do: 'leaf'; readonly from: number; readonly to: number }
-  | { readonly do: 'condense'; readonly from: number; readonly to: number }
-  | { readonly do: 'cut'; readonly ref: PartRef; readonly tokens: number }
+  | { readonly do: 'swap'; readonly summaries: readonly Summary[] }
+  | { readonly do: 'leaves'; readonly runs: readonly (Run & { readonly tokens: number })[] }
+  | ({ readonly do: 'condense' } & Run)
+  | { readonly do: 'cut'; readonly cuts: readonly { readonly ref: PartRef; readonly tokens: number }[] }
 
 /** A leaf is not worth it below this; only a request that doesn't fit takes smaller ones, and none below the second. */
 const leafMinimum = 500
@@ -58,92 +68,138 @@ const cutFloor = 50
  * gives the same step. Source: spec/context.md 5.
  */
 export function nextStep(state: PlanState, options: ShowOptions): Step | undefined {
-  const { projected, target, usable } = state
-  const reached = projected <= target
-  if (reached && state.allLeaves !== true) return undefined
+  const { projected, usable } = state
+  if (isReached(state) && state.allLeaves !== true) return undefined
   const groups = groupsOf(state.items)
-  const tail = tailOf(groups, state.settings.keepTokens, state.keepTurns)
+  const tail = tailOf(groups, keptTokens(state), state.keepTurns)
   if (!state.done.prune) {
     const { refs } = planPrune(state.items, groups, tail, state.settings.prune, options)
     if (refs.length > 0) return { do: 'prune', refs }
   }
-  const ready = nextPrepared(state)
-  if (ready !== undefined) return { do: 'swap', summary: ready }
-  const leaf = nextLeaf(state, groups, tail)
-  if (leaf !== undefined) return leaf
-  if (reached) return undefined
-  const pair = nextCondensation(state)
-  if (pair !== undefined) return pair
+  const summaries = nextPrepared(state, groups)
+  if (summaries.length > 0) return { do: 'swap', summaries }
+  const runs = nextLeaves(state, groups, tail)
+  if (runs.length > 0) return { do: 'leaves', runs }
+  if (isReached(state)) return undefined
+  const run = nextCondensation(state, groups, tail)
+  if (run !== undefined) return { do: 'condense', ...run }
   return projected < usable ? undefined : nextCut(state, groups, tail, options)
 }
 
-/** Of the nodes that fit where they would stand the oldest; the wider of two that begin alike, then the newer. */
-function nextPrepared({ items, prepared }: PlanState): Summary | undefined {
-  const shown = new Set(items.flatMap(item => (item.kind === 'summary' ? [item.summary.id] : [])))
-  const fitting = prepared.filter(node => !shown.has(node.id) && improves(items, node))
-  const place = (node: Summary): number => node.covers.fromAt
-  return fitting.sort(
-    (a, b) => place(a) - place(b) || b.covers.entries - a.covers.entries || b.made.at - a.made.at || (a.id < b.id ? 1 : -1),
-  )[0]
+const isReached = ({ projected, target }: PlanState): boolean => projected <= target
+
+/** Whether a leaf of so many tokens is still to be made; asked again as the leaves before it lower what is projected. */
+export function isWanted(state: Omit<PlanState, 'items'>, tokens: number): boolean {
+  const { projected, target, usable, allLeaves } = state
+  if (projected <= target && allLeaves !== true) return false
+  return tokens >= (projected >= usable ? leafFloor : leafMinimum)
 }
 
-/** Whether a node covers what is raw, or stands for one that was made without a model, and the frontier gets smaller or better. */
-function improves(items: readonly Shown[], node: Summary): boolean {
-  const after = swapIn(items, node)
-  if (after === undefined) return false
-  const from = after.findIndex(item => item.kind === 'summary' && item.summary.id === node.id)
-  const replaced = items.slice(from, from + items.length - after.length + 1)
-  const [only] = replaced
-  if (replaced.length === 1 && only?.kind === 'summary') return node.replaces === only.summary.id
-  return sumTokens(replaced) > node.tokens || (node.provisional === false && replaced.some(item => item.kind === 'summary'))
+/** In estimated tokens; a request that doesn't fit keeps no more than a share of it, whatever is set. */
+function keptTokens({ settings, factor, projected, usable }: PlanState): number {
+  const kept = Math.floor(settings.keepTokens / Math.max(1, factor))
+  return projected < usable ? kept : Math.min(kept, Math.floor(usable / (4 * factor)))
 }
 
-/** The oldest run of raw groups outside the tail, as much of it as a leaf takes. */
-function nextLeaf(state: PlanState, groups: readonly Group[], tail: Tail): Step | undefined {
-  const { settings, projected, usable } = state
-  const most = Math.min(settings.leafTokens, Math.floor(0.75 * state.summarizerInput))
-  const least = projected >= usable ? leafFloor : leafMinimum
-  for (let at = 0; at < groups.length;) {
-    const first = groups[at]
-    if (first === undefined || inTail(tail, at)) {
-      at++
-      continue
-    }
-    let end = at
-    let tokens = first.tokens
-    for (let next = groups[end + 1]; next !== undefined; next = groups[end + 1]) {
-      if (inTail(tail, end + 1) || next.from !== (groups[end]?.to ?? 0) + 1 || tokens + next.tokens > most) break
-      tokens += next.tokens
-      end++
-    }
-    const to = groups[end]?.to ?? first.to
-    if (tokens >= least && !isTooSmall(state, first.from)) return { do: 'leaf', from: first.from, to }
-    at = end + 1
+/** The nodes to swap in, oldest place first; the wider of two that begin alike, then the newer. As many as are needed. */
+function nextPrepared(state: PlanState, groups: readonly Group[]): Summary[] {
+  const { items, prepared, factor, target, allLeaves, usable } = state
+  if (prepared.length === 0) return []
+  const begins = placesOf(items, groups, 'from', firstOf)
+  const ends = placesOf(items, groups, 'to', lastOf)
+  const tokensBefore = [0]
+  for (const { tokens } of items) tokensBefore.push((tokensBefore.at(-1) ?? 0) + tokens)
+  const fitting = prepared.flatMap(node => {
+    const from = begins.get(node.covers.first)
+    const to = ends.get(node.covers.last)
+    return from === undefined || to === undefined || from > to ? [] : [{ node, from, to }]
+  })
+  fitting.sort((a, b) => a.from - b.from || b.to - a.to || b.node.made.at - a.node.made.at || (a.node.id < b.node.id ? 1 : -1))
+  let { projected } = state
+  let next = 0
+  const chosen: Summary[] = []
+  for (const { node, from, to } of fitting) {
+    if (projected <= target && allLeaves !== true) break
+    if (from < next) continue
+    const saved = (tokensBefore[to + 1] ?? 0) - (tokensBefore[from] ?? 0) - node.tokens
+    const only = from === to ? items[from] : undefined
+    const isBetter =
+      only?.kind === 'summary' ? node.replaces === only.summary.id && projected - factor * saved < usable : saved > 0
+    if (!isBetter) continue
+    chosen.push(node)
+    projected -= factor * saved
+    next = to + 1
   }
-  return undefined
+  return chosen
+}
+
+/** Where a node may begin or end: at a summary, or where a group does. */
+function placesOf(
+  items: readonly Shown[],
+  groups: readonly Group[],
+  end: 'from' | 'to',
+  idOf: (item: Shown) => EntryId,
+): ReadonlyMap<EntryId, number> {
+  const places = new Map<EntryId, number>()
+  for (const group of groups) places.set(idOf(items[group[end]] as Shown), group[end])
+  for (const [at, item] of items.entries()) if (item.kind === 'summary') places.set(idOf(item), at)
+  return places
+}
+
+/** The runs of raw groups outside the tail, oldest first, each as long as a leaf may be. */
+function nextLeaves(state: PlanState, groups: readonly Group[], tail: Tail): (Run & { tokens: number })[] {
+  const most = Math.min(state.settings.leafTokens, Math.floor(0.75 * state.summarizerInput))
+  const runs: { from: number; to: number; tokens: number }[] = []
+  let open: (typeof runs)[number] | undefined
+  for (const [at, { from, to, tokens }] of groups.entries()) {
+    if (inTail(tail, at)) open = undefined
+    else if (open?.to === from - 1 && open.tokens + tokens <= most) {
+      open.to = to
+      open.tokens += tokens
+    } else runs.push((open = { from, to, tokens }))
+  }
+  return runs.filter(run => isWanted(state, run.tokens) && !isTooSmall(state, run.from))
 }
 
 /** Nodes side by side that become one: `fanout` of one depth while summaries take too much, any two while nothing fits. */
-function nextCondensation(state: PlanState): Step | undefined {
+function nextCondensation(state: PlanState, groups: readonly Group[], tail: Tail): Run | undefined {
   const { items, settings, usable, projected, factor } = state
-  const runs: { from: number; to: number; depth: number }[] = []
+  const kept = new Set(groups.flatMap((group, at) => (inTail(tail, at) ? [group.from] : [])))
+  /** Nodes with nothing between them that has to stay. */
+  const rows: { depth: number; at: number }[][] = [[]]
+  let share = 0
   for (const [at, item] of items.entries()) {
-    if (item.kind !== 'summary') continue
-    const last = runs.at(-1)
-    if (last?.to === at - 1 && last.depth === item.summary.depth) last.to = at
-    else runs.push({ from: at, to: at, depth: item.summary.depth })
+    if (item.kind === 'summary') {
+      rows.at(-1)?.push({ depth: item.summary.depth, at })
+      share += item.tokens
+    } else if (kept.has(at)) rows.push([])
   }
-  const share = factor * items.reduce((sum, item) => sum + (item.kind === 'summary' ? item.tokens : 0), 0)
-  if (share > settings.summaryShare * usable) {
-    const long = runs.filter(run => run.to - run.from + 1 >= settings.fanout && !isTooSmall(state, run.from))
-    const [lowest] = long.sort((a, b) => a.depth - b.depth || a.from - b.from)
-    if (lowest !== undefined) return { do: 'condense', from: lowest.from, to: lowest.from + settings.fanout - 1 }
+  if (factor * share > settings.summaryShare * usable) {
+    const [lowest] = rows
+      .flatMap(row => runsOf(row, settings.fanout))
+      .filter(run => !isTooSmall(state, run.from))
+      .sort((a, b) => a.depth - b.depth || a.from - b.from)
+    if (lowest !== undefined) return { from: lowest.from, to: lowest.to }
   }
   if (projected < usable) return undefined
-  const at = items.findIndex(
-    (item, index) => item.kind === 'summary' && items[index + 1]?.kind === 'summary' && !isTooSmall(state, index),
-  )
-  return at < 0 ? undefined : { do: 'condense', from: at, to: at + 1 }
+  for (const row of rows)
+    for (const [place, { at }] of row.entries()) {
+      const next = row[place + 1]
+      if (next !== undefined && !isTooSmall(state, at)) return { from: at, to: next.at }
+    }
+  return undefined
+}
+
+/** The first so many of each stretch of one depth that has as many. */
+function runsOf(row: readonly { readonly depth: number; readonly at: number }[], count: number): (Run & { depth: number })[] {
+  const runs: (Run & { depth: number })[] = []
+  for (let first = 0, place = 0; place < row.length; place++) {
+    const [begin, node] = [row[first], row[place]]
+    if (begin === undefined || node === undefined) break
+    if (node.depth !== begin.depth) first = place
+    else if (place - first + 1 === count) runs.push({ depth: node.depth, from: begin.at, to: node.at })
+  }
+  return runs
 }
 
 function isTooSmall({ items, tooSmall }: PlanState, at: number): boolean {
@@ -153,30 +209,53 @@ function isTooSmall({ items, tooSmall }: PlanState, at: number): boolean {
 
 /** The last means: large parts of the tail, then its results, then the newest user message. */
 function nextCut(state: PlanState, groups: readonly Group[], tail: Tail, options: ShowOptions): Step | undefined {
+  const { items, projected, usable, factor, asSmall } = state
   const kept = groups.filter((_, at) => inTail(tail, at))
   const user = groups[tail.user]
-  const entries = kept.flatMap(group => state.items.slice(group.from, group.to + 1).map(item => ({ item, group })))
-  const parts = entries.flatMap(({ item, group }) =>
-    item.kind === 'entry' && item.hidden === undefined ? cuttable(item, options).map(part => ({ ...part, group })) : [],
-  )
-  const [largest] = parts
-    .filter(part => part.group !== user && part.tokens > cutAbove && !part.isCut)
+  const others = kept.filter(group => group !== user)
+  const over = Math.ceil((projected - usable + 1) / factor)
+  const large = others
+    .flatMap(group => partsOf(items, group, options))
+    .filter(part => part.tokens > cutAbove && !part.isCut && asSmall?.has(part.ref) !== true)
     .sort((a, b) => b.tokens - a.tokens)
-  if (largest !== undefined) return { do: 'cut', ref: largest.ref, tokens: cutTo }
-  const result = kept
-    .filter(group => group !== user)
-    .flatMap(group => resultsOf(state.items, group, options).reverse())
-    .find(one => one.tokens > cutFloor)
-  if (result !== undefined) return { do: 'prune', refs: [result.ref] }
-  const [ask] = parts.filter(part => part.group === user && !part.isCut).sort((a, b) => b.tokens - a.tokens)
-  if (ask === undefined || ask.tokens <= cutFloor) return undefined
-  const over = Math.ceil((state.projected - state.usable + 1) / state.factor) + cutFloor
-  return { do: 'cut', ref: ask.ref, tokens: Math.max(cutFloor, ask.tokens - over) }
+  const cuts = asMany(large, over, part => part.tokens - cutTo).map(({ ref }) => ({ ref, tokens: cutTo }))
+  if (cuts.length > 0) return { do: 'cut', cuts }
+  const results = others
+    .flatMap(group => resultsOf(items, group, options).reverse())
+    .filter(result => result.tokens > cutFloor && asSmall?.has(result.ref) !== true)
+  const refs = asMany(results, over, result => result.tokens - cutFloor).map(({ ref }) => ref)
+  if (refs.length > 0) return { do: 'prune', refs }
+  const [ask] = (user === undefined ? [] : partsOf(items, user, options))
+    .filter(part => part.tokens > cutFloor && asSmall?.has(part.ref) !== true)
+    .sort((a, b) => b.tokens - a.tokens)
+  if (ask === undefined) return undefined
+  return { do: 'cut', cuts: [{ ref: ask.ref, tokens: Math.max(cutFloor, ask.tokens - over) }] }
 }
 
-function cuttable(item: ShownEntry, options: ShowOptions): { ref: PartRef; tokens: number; isCut: boolean }[] {
+/** The first ones that together save so much. */
+function asMany<T>(list: readonly T[], needed: number, saves: (item: T) => number): T[] {
+  let left = needed
+  return list.filter(item => {
+    if (left <= 0) return false
+    left -= saves(item)
+    return true
+  })
+}
+
+function partsOf(items: readonly Shown[], group: Group, options: ShowOptions): CutPart[] {
+  return items.slice(group.from, group.to + 1).flatMap(item => (item.kind === 'entry' ? cuttable(item, options) : []))
+}
+
+interface CutPart {
+  readonly ref: PartRef
+  readonly tokens: number
+  readonly isCut: boolean
+}
+
+function cuttable(item: ShownEntry, options: ShowOptions): CutPart[] {
+  if (item.hidden !== undefined) return []
   return item.entry.message.parts.flatMap((part, index) =>
-    (part.type === 'text' || part.type === 'tool_result') && !item.pruned.includes(index)
+    (part.type === 'text' || part.type === 'tool_result' || part.type === 'tool_call') && !item.pruned.includes(index)
       ? [
           {
             ref: `${item.entry.id}#${index}` as const,

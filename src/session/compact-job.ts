@@ -20,6 +20,9 @@ export function compactLater(core: SessionCore): Change {
   }
 }
 
+/** Ends after which the job stays. */
+const undone: readonly CompactionResult['status'][] = ['deferred', 'failed', 'aborted']
+
 const firstWaitMs = 60_000
 const longestWaitMs = 30 * 60_000
 
@@ -30,7 +33,7 @@ export async function compactDue(
 ): Promise<{ readonly result: string }> {
   const session = isObject(job.payload) ? job.payload['session'] : undefined
   const result = isId('ses', session) ? await prepare(session) : undefined
-  if (result?.status === 'deferred' || result?.status === 'failed') {
+  if (result !== undefined && undone.includes(result.status)) {
     const retryAfterMs = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(10, job.attempts - 1))
     throw new SkeinError('provider.unavailable', `Compaction of ${job.key} was ${result.status}.`, { details: { retryAfterMs } })
   }

@@ -26,11 +26,17 @@ export async function compactSession(
   signal?.throwIfAborted()
   if (options.dryRun === true)
     return await Compaction.run({ core, options, cause, signal: signal ?? new AbortController().signal, swaps: () => true })
-  const flying = flights.get(core)
-  if (flying !== undefined) {
+  for (;;) {
+    const flying = flights.get(core)
+    if (flying === undefined) return await begin(core, options, cause)
     if (swapsAtOnce(cause)) flying.swap = true
-    return signal === undefined ? await flying.promise : await unlessAborted(flying.promise, signal)
+    const result = await (signal === undefined ? flying.promise : unlessAborted(flying.promise, signal))
+    if (flying.stop.signal.aborted || isEnough(result, cause)) return result
   }
+}
+
+async function begin(core: SessionCore, options: CompactOptions, cause: CompactionCause): Promise<CompactionResult> {
+  const { signal } = options
   const stop = new AbortController()
   const flight: Flight = { stop, swap: swapsAtOnce(cause), promise: Promise.resolve(undefined as never) }
   const abort = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal])
@@ -44,6 +50,17 @@ export async function compactSession(
   flights.set(core, Object.assign(flight, { promise: fly() }))
   return await flight.promise
 }
+
+/** Whether what another's came to is what this one is for; else it begins anew, with the nodes that are stored. */
+function isEnough({ status, trigger }: CompactionResult, cause: CompactionCause): boolean {
+  if (cause.trigger === 'soft') return true
+  // A refused request is longer than others think.
+  if (cause.trigger === 'overflow' && trigger !== 'overflow' && status !== 'done' && status !== 'pruned') return false
+  return status !== 'prepared' && status !== 'deferred' && status !== 'aborted'
+}
+
+/** Of a preparation that somebody joined, theirs. */
+const swapTrigger = ({ trigger }: CompactionCause): CompactionCause['trigger'] => (trigger === 'soft' ? 'hard' : trigger)
 
 const swapsAtOnce = ({ trigger, early }: CompactionCause): boolean => trigger !== 'soft' || early === true
 
@@ -60,9 +77,8 @@ async function locked(
   for (;;) {
     const lock = await CompactionLock.take(core, cause.trigger, signal)
     if (!(lock instanceof CompactionLock)) {
-      // What was only prepared elsewhere is swapped here, without a model.
-      if (lock.status === 'prepared' && swaps()) continue
-      return lock
+      if (isEnough(lock, swaps() ? { ...cause, trigger: swapTrigger(cause) } : cause)) return lock
+      continue
     }
     let result: CompactionResult | undefined
     try {

@@ -47,6 +47,7 @@ export class CompactionLock {
   readonly #stopRenewing: () => void
   #version: number
   #state: CompactionState = 'planning'
+  #last: CompactionResult | undefined
   /** One write of the record at a time, since each expects the version of the one before. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -57,7 +58,7 @@ export class CompactionLock {
     this.#version = version
     this.#since = core.runtime.clock.now()
     // A record that was taken over shows in the next commit, which is refused.
-    this.#stopRenewing = every(core.runtime.timers, renewMs, () => void this.#put(this.#state).catch(() => undefined))
+    this.#stopRenewing = every(core.runtime.timers, renewMs, () => void this.#renew().catch(() => undefined))
   }
 
   /** Taken; or what another's compaction came to, once it has ended. */
@@ -74,11 +75,12 @@ export class CompactionLock {
         continue
       }
       const lock = new CompactionLock(core, core.runtime.ids('cmp'), trigger, version)
+      held.add(lock.id)
       try {
         await lock.#put('planning')
-        held.add(lock.id)
         return lock
       } catch (error) {
+        held.delete(lock.id)
         lock.#stopRenewing()
         if (!isSkeinError(error) || error.code !== 'store.conflict') throw error
       }
@@ -88,9 +90,10 @@ export class CompactionLock {
   /** Runs a commit that carries the change of the record to a state; it is that state once the commit has landed. */
   async commit<T>(state: CompactionState, write: (change: Change) => Promise<T>, last?: CompactionResult): Promise<T> {
     const mine = this.#turn.then(async () => {
-      const written = await write(this.#change(state, last))
+      const written = await write(this.#change(state, last ?? this.#last))
       this.#version++
       this.#state = state
+      this.#last = last ?? this.#last
       return written
     })
     this.#turn = mine.catch(() => undefined)
@@ -102,6 +105,17 @@ export class CompactionLock {
     this.#stopRenewing()
     held.delete(this.id)
     if (this.#state !== 'idle') await this.#put('idle', last).catch(() => undefined)
+  }
+
+  /** Says that its owner is alive, with the state that it has when its turn comes. */
+  async #renew(): Promise<void> {
+    const mine = this.#turn.then(async () => {
+      if (this.#state === 'idle') return
+      await this.#core.store.commit([this.#change(this.#state, this.#last)], { durability: 'relaxed' })
+      this.#version++
+    })
+    this.#turn = mine.catch(() => undefined)
+    await mine
   }
 
   async #put(state: CompactionState, last?: CompactionResult): Promise<void> {
@@ -119,7 +133,14 @@ export class CompactionLock {
       until: clock.now() + leaseMs,
       ...(last === undefined ? {} : { last }),
     }
-    return { type: 'put_record', collection, key: this.#core.id, value: value as never, expectVersion: this.#version }
+    return {
+      type: 'put_record',
+      collection,
+      key: this.#core.id,
+      value: value as never,
+      tags: [this.#core.id],
+      expectVersion: this.#version,
+    }
   }
 }
 

@@ -1,14 +1,16 @@
-import { asSkeinError, type EntryId, invalidInput, type RunId } from '#kernel'
+import { asSkeinError, type EntryId, given, invalidInput, type RunId, SkeinError } from '#kernel'
 import {
   applyEdit,
   countShown,
   type Edit,
   firstOf,
+  isWanted,
   itemOf,
   mergeEdits,
   nextStep,
   noEdit,
   type PlanState,
+  type Run,
   type Shown,
   type Step,
   sumTokens,
@@ -21,6 +23,7 @@ import {
   type CompactionStatus,
   type CompactionTrigger,
   noUsage,
+  type PartRef,
   type Summary,
   type SummaryAttempt,
   type Usage,
@@ -30,6 +33,7 @@ import { type ContextState, readContextState, type RequestOptions } from './cont
 import type { SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
 import { type Frontier, summaryEntryId } from './frontier.ts'
+import { isGrown, sharedTokens } from './frontier-growth.ts'
 import { SummaryMaker } from './summary-maker.ts'
 
 export interface CompactOptions {
@@ -83,15 +87,19 @@ export class Compaction {
   readonly #projected: number
   readonly #maker: SummaryMaker
   #items: readonly Shown[]
+  /** Of the items, and of what is made for them and not in them yet. */
+  #tokens: number
   #edit: Edit = noEdit
   #prepared: readonly Summary[] = []
   #made: Summary[] = []
   #attempts: SummaryAttempt[] = []
   #usage: Usage | null = null
   #cost: number | null = 0
-  #last: SummaryOutcome['status'] = 'accepted'
+  #last: SummaryOutcome['status'] | undefined
   /** Where runs begin that are too small for a node. */
   readonly #tooSmall = new Set<EntryId>()
+  /** Parts that get no smaller. */
+  readonly #asSmall = new Set<PartRef>()
   #announced = false
   #pruned = false
 
@@ -102,6 +110,7 @@ export class Compaction {
     this.#begunAt = core.runtime.clock.now()
     this.#before = state
     this.#items = state.frontier.items
+    this.#tokens = sumTokens(this.#items)
     this.#maker = maker
     const { usable } = state.budget
     this.#target = options.targetTokens ?? Math.floor(state.settings.targetFraction * usable)
@@ -116,7 +125,10 @@ export class Compaction {
     const { core, options, cause } = parts
     if (options.targetTokens !== undefined && !(Number.isSafeInteger(options.targetTokens) && options.targetTokens >= 0))
       throw invalidInput('targetTokens', 'Expected a whole number of tokens.')
-    const state = await readContextState(core, await core.row(), cause.request, cause.extraTokens)
+    const row = await core.row()
+    if (row.state === 'ended' && parts.lock !== undefined && cause.run === undefined)
+      throw new SkeinError('session.ended', `Session ${core.id} has ended. Reopen it first.`, { details: { session: core.id } })
+    const state = await readContextState(core, row, cause.request, cause.extraTokens)
     const maker = await SummaryMaker.open(core, state, options.instructions)
     return await new Compaction(parts, state, maker).#go()
   }
@@ -143,59 +155,89 @@ export class Compaction {
       signal.throwIfAborted()
       const step = nextStep(this.#plan(), this.#before.show)
       if (step === undefined || (options.only === 'prune' && step.do !== 'prune')) break
-      const after = await this.#take(step)
-      if (after === undefined) return 'deferred'
-      // What makes nothing smaller is no step on the way.
-      if (after !== this.#items && sumTokens(after) >= sumTokens(this.#items) && step.do !== 'swap') break
-      this.#items = after
+      if (!(await this.#take(step))) return 'deferred'
       if (options.only === 'prune') break
     }
     if (options.only !== 'prune') await this.#remake()
     return 'planned'
   }
 
-  /** The frontier after a step; undefined when the summarizer can't be reached and may be later. */
-  async #take(step: Step): Promise<readonly Shown[] | undefined> {
+  /** False when the summarizer can't be reached and may be later. */
+  async #take(step: Step): Promise<boolean> {
     switch (step.do) {
       case 'prune':
         this.#pruned = true
-        return this.#apply({ ...noEdit, prune: step.refs })
+        this.#shorten({ ...noEdit, prune: step.refs }, step.refs)
+        return true
       case 'cut':
-        return this.#apply({ ...noEdit, cut: [{ ref: step.ref, tokens: step.tokens }] })
+        this.#shorten(
+          { ...noEdit, cut: step.cuts },
+          step.cuts.map(({ ref }) => ref),
+        )
+        return true
       case 'swap':
-        return this.#apply({ ...noEdit, swap: [step.summary] })
-      case 'leaf':
+        this.#apply({ ...noEdit, swap: step.summaries })
+        return true
+      case 'leaves':
+        return await this.#makeLeaves(step.runs)
       case 'condense': {
         const items = this.#items.slice(step.from, step.to + 1)
-        const summary = await this.#summarize(items)
-        if (summary !== undefined) return this.#apply({ ...noEdit, swap: [summary] })
-        if (this.#last === 'deferred') return undefined
-        this.#tooSmall.add(firstOf(items[0] as Shown))
-        return this.#items
+        const summary = await this.#summarize(items, this.#textAt(step.from - 1))
+        if (summary !== undefined) this.#apply({ ...noEdit, swap: [summary] })
+        return !this.#isDeferred()
       }
       default:
-        return (step satisfies never, undefined)
+        return (step satisfies never, true)
     }
   }
 
-  #apply(edit: Edit): readonly Shown[] {
-    this.#edit = mergeEdits(this.#edit, edit)
-    return applyEdit(this.#items, edit, this.#before.show)
+  /** One leaf after the other, as far as they are needed; they come into the frontier together. */
+  async #makeLeaves(runs: readonly (Run & { readonly tokens: number })[]): Promise<boolean> {
+    const leaves: Summary[] = []
+    let before: { readonly to: number; readonly text: string } | undefined
+    this.#last = undefined
+    for (const { from, to, tokens } of runs) {
+      this.#parts.signal.throwIfAborted()
+      if (!isWanted(this.#plan(), tokens)) continue
+      const items = this.#items.slice(from, to + 1)
+      const leaf = await this.#summarize(items, before?.to === from - 1 ? before.text : this.#textAt(from - 1))
+      if (this.#isDeferred()) break
+      if (leaf === undefined) continue
+      this.#tokens += leaf.tokens - tokens
+      before = { to, text: leaf.text }
+      leaves.push(leaf)
+    }
+    this.#apply({ ...noEdit, swap: leaves })
+    return !this.#isDeferred()
   }
 
-  async #summarize(items: readonly Shown[], replaces?: Summary): Promise<Summary | undefined> {
+  #apply(edit: Edit): void {
+    this.#edit = mergeEdits(this.#edit, edit)
+    this.#items = applyEdit(this.#items, edit, this.#before.show)
+    this.#tokens = sumTokens(this.#items)
+  }
+
+  /** Shows less of parts; those of a change that makes nothing smaller are left as they are. */
+  #shorten(edit: Edit, refs: readonly PartRef[]): void {
+    if (sumTokens(applyEdit(this.#items, edit, this.#before.show)) < this.#tokens) this.#apply(edit)
+    else for (const ref of refs) this.#asSmall.add(ref)
+  }
+
+  /** The node of a run, stored; undefined when none was made, which the last outcome says. */
+  async #summarize(items: readonly Shown[], previous: string | null, replaces?: Summary): Promise<Summary | undefined> {
     const { signal, cause, swaps } = this.#parts
+    this.#last = undefined
     if (this.#isDry()) {
       const guess = this.#maker.guess(items)
       this.#made.push(guess)
       return guess
     }
-    await this.#announce()
     const background = cause.trigger === 'soft' && (cause.early === true || !swaps())
-    const made = await this.#maker.make(items, {
+    const { made, bridges } = await this.#maker.make(items, {
       background: background || replaces !== undefined,
       signal,
-      previous: this.#textBefore(items[0]),
+      previous,
+      begin: () => this.#announce(),
       ...(replaces === undefined ? {} : { replaces }),
     })
     this.#attempts.push(...made.attempts)
@@ -203,9 +245,13 @@ export class Compaction {
     this.#cost = this.#cost === null || made.cost === null ? null : this.#cost + made.cost
     const summary = made.status === 'accepted' ? made.summary : undefined
     this.#last = made.status
-    const used = this.#maker.usageDraft(made)
-    const drafts = summary === undefined ? used : [summaryDraft(summary), ...used]
-    if (drafts.length > 0) await this.#store('summarizing', drafts)
+    if (made.status === 'too_small') this.#tooSmall.add(firstOf(items[0] as Shown))
+    const nodes = summary === undefined ? [] : [...bridges, summary]
+    const drafts = [...nodes.map(summaryDraft), ...this.#maker.usageDraft(made.status)]
+    if (drafts.length > 0) {
+      await this.#announce()
+      await this.#store('summarizing', drafts)
+    }
     if (summary !== undefined) this.#made.push(summary)
     return summary
   }
@@ -213,17 +259,25 @@ export class Compaction {
   /** Nodes that were made without a model are made again from the originals, once one answers. Law C55. */
   async #remake(): Promise<void> {
     if (this.#isDry() || !this.#maker.asksModel || this.#attempts.some(({ outcome }) => outcome === 'error')) return
-    for (const item of this.#items.filter(({ kind }) => kind === 'summary').slice(0, remadeAtOnce)) {
-      if (item.kind !== 'summary' || !item.summary.provisional) continue
-      const summary = await this.#summarize([item], item.summary)
-      if (summary === undefined) return
-      this.#items = this.#apply({ ...noEdit, swap: [summary] })
+    const provisional = this.#items.flatMap((item, at) =>
+      item.kind === 'summary' && item.summary.provisional ? [{ item, at }] : [],
+    )
+    const remade: Summary[] = []
+    for (const { item, at } of provisional.slice(0, remadeAtOnce)) {
+      const ready = this.#prepared.find(node => node.replaces === item.summary.id)
+      const summary = ready ?? (await this.#summarize([item], this.#textAt(at - 1), item.summary))
+      if (summary === undefined) break
+      // What a model says takes more than the last resort: it is shown where there is room for it.
+      const more = summary.tokens - item.tokens
+      if (this.#projectedNow() + this.#factor * more >= this.#before.budget.usable) continue
+      this.#tokens += more
+      remade.push(summary)
     }
+    this.#apply({ ...noEdit, swap: remade })
   }
 
-  #textBefore(item: Shown | undefined): string | null {
-    const at = item === undefined ? -1 : this.#items.indexOf(item)
-    const before = this.#items[at - 1]
+  #textAt(place: number): string | null {
+    const before = this.#items[place]
     return before?.kind === 'summary' ? before.summary.text : null
   }
 
@@ -239,6 +293,7 @@ export class Compaction {
       settings,
       prepared: this.#prepared,
       tooSmall: this.#tooSmall,
+      asSmall: this.#asSmall,
       summarizerInput: this.#maker.maxInputTokens,
       done: { prune: this.#pruned },
       ...(cause.trigger === 'manual' ? { keepTurns: 2, allLeaves: options.targetTokens === undefined } : {}),
@@ -246,7 +301,7 @@ export class Compaction {
   }
 
   #projectedNow(): number {
-    return Math.ceil(this.#projected - this.#factor * (sumTokens(this.#before.frontier.items) - sumTokens(this.#items)))
+    return Math.ceil(this.#projected - this.#factor * (sumTokens(this.#before.frontier.items) - this.#tokens))
   }
 
   /** What no compaction can make smaller. */
@@ -263,7 +318,6 @@ export class Compaction {
     const status: CompactionStatus = !fits ? 'exhausted' : this.#edit.swap.length > 0 ? 'done' : 'pruned'
     if (lock === undefined) return this.#result(status)
     const result = this.#result(status, fits ? undefined : this.#sizes())
-    const run = cause.run ?? core.activeRun
     await lock.commit(
       'idle',
       async change => {
@@ -290,7 +344,8 @@ export class Compaction {
             )
             return { drafts: [...started, edited, draft('compaction_ended', result)], alongside: [change] }
           },
-          run === undefined ? {} : { run },
+          // The run that goes on by now; it sees the change before its next request.
+          given({ run: core.activeRun ?? cause.run }),
         )
       },
       result,
@@ -312,11 +367,16 @@ export class Compaction {
   /** Ends without a change of what is shown. Told in the journal, unless nothing was there to do. */
   async #end(status: CompactionStatus, reason?: string): Promise<CompactionResult> {
     const result = this.#result(status, reason)
-    if (status === 'nothing' || this.#isDry()) return result
+    if (this.#isDry() || (status === 'nothing' && !this.#announced)) return result
     const started = this.#announced ? [] : [startedDraft(this.#id, this.#parts.cause.trigger)]
+    const drafts = [...started, ...this.#maker.usageDraft(status), draft('compaction_ended', result)]
     // What can't be stored now is told to the caller all the same.
-    await this.#store('idle', [...started, draft('compaction_ended', result)], result).catch(() => undefined)
+    await this.#store('idle', drafts, result).catch(() => undefined)
     return result
+  }
+
+  #isDeferred(): boolean {
+    return this.#last === 'deferred'
   }
 
   #isDry(): boolean {
@@ -362,28 +422,6 @@ export class Compaction {
 }
 
 const remadeAtOnce = 8
-
-/** Whether one frontier is the other and what was added since. */
-function isGrown(before: Frontier, now: Frontier): boolean {
-  if (before.edit?.id !== now.edit?.id) return false
-  const last = before.items.at(-1)
-  if (last === undefined) return true
-  const same = now.items[before.items.length - 1]
-  return last.kind === 'entry'
-    ? same?.kind === 'entry' && same.entry.id === last.entry.id
-    : same?.kind === 'summary' && same.summary.id === last.summary.id
-}
-
-/** Tokens of the leading places that both show alike. */
-function sharedTokens(before: readonly Shown[], after: readonly Shown[]): number {
-  let sum = 0
-  for (const [at, item] of after.entries()) {
-    const old = before[at]
-    if (old === undefined || JSON.stringify(itemOf(old)) !== JSON.stringify(itemOf(item))) break
-    sum += item.tokens
-  }
-  return sum
-}
 
 function overflowFactor(state: ContextState, reported: number | null): number {
   return reported === null ? state.factor * 1.25 : Math.max(state.factor, reported / Math.max(1, state.tokens.total))

@@ -50,8 +50,9 @@ export class ContextSession extends CoreSession {
 
   /** Prepares summaries if the next request comes near the budget; nothing shown changes before that request. Law C56. */
   async prepareContext(signal: AbortSignal): Promise<CompactionResult | undefined> {
-    const { settings, budget, projected } = await readContextState(this.#core, await this.#core.row())
-    if (!settings.auto || projected < settings.softFraction * budget.usable) return undefined
+    const row = await this.#core.row()
+    const { settings, budget, projected } = await readContextState(this.#core, row)
+    if (row.state === 'ended' || !settings.auto || projected < settings.softFraction * budget.usable) return undefined
     return await compactSession(this.#core, { signal }, { trigger: 'soft', early: settings.swap === 'early' })
   }
 

@@ -79,17 +79,18 @@ export async function readContext(
   if (notes.length > 0) state = await readContextState(core, state.row, options, extraTokens)
   if (options.compact !== false && !fits(state)) {
     if (!state.settings.auto) throw exhausted(state, 'The request is too long, and compacting is off.')
-    const result = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
-    state = await readContextState(core, await core.row(), options, extraTokens)
-    if (!fits(state)) {
-      // One that was only prepared, or for another request, leaves the work to do.
-      const again = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
+    // One that was only prepared, for another request, or for a branch that was left leaves the work to do.
+    for (let tries = 1; !fits(state); tries++) {
+      const result = await compactSession(core, {}, { ...cause, trigger: 'hard', request: options, extraTokens })
       state = await readContextState(core, await core.row(), options, extraTokens)
-      if (!fits(state)) throw notFitting(state, again.status === 'nothing' ? result : again)
+      if (!fits(state) && (tries === mostTries || isFinal(result))) throw notFitting(state, result)
     }
   }
   return render(core, state, options.format, { input, notes })
 }
+
+const mostTries = 4
+const isFinal = ({ status }: CompactionResult): boolean => status === 'exhausted' || status === 'failed'
 
 const fits = (state: ContextState): boolean => state.projected < state.budget.usable
 

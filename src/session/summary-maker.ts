@@ -1,19 +1,22 @@
 import type { EntryId } from '#kernel'
 import {
+  bridgeSummary,
   type ContextEntry,
   deterministicId,
-  type SummaryOutcome,
+  firstOf,
+  lastOf,
   makeSummary,
+  type SummaryOutcome,
   type Shown,
   type Source,
   sourcesOf,
   type Summarizer,
   summarySources,
+  type SummaryRequest,
   summaryTarget,
   sumTokens,
-  swapIn,
 } from '#context'
-import { type Coverage, isType, type Summary } from '#journal'
+import { addUsage, type Coverage, isType, noUsage, type Summary, type Usage } from '#journal'
 import type { ContextState } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
@@ -26,6 +29,8 @@ export interface MakeOptions {
   readonly signal: AbortSignal
   /** The summary right before, for reading on. */
   readonly previous: string | null
+  /** Awaited before a model is asked. */
+  readonly begin: () => Promise<void>
   /** The node that is made anew. */
   readonly replaces?: Summary
 }
@@ -39,16 +44,21 @@ export class SummaryMaker {
   readonly #summarizer: Summarizer
   readonly #instructions: string | undefined
   #refused = false
+  #begin = async (): Promise<void> => undefined
+  /** Of requests that were answered since it was told last. */
+  #spent: { usage: Usage; cost: number | null } | undefined
 
   private constructor(core: SessionCore, state: ContextState, summarizer: Summarizer, instructions: string | undefined) {
     this.#core = core
     this.#state = state
-    this.#summarizer = summarizer
+    const { id, maxInputTokens } = summarizer
+    this.#summarizer = { id, maxInputTokens, summarize: request => this.#ask(summarizer, request) }
     this.#instructions = instructions
   }
 
   static async open(core: SessionCore, state: ContextState, instructions?: string): Promise<SummaryMaker> {
-    const summarizer = await core.runtime.summarizer(state.settings.summarizer)
+    const { summarizer: name } = state.settings
+    const summarizer = await core.runtime.summarizer(name).catch((error: unknown) => unusable(name, error))
     return new SummaryMaker(core, state, summarizer, instructions)
   }
 
@@ -61,19 +71,37 @@ export class SummaryMaker {
     return this.#summarizer.id !== deterministicId && !this.#refused
   }
 
-  /** One node for a run of the frontier: raw entries become a leaf, summaries a condensed node, one alone is made anew. */
-  async make(items: readonly Shown[], options: MakeOptions): Promise<SummaryOutcome> {
+  async #ask(summarizer: Summarizer, request: SummaryRequest): ReturnType<Summarizer['summarize']> {
+    await this.#begin()
+    const answer = await summarizer.summarize(request)
+    if (answer.usage !== undefined) {
+      const { usage, cost } = this.#spent ?? { usage: noUsage, cost: 0 }
+      this.#spent = {
+        usage: addUsage(usage, answer.usage),
+        cost: cost === null || answer.cost == null ? null : cost + answer.cost,
+      }
+    }
+    return answer
+  }
+
+  /**
+   * One node for a run of the frontier: raw entries become a leaf, summaries a condensed node, one alone is made anew. What is
+   * raw between summaries becomes a child, too: those `bridges` come first.
+   */
+  async make(items: readonly Shown[], options: MakeOptions): Promise<{ made: SummaryOutcome; bridges: readonly Summary[] }> {
     const { counter, recall } = this.#state.show
     const { clock, timers, ids } = this.#core.runtime
     const { replaces } = options
-    const children = replaces === undefined ? summariesOf(items) : await this.#childrenOf(replaces)
+    this.#begin = options.begin
+    const bridges = replaces === undefined ? this.#bridges(items) : new Map<Shown, Summary>()
+    const children = replaces === undefined ? childrenOf(items, bridges) : await this.#childrenOf(replaces)
     const isLeaf = children.length === 0
     const entries = !isLeaf ? [] : replaces === undefined ? entriesOf(items) : await this.#entriesIn(replaces.covers)
     const made = await makeSummary({
       kind: isLeaf ? 'leaf' : 'condensed',
       covers: replaces?.covers ?? (isLeaf ? coverageOf(entries) : unionOf(children)),
       children,
-      sources: isLeaf ? sourcesOf(entries.filter(isSaid)) : await this.#leafSources(children),
+      sources: isLeaf ? sourcesOf(entries.filter(isSaid)) : await this.#sourcesBeneath(children, replaces),
       sourceTokens: replaces?.covers.tokens ?? sumTokens(items),
       summarizer: this.#summarizer,
       authFailed: this.#refused,
@@ -90,12 +118,32 @@ export class SummaryMaker {
       ...(this.#instructions === undefined ? {} : { instructions: this.#instructions }),
     })
     this.#refused ||= made.authFailed
-    return made
+    return { made, bridges: [...bridges.values()] }
+  }
+
+  /** A node for each raw run between summaries, by its first place. */
+  #bridges(items: readonly Shown[]): ReadonlyMap<Shown, Summary> {
+    const { counter, recall } = this.#state.show
+    const { clock, ids: newId } = this.#core.runtime
+    const found = new Map<Shown, Summary>()
+    if (!items.some(({ kind }) => kind === 'summary')) return found
+    for (let from = 0; from < items.length; from++) {
+      let to = from
+      while (items[to]?.kind === 'entry') to++
+      if (to === from) continue
+      const run = items.slice(from, to)
+      const entries = entriesOf(run)
+      const scope = { kind: 'leaf', children: [], covers: coverageOf(entries), sourceTokens: sumTokens(run) } as const
+      const sources = sourcesOf(entries.filter(isSaid))
+      found.set(run[0] as Shown, bridgeSummary({ ...scope, sources, counter, recall, clock, newId }))
+      from = to
+    }
+    return found
   }
 
   /** What a node would be, for a plan that makes none. */
   guess(items: readonly Shown[]): Summary {
-    const children = summariesOf(items)
+    const children = childrenOf(items, this.#bridges(items))
     const covers = children.length > 0 ? unionOf(children) : coverageOf(entriesOf(items))
     const tokens = summaryTarget(children.length > 0 ? 'condensed' : 'leaf', sumTokens(items))
     return {
@@ -122,18 +170,18 @@ export class SummaryMaker {
     }
   }
 
-  /** What its requests used, to be counted with the session's. Law C69. */
-  usageDraft(made: SummaryOutcome): Draft[] {
-    if (made.usage === null) return []
+  /** What its requests used since this was asked last, to be counted with the session's. Law C69. */
+  usageDraft(outcome: string): Draft[] {
+    if (this.#spent === undefined) return []
     const used = {
       requestId: this.#core.runtime.ids('req'),
       purpose: 'compaction',
       model: this.#summarizer.id,
       entry: null,
-      usage: made.usage,
-      cost: made.cost,
-      outcome: made.status,
+      ...this.#spent,
+      outcome,
     }
+    this.#spent = undefined
     return [draft('usage_recorded', used, { by: 'compaction' })]
   }
 
@@ -143,7 +191,9 @@ export class SummaryMaker {
     const raw = items.flatMap(item => (item.kind === 'entry' ? [item.entry.seq] : []))
     const mayReplace = items.some(item => item.kind === 'summary' && item.summary.provisional)
     // A node is newer than what it covers.
-    const oldest = mayReplace ? 0 : Math.min(...raw, Infinity)
+    const oldest = mayReplace ? 0 : raw.reduce((least, seq) => Math.min(least, seq), Infinity)
+    const begins = new Set(items.map(firstOf))
+    const ends = new Set(items.map(lastOf))
     const found: Summary[] = []
     for (let before: number | undefined; ;) {
       const page = await this.#core.store.entries(this.#core.id, {
@@ -154,7 +204,7 @@ export class SummaryMaker {
       })
       for (const entry of page) {
         if (!isType(entry, 'summary_added') || shown.has(entry.data.id)) continue
-        if (swapIn(items, entry.data) !== undefined) found.push(entry.data)
+        if (begins.has(entry.data.covers.first) && ends.has(entry.data.covers.last)) found.push(entry.data)
       }
       before = page.at(-1)?.seq
       if (page.length < pageSize || before === undefined || before <= oldest) return found
@@ -168,6 +218,15 @@ export class SummaryMaker {
   async #childrenOf(summary: Summary): Promise<Summary[]> {
     const found = await Promise.all(summary.children.map(id => readSummary(this.#core, id)))
     return found.flatMap(child => child ?? [])
+  }
+
+  /** What a condensed node is made from. One that is made anew is made from the originals, if the summarizer takes them. */
+  async #sourcesBeneath(children: readonly Summary[], replaces: Summary | undefined): Promise<readonly Source[]> {
+    if (replaces !== undefined && replaces.covers.tokens <= 0.75 * this.#summarizer.maxInputTokens) {
+      const sources = sourcesOf((await this.#entriesIn(replaces.covers)).filter(isSaid))
+      if (sources.length > 0) return sources
+    }
+    return (await this.#leafSources(children)).filter(source => source.text !== '')
   }
 
   /** The texts of the leaves beneath, if the summarizer takes them; else those of the nodes themselves. */
@@ -190,7 +249,19 @@ export class SummaryMaker {
 /** Failed text is never shown to a model again. Law C84. */
 const isSaid = ({ message }: ContextEntry): boolean => !(message.role === 'assistant' && message.finishReason === 'error')
 
-const summariesOf = (items: readonly Shown[]): Summary[] => items.flatMap(item => (item.kind === 'summary' ? [item.summary] : []))
+/** Asked without a usable model, it fails each time with the reason, so that what needs none goes on. */
+const unusable = (id: string, error: unknown): Summarizer => ({
+  id,
+  maxInputTokens: 100_000,
+  summarize: async () => {
+    throw error
+  },
+})
+
+/** The nodes of a run with summaries in it, what is raw between them by its bridge. */
+function childrenOf(items: readonly Shown[], bridges: ReadonlyMap<Shown, Summary>): Summary[] {
+  return items.flatMap(item => (item.kind === 'summary' ? [item.summary] : (bridges.get(item) ?? [])))
+}
 const entriesOf = (items: readonly Shown[]): ContextEntry[] => items.flatMap(item => (item.kind === 'entry' ? [item.entry] : []))
 
 function coverageOf(entries: readonly ContextEntry[]): Coverage {
@@ -200,8 +271,8 @@ function coverageOf(entries: readonly ContextEntry[]): Coverage {
     last: ids.at(-1) as EntryId,
     entries: entries.length,
     tokens: entries.reduce((sum, { tokens }) => sum + tokens, 0),
-    fromAt: Math.min(...entries.map(({ at }) => at)),
-    toAt: Math.max(...entries.map(({ at }) => at)),
+    fromAt: entries.reduce((least, { at }) => Math.min(least, at), Infinity),
+    toAt: entries.reduce((most, { at }) => Math.max(most, at), 0),
   }
 }
 
