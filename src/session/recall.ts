@@ -76,7 +76,7 @@ export async function recall(
     matches.map(async ({ source, entry, excerpt }): Promise<RecallHit> => {
       const { shown, via } = source === own ? standings.of(entry.id) : { shown: 'absent' as const, via: [] }
       const at = source.places.at.get(entry.id) ?? -1
-      const [before, after] = await Promise.all([neighbour(source, at - 1), neighbour(source, at + 1)])
+      const [before, after] = await Promise.all([neighbour(source, at - 1, forModel), neighbour(source, at + 1, forModel)])
       return {
         ref: entry.id,
         ...(source === own ? {} : { session: source.reading.id }),
@@ -107,9 +107,11 @@ function readAsk(query: unknown, options: RecallOptions, forModel: boolean): Rec
       entry.at >= after &&
       entry.at < before &&
       (role === undefined || roleOf(entry) === role) &&
-      !(forModel && entry.type === 'message_added' && isFailed({ message: entry.data as Message })),
+      !(forModel && isFailedEntry(entry)),
   }
 }
+
+const isFailedEntry = ({ type, data }: Entry): boolean => type === 'message_added' && isFailed({ message: data as Message })
 
 const sourceOf = async (reading: Reading, row: SessionRow): Promise<RecallSource> => ({
   reading,
@@ -140,11 +142,15 @@ function without(places: BranchPlaces, known: readonly RecallSource[]): BranchPl
   return { ...places, at }
 }
 
-async function neighbour({ reading, places }: RecallSource, at: number): Promise<RecallNeighbour | null> {
+async function neighbour({ reading, places }: RecallSource, at: number, forModel: boolean): Promise<RecallNeighbour | null> {
   const id = places.ids[at]
   const entry = id === undefined ? undefined : await reading.store.entry(reading.id, id)
   if (entry === undefined) return null
-  return { ref: entry.id, role: roleOf(entry), excerpt: briefOf(entry) }
+  return {
+    ref: entry.id,
+    role: roleOf(entry),
+    excerpt: forModel && isFailedEntry(entry) ? '[a failed attempt, not shown]' : briefOf(entry),
+  }
 }
 
 /** The beginning of an entry, without reading what is kept apart. */
