@@ -1,4 +1,5 @@
 import {
+  asSkeinError,
   invalidInput,
   isId,
   isObject,
@@ -15,7 +16,7 @@ import { draft, type Runtime, type SessionCore } from '#session'
 import { AgentSession } from './agent-session.ts'
 import type { AgentSessions } from './agent-sessions.ts'
 import { agenticItem } from './agentic-item.ts'
-import { expandMap, infoOf, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
+import { expandMap, infoOf, isWorkedOn, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
 import { checkList, type InputSource, openInputs, readInputs, takeInputs } from './operators/inputs.ts'
 import { Ledger } from './operators/ledger.ts'
 import { llmItem } from './operators/llm-item.ts'
@@ -106,13 +107,21 @@ export class Operators {
   /** How far a map is, in any process. Throws `map.not_found`. */
   async get(map: string): Promise<MapInfo> {
     const id = parseId('map', map, 'map')
-    return infoOf(id, (await this.#find(id)).header)
+    const { store, header } = await this.#find(id)
+    return { ...infoOf(id, header), state: await this.#stateOf(store, id, header) }
   }
 
   /** Its results, page by page, in the order in which they came. */
   async results(map: string, options: MapPageOptions = {}): Promise<MapPage> {
     const id = parseId('map', map, 'map')
-    return await expandMap((await this.#find(id)).store, id, options)
+    const { store, header } = await this.#find(id)
+    return { ...(await expandMap(store, id, options)), state: await this.#stateOf(store, id, header) }
+  }
+
+  async #stateOf(store: TenantStore, map: MapId, { state }: MapHeader): Promise<MapInfo['state']> {
+    const { running, runtime } = this.#parts
+    if (state === 'ended' || running.get(this.#parts.store.tenant, map) !== undefined) return state
+    return (await isWorkedOn(store, map, runtime.clock.now())) ? 'running' : 'stopped'
   }
 
   #start<O>(kind: MapKind, options: AnyMapOptions): MapRun<O> {
@@ -257,6 +266,12 @@ export class Operators {
       clearInterval(keepAlive)
       gear.signal?.removeEventListener('abort', abort)
       unpin?.()
+    })
+    over.catch((error: unknown) => {
+      const { code, message } = asSkeinError(error)
+      const session = parent === undefined ? {} : { session: parent.core.id }
+      const told = `Map ${map} broke off and can be resumed: ${message}`
+      this.#parts.runtime.notice({ level: 'error', code, message: told, tenant: store.tenant, ...session })
     })
     return { store, ledger, runner, over }
   }

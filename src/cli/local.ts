@@ -2,6 +2,7 @@ import { given, type SessionId } from '#kernel'
 import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
+import { localMap } from './local-map.ts'
 import type { Started, Verbs } from './verbs.ts'
 
 /** The verbs on a store that this process opened; `skein` is one tenant's face, `house` what is closed at the end. */
@@ -40,6 +41,7 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
         { details: { path: '--url' } },
       )
     },
+    map: asked => localMap(skein, asked),
     models: () => Promise.resolve({ items: models.list() }),
     checkModel: async ref => {
       const { problem, ...check } = await models.check(ref)

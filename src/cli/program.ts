@@ -4,6 +4,7 @@ import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { addChat } from './chat.ts'
 import { addDoctor } from './doctor.ts'
+import { addMap } from './map.ts'
 import { addModels } from './models.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
@@ -54,6 +55,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addSessionTransfer(sessions, run)
   addSessionChanges(sessions, run)
   addSessionViews(program, run)
+  addMap(program, run)
   addModels(program, run)
   addDoctor(program, run)
   addStoreCare(program, run)

@@ -4,6 +4,7 @@ import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
+import { remoteMap } from './remote-map.ts'
 import type { EventsQuery, Verbs } from './verbs.ts'
 
 type Query = NonNullable<Ask['query']>
@@ -48,6 +49,7 @@ export function remoteVerbs(server: Server): Verbs {
       }
     },
     cancel: id => post(session(id, '/cancel'), {}),
+    map: asked => remoteMap(server, asked),
     models: () => get('v1/models'),
     checkModel: ref => get('v1/models/check', { ref }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

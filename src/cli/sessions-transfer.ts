@@ -4,10 +4,11 @@ import { isAbsolute, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { invalidInput, SkeinError } from '#kernel'
+import { invalidInput } from '#kernel'
 import { type ExportFormat, exportFormats, type ImportFormat } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { confirm } from './confirm.ts'
+import { fileError } from './file-error.ts'
 import { findSession } from './name-session.ts'
 import { Progress } from './progress.ts'
 
@@ -93,16 +94,4 @@ async function* inputOf({ io }: Invocation, file: string): AsyncGenerator<Uint8A
   } catch (error) {
     throw fileError(error, file)
   }
-}
-
-function fileError(error: unknown, file: string): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  if (code === 'ENOSPC')
-    return new SkeinError('store.full', `There is no space for ${file}.`, { details: { file }, cause: error })
-  const plain = code === 'ENOENT' ? 'There is no such file or folder.' : code === 'EISDIR' ? 'This is a folder.' : undefined
-  if (plain !== undefined)
-    return new SkeinError('input.invalid', `${file}: ${plain}`, { details: { path: 'file' }, cause: error })
-  if (code !== undefined && /^E[A-Z]+$/.test(code))
-    return new SkeinError('input.invalid', `${file}: ${(error as Error).message}`, { details: { path: 'file' } })
-  return error
 }

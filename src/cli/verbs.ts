@@ -1,5 +1,5 @@
-import type { InputReceipt } from '#agent'
-import type { EntryId, SessionId } from '#kernel'
+import type { InputReceipt, MapInfo, MapKind, MapResult } from '#agent'
+import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { Page, SearchResult } from '#journal'
 import type { ModelInfo } from '#models'
 import type {
@@ -39,6 +39,22 @@ export interface Started {
   cancel(): Promise<void>
 }
 
+/** What `skein map` may ask: a new map, or to go on with one. `options` stand under the verb's names. */
+export interface MapAsked {
+  readonly kind: MapKind
+  readonly resume?: string
+  readonly inputs?: AsyncIterable<Json>
+  readonly options: JsonObject
+  readonly signal: AbortSignal
+}
+
+/** A map that was accepted. */
+export interface GoingMap {
+  readonly map: string
+  results(): AsyncIterable<MapResult>
+  info(): Promise<MapInfo>
+}
+
 /**
  * What commands stand on, whether the store is opened here or a server is asked: each verb answers what HTTP answers.
  * Source: spec/foundation.md 6, law H14.
@@ -62,6 +78,7 @@ export interface Verbs extends AsyncDisposable {
   events(id: SessionId, query: EventsQuery): AsyncIterable<SessionEvent>
   send(id: SessionId, input: string, options: { readonly model?: string; readonly maxSteps?: number }): Promise<Started>
   cancel(id: SessionId): Promise<unknown>
+  map(asked: MapAsked): Promise<GoingMap>
   models(): Promise<{ readonly items: readonly ModelInfo[] }>
   checkModel(ref: string): Promise<unknown>
 }

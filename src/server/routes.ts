@@ -2,6 +2,7 @@ import { collectionRoutes } from './collection-routes.ts'
 import { eventRoute } from './event-route.ts'
 import { importRoute } from './import-route.ts'
 import { jobRoutes } from './job-routes.ts'
+import { mapRoutes } from './map-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { readingRoutes } from './reading-routes.ts'
 import type { Route } from './route.ts'
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...readingRoutes,
   eventRoute,
   ...runRoutes,
+  ...mapRoutes,
   ...modelRoutes,
   ...jobRoutes,
 ]

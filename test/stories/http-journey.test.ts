@@ -130,6 +130,14 @@ describe('a session from its first message to its end', () => {
     for (const verb of ['retry', 'skip']) expect((await ask('POST', `/v1/jobs/${job}/${verb}`)).status).toBe(409)
     expect((await ask('DELETE', `/v1/sessions/${copy.id}?erase=true`)).status).toBe(200)
 
+    const inputs = [{ n: 1 }, { n: 2 }]
+    const begun = await ask('POST', '/v1/maps', { body: { inputs, prompt: '```\n{{item.n}}\n```', schema: { type: 'integer' }, model: 'demo/echo', parent: info.id } }) // prettier-ignore
+    const map = `/v1/maps/${(begun.value as { map: string }).map}`
+    await expect.poll(async () => (await ask('GET', map)).value).toMatchObject({ state: 'ended', total: 2, succeeded: 2 })
+    const results = (await ask('GET', `${map}/results?limit=5`)).value as { items: { index: number; output: unknown }[] }
+    expect(results.items.map(({ index, output }) => [index, output]).sort()).toEqual([[0, 1], [1, 2]]) // prettier-ignore
+    expect((await ask('POST', `${map}/resume`)).status).toBe(202)
+
     const operations = Object.entries(client.document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, told]) => ({ path, method, id: told.operationId })),
     )

@@ -1,12 +1,24 @@
 import { given, invalidInput, isId, type SessionId } from '#kernel'
 import type { TenantStore } from '#journal'
-import { type MapHeader, type MapId, type MapKind, type MapResult, readHeader, readResults, unknownMap } from './map-rows.ts'
+import {
+  asItem,
+  mapCollection,
+  type MapHeader,
+  type MapId,
+  type MapKind,
+  type MapResult,
+  readHeader,
+  readResults,
+  unended,
+  unknownMap,
+} from './map-rows.ts'
 
 /** How far a map is. `total` is `null` while inputs are still to come. */
 export interface MapInfo {
   readonly map: MapId
   readonly kind: MapKind
-  readonly state: 'running' | 'ended'
+  /** `stopped`: it has not ended, and nobody works on it; it can be resumed. */
+  readonly state: 'running' | 'stopped' | 'ended'
   readonly parent: SessionId | null
   readonly total: number | null
   readonly succeeded: number
@@ -53,4 +65,11 @@ export async function expandMap(store: TenantStore, map: string, options: MapPag
 export function infoOf(map: MapId, header: MapHeader): MapInfo {
   const { kind, state, parent, total, succeeded, failed, needs, startedAt, endedAt } = header
   return { map, kind, state, parent, total, succeeded, failed, needs, startedAt, endedAt }
+}
+
+/** Whether somebody, here or elsewhere, works on an item now; only the first that have not ended are looked at. */
+export async function isWorkedOn(store: TenantStore, map: MapId, now: number): Promise<boolean> {
+  const query = { keyPrefix: `${map}/`, sortFrom: unended, sortTo: unended, limit: 200 }
+  const { items } = await store.records(mapCollection, query)
+  return items.some(row => (asItem(row).lease?.until ?? 0) > now)
 }
