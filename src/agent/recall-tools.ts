@@ -126,8 +126,7 @@ const failed = (code: string, message: string) => ({ content: `${code}: ${messag
 
 function membersOf(input: unknown): Record<string, unknown> {
   if (!isObject(input)) throw invalidInput('', 'Expected an object of arguments.')
-  // Models say null for what they leave out.
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null))
+  return input
 }
 
 async function search(core: SessionCore, input: Record<string, unknown>, room: number): Promise<string> {

@@ -387,7 +387,7 @@ onEveryStore('recall', place => {
     await session.record({ user: 'a question of zebras', assistant: 'halfway zebras', finishReason: 'error' })
     const failed = (await session.conversation()).at(-1)?.id ?? ''
     const [search, expanded, part, bad, nothing, again] = await callTools(session, [
-      ['session_search', { query: 'zebras', mode: null, limit: null }],
+      ['session_search', { query: 'zebras' }],
       ['session_expand', { ref: failed }],
       ['session_expand', { ref: `${failed}#0` }],
       ['session_expand', { ref: 'nonsense' }],
