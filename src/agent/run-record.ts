@@ -160,7 +160,7 @@ export class RunRecord {
     this.#last = { drafts: [] }
     const { run, traceId } = this.options
     await this.core.path(
-      async row => joinPlans(joinPlans(last, { drafts: ended }), await this.#ending(row, ending, this.#since + tokensOf(last))),
+      async row => joinPlans(joinPlans(last, await this.#ending(row, ending, this.#since + tokensOf(last))), { drafts: ended }),
       { run, ...given({ traceId }) },
     )
   }

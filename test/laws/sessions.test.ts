@@ -196,7 +196,7 @@ onEveryStore('sessions', place => {
       expect(await codeOf(skein.sessions.restore(session.id))).toBe('session.not_found')
       const other = await skein.sessions.create()
       await other.record(turn(1))
-      expect(await skein.sessions.delete(other.id, { erase: true })).toMatchObject({ entries: 5 })
+      expect(await skein.sessions.delete(other.id, { erase: true })).toMatchObject({ entries: 6 })
       expect(await codeOf(skein.sessions.restore(other.id))).toBe('session.not_found')
     },
   )
