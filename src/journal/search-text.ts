@@ -39,16 +39,33 @@ export function searchText(
 function partText(part: unknown): unknown {
   if (!isObject(part)) return undefined
   if (part['type'] === 'text') return part['text']
-  if (part['type'] === 'tool_result') return typeof part['output'] === 'string' ? part['output'] : strings(part['output'])
+  if (part['type'] === 'tool_result') return typeof part['output'] === 'string' ? part['output'] : said(part['output'])
   return undefined
 }
 
-/** The strings inside a JSON value, in order. */
-function strings(value: unknown): string {
+/** What a JSON value says, in order: strings, figures, and each member's name where it first stands. */
+function said(value: unknown, names: Set<string> = new Set()): string {
   if (typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map(strings).filter(Boolean).join('\n')
-  return isObject(value) ? Object.values(value).map(strings).filter(Boolean).join('\n') : ''
+  if (typeof value === 'number') return figure(value)
+  if (Array.isArray(value)) return linesOf(value.map(item => said(item, names)))
+  if (!isObject(value)) return ''
+  return linesOf(
+    Object.entries(value).map(([name, member]) => {
+      const isNew = !names.has(name) && names.add(name) !== undefined
+      const text = said(member, names)
+      if (!isNew) return text
+      return isObject(member) || Array.isArray(member) ? linesOf([name, text]) : `${name}: ${text}`
+    }),
+  )
 }
+
+/** Long fractions are nothing that anybody looks for. */
+function figure(value: number): string {
+  const written = String(value)
+  return written.length > 12 ? '' : written
+}
+
+const linesOf = (texts: readonly string[]): string => texts.filter(Boolean).join('\n')
 
 function textOf(role: string, texts: readonly unknown[], length: number): { role: string; text: string } | undefined {
   const text = texts.flatMap(item => (typeof item === 'string' && item !== '' ? [item.slice(0, length)] : [])).join('\n')

@@ -127,11 +127,11 @@ describe('what of an entry is searched', () => {
         entry('message_added', {
           role: 'tool',
           parts: [
-            { type: 'tool_result', output: { a: ['x', 1, { b: 'y' }] } },
+            { type: 'tool_result', output: { a: ['x', 1, { b: 'y' }, { b: 'w' }], c: null, d: 0.1234567890123 } },
             { type: 'tool_result', output: 'z' },
           ],
         }),
-        { role: 'tool', text: 'x\ny\nz' },
+        { role: 'tool', text: 'a\nx\n1\nb: y\nw\nc: \nd: \nz' },
       ],
       [
         entry('message_added', {
