@@ -2,18 +2,18 @@ import { anObject, aText, type Check, either, listOf, type Members, shape, whole
 import type { ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
-import type { Tool } from './tool.ts'
+import type { AiSdkTools, Tool, ToolSet } from './tool.ts'
 
 /** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
 export interface AgentGear {
   readonly modelOverride?: ModelPort | AiSdkModel
-  readonly tools?: readonly Tool[]
+  readonly tools?: ToolSet
   readonly maxSteps?: number
 }
 
 export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
-  readonly tools?: readonly (Tool | ToolDescription)[]
+  readonly tools?: readonly (Tool | ToolDescription)[] | AiSdkTools
 }
 
 export interface OpenOptions extends AgentGear {
@@ -29,12 +29,12 @@ export interface SendOptions {
   /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
   readonly model?: string | ModelPort | AiSdkModel
   readonly maxSteps?: number
-  readonly tools?: readonly Tool[]
+  readonly tools?: ToolSet
 }
 
 const gear: Members<AgentGear> = {
   modelOverride: anObject,
-  tools: listOf(anObject, 'tools'),
+  tools: either(listOf(anObject, 'tools'), anObject, 'Expected a list of tools, or a record of AI SDK tools.'),
   maxSteps: wholeNumber(1),
 }
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')

@@ -2,6 +2,7 @@ import { given } from '#kernel'
 import { check, ContextSession, type CoreSession, type SessionCore } from '#session'
 import { type AgentGear, checkAgent, type SendOptions } from './agent-options.ts'
 import { type AgentPorts, type Run, startRun } from './send.ts'
+import { readTools } from './tool.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
@@ -24,14 +25,14 @@ export class AgentSession extends ContextSession {
   /** Gives this object its model and tools; they last as long as it does. */
   equip(gear: AgentGear): this {
     checkAgent.gear(gear)
-    this.#gear = { ...this.#gear, ...gear }
+    this.#gear = { ...this.#gear, ...gear, ...given({ tools: gear.tools && readTools(gear.tools) }) }
     return this
   }
 
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */
   send(input: unknown, options: SendOptions = {}): Run {
     const { modelOverride, tools = [], maxSteps } = this.#gear
-    const ports = { ...this.#ports, tools: [...this.#ports.tools, ...tools] }
+    const ports = { ...this.#ports, tools: [...this.#ports.tools, ...readTools(tools)] }
     const run = startRun(this.#core, ports, input, options, given({ model: modelOverride, maxSteps }))
     // A refused input leaves the run that is going on in its place.
     void run.receipt.then(

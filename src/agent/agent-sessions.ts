@@ -4,13 +4,14 @@ import { Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions } from './agent-options.ts'
 import type { AgentSession } from './agent-session.ts'
 import { checkTools } from './send.ts'
-import { describeTool, type Tool } from './tool.ts'
+import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions extends Sessions<AgentSession> {
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
-    const { modelOverride, tools, maxSteps, ...rest } = options
+    const { modelOverride, tools: asked, maxSteps, ...rest } = options
+    const tools = listed(asked)
     const session = await super.create({ ...rest, ...given({ tools: tools && descriptions(tools) }) })
     return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps }))
   }
@@ -19,7 +20,8 @@ export class AgentSessions extends Sessions<AgentSession> {
     checkAgent.open(options)
     const { orCreate, ...gear } = options
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
-    const { modelOverride, tools, maxSteps, ...rest } = orCreate
+    const { modelOverride, tools: asked, maxSteps, ...rest } = orCreate
+    const tools = listed(asked)
     const session = await super.open(id, {
       orCreate: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
     })
@@ -29,11 +31,18 @@ export class AgentSessions extends Sessions<AgentSession> {
 
 const isRunnable = (tool: Tool | ToolDescription): tool is Tool => 'run' in tool
 
-function runnable(tools: AgentOptions['tools']): readonly Tool[] | undefined {
+type Listed = readonly (Tool | ToolDescription)[]
+
+function listed(tools: AgentOptions['tools']): Listed | undefined {
+  const isList = (given: typeof tools): given is Listed => Array.isArray(given)
+  return tools === undefined || isList(tools) ? tools : aiSdkTools(tools)
+}
+
+function runnable(tools: Listed | undefined): readonly Tool[] | undefined {
   return tools?.filter(isRunnable)
 }
 
-function descriptions(tools: NonNullable<AgentOptions['tools']>): ToolDescription[] {
+function descriptions(tools: Listed): ToolDescription[] {
   checkTools(tools.filter(isRunnable))
   return tools.map(tool => (isRunnable(tool) ? describeTool(tool) : tool))
 }

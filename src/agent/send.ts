@@ -37,7 +37,7 @@ import { refOf, type TurnResult } from './run-record.ts'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { readResult } from './read-result.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
-import { describeTool, type Tool } from './tool.ts'
+import { describeTool, readTools, type Tool } from './tool.ts'
 import { checkAgent, type SendOptions } from './agent-options.ts'
 
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
@@ -203,7 +203,7 @@ async function admit(
 
   const row = await core.row()
   const recalls = core.keeping.context.recall ?? true
-  const tools = [...ports.tools, ...(options.tools ?? []), ...(recalls ? recallTools(core) : [])]
+  const tools = [...ports.tools, ...readTools(options.tools ?? []), ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
   const model = await ports.connect(asked ?? row.model)
   const turn: TurnId = core.runtime.ids('trn')
