@@ -1,4 +1,4 @@
-import { anObject, aText, type Check, either, listOf, type Members, shape, wholeNumber } from '#kernel'
+import { anObject, aText, type Check, either, isObject, listOf, type Members, shape, wholeNumber } from '#kernel'
 import type { ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
@@ -32,9 +32,13 @@ export interface SendOptions {
   readonly tools?: ToolSet
 }
 
+const aList = listOf(anObject, 'tools')
+/** A list, or a record of AI SDK tools, whose shapes are looked at as they are read. */
+const someTools: Check = (value, path) => (isObject(value) ? undefined : aList(value, path))
+
 const gear: Members<AgentGear> = {
   modelOverride: anObject,
-  tools: either(listOf(anObject, 'tools'), anObject, 'Expected a list of tools, or a record of AI SDK tools.'),
+  tools: someTools,
   maxSteps: wholeNumber(1),
 }
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')

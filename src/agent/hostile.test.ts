@@ -200,7 +200,7 @@ describe('the same input again', () => {
 describe('options of the wrong shape', () => {
   it('are refused before any effect', async () => {
     const { sessions } = await open()
-    for (const options of [null, 'x', 7, { tools: 'x' }, { tools: [null] }, { tools: {} }]) {
+    for (const options of [null, 'x', 7, { tools: 'x' }, { tools: [null] }, { tools: { one: 1 } }]) {
       await expect(sessions.create(options as never)).rejects.toMatchObject({ code: 'input.invalid' })
       await expect(sessions.open('chat', { orCreate: options as never })).rejects.toMatchObject({ code: 'input.invalid' })
     }
