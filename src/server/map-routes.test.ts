@@ -23,7 +23,7 @@ describe('maps over HTTP', () => {
     const path = `/v1/maps/${String(begun.value['map'])}`
     await expect.poll(async () => (await server.ask('GET', path)).value['state']).toBe('ended')
     const seen: unknown[] = []
-    for (let after: unknown = 0; after !== undefined;) {
+    for (let after: number | undefined = 0; after !== undefined;) {
       const { value } = await server.ask('GET', `${path}/results?limit=2&after=${after}`)
       seen.push(...(value['items'] as { output: unknown }[]).map(({ output }) => output))
       after = value['next'] as number | undefined

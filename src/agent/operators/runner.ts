@@ -101,11 +101,14 @@ export class Runner {
     if (failure !== undefined) throw failure.error
   }
 
-  /** The next item, claimed; one asker at a time. */
+  /** The next item, claimed. Askers look one at a time; what they claim together is one commit. */
   async #take(): Promise<Held | undefined> {
-    const mine = this.#turn.then(() => this.#next())
-    this.#turn = mine.catch(() => undefined)
-    return await mine
+    for (;;) {
+      const mine = this.#turn.then(() => this.#next())
+      this.#turn = mine.catch(() => undefined)
+      const held = await mine
+      if (held === undefined || (await this.#claim(held))) return held
+    }
   }
 
   async #next(): Promise<Held | undefined> {
@@ -116,12 +119,8 @@ export class Runner {
         const { index, lease, state } = asItem(row)
         const free = state === 'pending' || lease === undefined || lease.until <= clock.now()
         if (this.#held.has(index)) continue
-        if (!free) soonest = Math.min(soonest, lease.until)
-        else {
-          const held = await this.#claim(row)
-          if (held !== undefined) return held
-          soonest = Math.min(soonest, clock.now())
-        }
+        if (free) return this.#reserve(row)
+        soonest = Math.min(soonest, lease.until)
         continue
       }
       if (await this.#readOn()) continue
@@ -186,8 +185,8 @@ export class Runner {
     await ledger.write({ type: 'last', total: this.#sourceAt })
   }
 
-  async #claim(row: RecordRow): Promise<Held | undefined> {
-    const { ledger } = this.#parts
+  /** From now on nobody else here takes it. */
+  #reserve(row: RecordRow): Held {
     const { lease: _lease, ...item } = asItem(row)
     const held: Held = {
       index: item.index,
@@ -197,10 +196,18 @@ export class Runner {
       writing: Promise.resolve(),
       over: false,
     }
-    const claimed = await ledger.write({ type: 'item', hold: held, item: { ...item, state: 'running', lease: this.#lease() } })
-    if (!claimed) return undefined
     this.#held.set(held.index, held)
     return held
+  }
+
+  /** False if another process came before. */
+  async #claim(held: Held): Promise<boolean> {
+    const { ledger } = this.#parts
+    const claiming = ledger.write({ type: 'item', hold: held, item: { ...held.item, state: 'running', lease: this.#lease() } })
+    held.writing = claiming.catch(() => false)
+    const claimed = await claiming
+    if (!claimed) this.#held.delete(held.index)
+    return claimed
   }
 
   #lease(): NonNullable<MapItem['lease']> {
@@ -212,7 +219,8 @@ export class Runner {
     const { ledger } = this.#parts
     await Promise.all(
       [...this.#held.values()].map(async held => {
-        if (held.over) return
+        await held.writing
+        if (held.over || this.#held.get(held.index) !== held) return
         const renewed = ledger.write({ type: 'item', hold: held, item: { ...held.item, state: 'running', lease: this.#lease() } })
         // A store that is away for a moment costs the lease at the most, and then the item's end is refused.
         held.writing = renewed.catch(() => true)
