@@ -145,7 +145,17 @@ export class Compaction {
     } catch (error) {
       if (signal.aborted) return await this.#end('aborted')
       if (error instanceof Superseded) return await this.#end('superseded')
-      return await this.#end('failed', asSkeinError(error).code)
+      const { code, message } = asSkeinError(error)
+      const { core } = this.#parts
+      if (code === 'skein.bug')
+        core.runtime.notice({
+          level: 'error',
+          code,
+          message: `Compaction ${this.#id} broke off: ${message}`,
+          session: core.id,
+          tenant: core.store.tenant,
+        })
+      return await this.#end('failed', code)
     }
   }
 

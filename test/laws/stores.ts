@@ -51,7 +51,7 @@ function placeOf(durable: boolean, store: (clock: Clock) => Promise<Store>): Pla
   }
 }
 
-async function memoryPlace(): Promise<Place> {
+export async function memoryPlace(): Promise<Place> {
   const shared = new Map<Clock, Store>()
   return placeOf(false, async clock => {
     const store = shared.get(clock) ?? memoryStore({ clock })
