@@ -42,6 +42,9 @@ export const singleFiles: readonly string[] = ['house', 'skein', 'index', 'testi
 /** Files of the core that may touch Node, with what they touch. */
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'journal/contract/setting.ts': ['node:assert/strict'],
+  'models/credential-file.ts': ['node:fs/promises', 'node:path', 'node:timers/promises'],
+  'models/file-lock.ts': ['node:fs/promises'],
+  'agent/policy/real-place.ts': ['node:fs/promises', 'node:path'],
 }
 
 /** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */

@@ -1,0 +1,74 @@
+import { canonical, sha256, toJson } from '#kernel'
+import { type Autonomy, readAutonomy } from './autonomy.ts'
+import { type CallFacts, type JudgedTool, readCall } from './call-facts.ts'
+import { type Capabilities, judges, type Standards } from './judges.ts'
+import { type AgentMode, modeHas, readMode } from './mode.ts'
+import { diskPlaces, type Places } from './real-place.ts'
+import { policyHas, readRunPolicy, rulesOf, type RunPolicy } from './run-policy.ts'
+import { higher, type Trust } from './trust.ts'
+import { allowed, denied, type Verdict } from './verdict.ts'
+
+export interface PolicyOptions {
+  readonly mode?: AgentMode
+  /** A level by any of its names. */
+  readonly autonomy?: Autonomy | (string & {})
+  readonly policy?: RunPolicy
+}
+
+export interface JudgeOptions extends PolicyOptions {
+  /** Of the input that began the run. Default `user-instruction`. */
+  readonly trust?: Trust
+  /** Where the session works; `null`: every path lies outside. */
+  readonly cwd: string | null
+  readonly places?: Places
+  /** What the extensions of tools may do, by the tool's name. */
+  readonly capabilities?: ReadonlyMap<string, Capabilities>
+}
+
+/** Judges the calls of one run by its policy; writes nothing and asks nobody. */
+export interface PolicyJudge {
+  /** Of mode, autonomy and run policy: a call that was approved under another one is judged again. */
+  readonly version: string
+  offers(tool: Pick<JudgedTool, 'name' | 'readOnly'>): boolean
+  /** `input` as the tool would get it. With `approved` a person has agreed: what would ask allows, what denies still does. */
+  judgeCall(call: { readonly tool: JudgedTool; readonly input: unknown; readonly approved?: boolean }): Promise<Verdict>
+  /** An input of this trust was delivered to the run; the highest counts. */
+  heard(trust: Trust): void
+}
+
+/** Throws `config.invalid` for a mode, level or policy that is none. Source: spec/agent.md 11. */
+export function createJudge({ cwd, places = diskPlaces, capabilities, ...options }: JudgeOptions): PolicyJudge {
+  const mode = readMode(options.mode ?? 'full')
+  const autonomy = readAutonomy(options.autonomy ?? 'safe')
+  const policy = readRunPolicy(options.policy ?? {})
+  const rules = rulesOf(policy)
+  let trust = options.trust ?? 'user-instruction'
+  let worktree: Promise<boolean> | undefined
+  const isWorktree = async (): Promise<boolean> =>
+    autonomy === 'worktree-auto' && cwd !== null && (await (worktree ??= places.isWorktree(cwd)))
+  return {
+    version: sha256(canonical(toJson({ mode, autonomy, policy }))).slice(0, 16),
+    offers: tool => modeHas(mode, tool) && policyHas(rules, tool.name),
+    heard: heard => void (trust = higher(trust, heard)),
+    async judgeCall({ tool, input, approved = false }) {
+      const standards = { mode, autonomy, rules, trust, isWorktree: await isWorktree() }
+      let facts: CallFacts
+      try {
+        facts = await readCall(tool, input, cwd, places)
+      } catch {
+        // What it touches cannot be told, so nothing may be assumed of it.
+        return denied('tools', 'tool_resources_failed', `What this call of ${tool.name} touches cannot be told.`)
+      }
+      return decide(facts, { ...standards, capabilitiesOf: name => capabilities?.get(name) }, approved)
+    },
+  }
+}
+
+/** The first judge that does not allow. Law A40. */
+export function decide(facts: CallFacts, standards: Standards, approved: boolean = false): Verdict {
+  for (const judge of judges) {
+    const verdict = judge(facts, standards)
+    if (verdict !== undefined && !(approved && verdict.decision === 'ask')) return verdict
+  }
+  return allowed
+}
