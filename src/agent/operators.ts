@@ -45,7 +45,7 @@ import { type ItemWork, Runner } from './operators/runner.ts'
 import type { RunningMaps } from './operators/running-maps.ts'
 import { refOf } from './run-record.ts'
 import { type AgentPorts, checkTools, startRun } from './send.ts'
-import type { Tool } from './tool.ts'
+import { kindOf, type Tool } from './tool.ts'
 
 type Model = string | ModelPort | AiSdkModel
 
@@ -308,7 +308,7 @@ export class Operators {
   /** Without the tools that may change something, if they may not be used; what is taken away is told. */
   #allowed(map: MapId, tools: readonly Tool[], readOnly: boolean, parent: Parent | undefined): readonly Tool[] {
     checkTools(tools)
-    const taken = readOnly ? tools.filter(tool => tool.readOnly !== true) : []
+    const taken = readOnly ? tools.filter(tool => tool.readOnly !== true && kindOf(tool) !== 'read') : []
     if (taken.length === 0) return tools
     const { runtime, store } = this.#parts
     runtime.notice({
