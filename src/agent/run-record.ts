@@ -171,6 +171,7 @@ export class RunRecord {
     const state = this.#asked?.state ?? (await readContextState(this.core, row))
     const { compaction: _compaction, ...plan } = await turnEnding(this.core, row, {
       turn,
+      run: this.options.run,
       index,
       startedAt: this.#startedAt,
       state,

@@ -7,6 +7,7 @@ const providers: { readonly [provider: string]: Family | undefined } = {
   'openai-codex': 'openai',
   'openai-compatible': 'openai',
   azure: 'openai',
+  demo: 'openai',
   deepseek: 'openai',
   groq: 'openai',
   'kimi-code': 'openai',

@@ -158,6 +158,7 @@ export const sessionContext: z.ZodType = z
     tokens: z.record(z.string(), z.unknown()),
     budget: z.record(z.string(), z.unknown()),
     repairs: z.array(z.unknown()),
-    left: count,
+    prefix: z.object({ same: z.boolean(), brokenBy: z.string().nullable(), rebilled: count }),
+    version: count,
   })
   .openapi('SessionContext')

@@ -1,4 +1,4 @@
-import type { EntryId, Json, TurnId } from '#kernel'
+import { type EntryId, given, type Json, type RunId, type TurnId } from '#kernel'
 import type { Change, CompactionResult, PrefixChange, SessionRow, TurnSnapshot, Usage } from '#journal'
 import { isType } from '#journal'
 import { sampleChange } from './calibrate.ts'
@@ -11,6 +11,7 @@ import { type Draft, draft } from './draft.ts'
 /** What is known of a turn when it ends. */
 export interface EndedTurn {
   readonly turn: TurnId
+  readonly run?: RunId
   readonly index: number
   readonly startedAt: number
   /** As it was when its last request was made. */
@@ -73,7 +74,7 @@ export async function turnEnding(core: SessionCore, row: SessionRow, ended: Ende
     finishReason: ended.finishReason,
     doomLoop: ended.doomLoop,
   }
-  const drafts: Draft[] = [draft('snapshot_taken', snapshot, { turn: ended.turn })]
+  const drafts: Draft[] = [draft('snapshot_taken', snapshot, given({ turn: ended.turn, run: ended.run }))]
   const alongside: Change[] = compaction === 'queued' ? [compactLater(core)] : []
   return { drafts, alongside, head: { merge: { snapshot: row.seq } }, compaction }
 }

@@ -102,7 +102,7 @@ describe('the same verb', () => {
       [['usage', id], `/v1/sessions/${id}/usage`],
       [['usage', id, '--by', 'turn'], `/v1/sessions/${id}/usage?by=turn`],
       [['models'], '/v1/models'],
-      [['models', 'check', 'sonnet'], '/v1/models/check?ref=sonnet'],
+      [['models', 'check', 'demo/echo'], '/v1/models/check?ref=demo/echo'],
       [['version'], '/v1/version'],
       [['sessions', 'label', id, entry, 'here'], `/v1/sessions/${id}/label`],
       [['sessions', 'rename', id, 'Named'], `/v1/sessions/${id}`],

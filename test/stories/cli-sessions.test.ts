@@ -61,11 +61,12 @@ describe('the first run', () => {
     expect([stdout, stderr]).toEqual(['You said: from a pipe\n', ''])
   })
 
-  it('prints its events as JSON Lines, the last one its end', async () => {
+  it('prints its events as JSON Lines, and its result as the last', async () => {
     const { stdout } = await place.skein(['run', 'hi', '--json'])
     const events = stdout.trimEnd().split('\n').map(line => JSON.parse(line) as { type: string; entry?: { data: unknown } }) // prettier-ignore
-    expect([events[0]?.type, events.at(-1)?.type]).toEqual(['run_started', 'run_ended'])
-    expect(events.at(-1)?.entry?.data).toMatchObject({ status: 'done' })
+    expect([events[0]?.type, events.at(-2)?.type]).toEqual(['run_started', 'run_ended'])
+    expect(events.at(-2)?.entry?.data).toMatchObject({ status: 'done' })
+    expect(events.at(-1)).toMatchObject({ status: 'done', text: 'You said: hi' })
     expect(events.filter(({ type }) => type === 'text_delta').length).toBeGreaterThan(0)
   })
 })
