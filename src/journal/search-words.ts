@@ -72,14 +72,15 @@ export function matches(words: readonly string[], terms: readonly Term[], match:
 }
 
 function holds(words: readonly string[], term: Term): boolean {
-  const last = term.words.length - 1
-  for (let start = 0; start + last < words.length; start++) {
-    if (
-      term.words.every((word, i) =>
-        i === last && term.prefix ? (words[start + i] ?? '').startsWith(word) : words[start + i] === word,
-      )
-    )
-      return true
-  }
+  for (let start = 0; start < words.length; start++) if (standsAt(words, term, start)) return true
   return false
+}
+
+/** Whether a term's words stand in a row from a place on. */
+export function standsAt(words: readonly string[], { words: wanted, prefix }: Term, start: number): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    const [own, word] = [words[start + i], wanted[i] as string]
+    if (own !== word && !(prefix && i === wanted.length - 1 && own?.startsWith(word) === true)) return false
+  }
+  return true
 }

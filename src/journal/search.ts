@@ -2,7 +2,7 @@ import type { SessionId } from '#kernel'
 import type { Entry } from './entry.ts'
 import { checkLimit, snippetOf } from './paging.ts'
 import { searchText } from './search-text.ts'
-import { matches, parseQuery, searchWords, type Term } from './search-words.ts'
+import { matches, parseQuery, searchWords, standsAt, type Term } from './search-words.ts'
 import type { SearchHit, SearchQuery } from './store.ts'
 
 /** Finds by scanning: what the memory store does, and every adapter for what its index has not read yet. Entries need full parts. */
@@ -49,12 +49,18 @@ export function hitOf(
   }
 }
 
-/** How often the wanted words stand in the text, damped by its length. Adapters may rank otherwise; the set of hits is what agrees. */
+/**
+ * How many of the wanted terms the words hold, and then how often, damped by their number. Adapters may rank otherwise; the set
+ * of hits is what agrees.
+ */
 function scoreOf(words: readonly string[], terms: readonly Term[]): number {
-  const wanted = new Set(terms.filter(term => !term.negated).flatMap(term => term.words))
-  let count = 0
-  for (const word of words) if (wanted.has(word)) count++
-  return count / Math.sqrt(words.length + 1)
+  const wanted = terms.filter(term => !term.negated)
+  const counts = wanted.map(() => 0)
+  for (const [at] of words.entries())
+    for (const [index, term] of wanted.entries()) if (standsAt(words, term, at)) counts[index] = (counts[index] ?? 0) + 1
+  const held = counts.filter(count => count > 0).length
+  const often = counts.reduce((sum, count) => sum + count, 0) / Math.sqrt(words.length + 1)
+  return held + often / (1 + often)
 }
 
 /** Best first, newest among equals. */

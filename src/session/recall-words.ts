@@ -115,7 +115,7 @@ async function matchOf({ source, id }: Candidate, terms: readonly RecallTerm[]):
 /** One run of them is one word, or many where a script has no spaces. */
 const letters = /[\p{L}\p{N}\p{M}]+/gu
 
-/** The window in which the most different terms stand, the first of those. */
+/** Round the narrowest place in which the most different terms stand, the first of those: what belongs to them follows. */
 function excerptOf(text: string, terms: readonly RecallTerm[]): string {
   const places: { readonly from: number; readonly to: number; readonly term: number }[] = []
   for (const found of text.matchAll(letters)) {
@@ -135,10 +135,12 @@ function excerptOf(text: string, terms: readonly RecallTerm[]): string {
     for (let next = at; next < places.length; next++) {
       const place = places[next]
       if (place === undefined || place.to - from > excerptLength) break
+      if (seen.has(place.term)) continue
       seen.add(place.term)
       to = place.to
     }
-    if (seen.size > best.different) best = { from, to, different: seen.size }
+    const isNarrower = seen.size === best.different && to - from < best.to - best.from
+    if (seen.size > best.different || isNarrower) best = { from, to, different: seen.size }
   }
   return excerptRound(text, best.from, best.to, excerptLength)
 }
