@@ -19,7 +19,7 @@ export interface JudgeOptions extends PolicyOptions {
   /** Of the input that began the run. Default `user-instruction`. */
   readonly trust?: Trust
   /** Where the session works; `null`: every path lies outside. */
-  readonly cwd: string | null
+  readonly cwd: string | null | (() => Promise<string | null>)
   readonly places?: Places
   /** What the extensions of tools may do, by the tool's name. */
   readonly capabilities?: ReadonlyMap<string, Capabilities>
@@ -43,18 +43,19 @@ export function createJudge({ cwd, places = diskPlaces, capabilities, ...options
   const policy = readRunPolicy(options.policy ?? {})
   const rules = rulesOf(policy)
   let trust = options.trust ?? 'user-instruction'
-  let worktree: Promise<boolean> | undefined
-  const isWorktree = async (): Promise<boolean> =>
-    autonomy === 'worktree-auto' && cwd !== null && (await (worktree ??= places.isWorktree(cwd)))
+  const placeOf = async (): Promise<string | null> => (typeof cwd === 'function' ? await cwd() : cwd)
+  const isWorktree = async (place: string | null): Promise<boolean> =>
+    autonomy === 'worktree-auto' && place !== null && (await places.isWorktree(place))
   return {
     version: sha256(canonical(toJson({ mode, autonomy, policy }))).slice(0, 16),
     offers: tool => modeHas(mode, tool) && policyHas(rules, tool.name),
     heard: heard => void (trust = higher(trust, heard)),
     async judgeCall({ tool, input, approved = false }) {
-      const standards = { mode, autonomy, rules, trust, isWorktree: await isWorktree() }
+      const place = await placeOf()
+      const standards = { mode, autonomy, rules, trust, isWorktree: await isWorktree(place) }
       let facts: CallFacts
       try {
-        facts = await readCall(tool, input, cwd, places)
+        facts = await readCall(tool, input, place, places)
       } catch {
         // What it touches cannot be told, so nothing may be assumed of it.
         return denied('tools', 'tool_resources_failed', `What this call of ${tool.name} touches cannot be told.`)

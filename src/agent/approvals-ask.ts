@@ -1,0 +1,92 @@
+import { isObject, isSkeinError } from '#kernel'
+import { draft, type Draft, type SessionCore } from '#session'
+import { type Approval, approvalCollection, putApproval, readApproval } from './approvals-row.ts'
+
+/** A question before it is asked. */
+export type Question = Omit<Approval, 'id' | 'session' | 'requestedAt' | 'state' | 'answer'>
+
+/**
+ * Asks a person about one call and waits until there is an answer, from whatever process; one that was asked before, or
+ * answered for the whole run, is not asked again. When `signal` aborts, the question is withdrawn. `drafts` are written with
+ * a new question. Law A43.
+ */
+export async function askPerson(
+  core: SessionCore,
+  question: Question,
+  drafts: readonly Draft[],
+  signal: AbortSignal,
+): Promise<Approval> {
+  let { seq } = await core.row()
+  const known = await knownAnswer(core, question)
+  if (known !== undefined && known.state !== 'open') return known
+  let approval = known
+  if (approval === undefined) {
+    approval = {
+      ...question,
+      id: core.runtime.ids('apr'),
+      session: core.id,
+      requestedAt: core.runtime.clock.now(),
+      state: 'open',
+      answer: null,
+    }
+    const { id, callId, tool, hash, source, code, message, run, turn } = approval
+    const asked = draft('approval_requested', { approval: id, callId, tool, hash, source, code, message }, { run, turn })
+    const put = putApproval(approval, 0)
+    const { entries } = await core.side(() => ({ drafts: [...drafts, asked], alongside: [put] }))
+    seq = entries.at(-1)?.seq ?? seq
+  }
+  return (await answerTo(core, approval, seq, signal)) ?? (await withdraw(core, approval))
+}
+
+/** Of the newest question about this exact call, else an answer for the run that covers it. */
+async function knownAnswer(core: SessionCore, question: Question): Promise<Approval | undefined> {
+  const [same, others] = await Promise.all([approvalsBy(core, question.hash), approvalsBy(core, core.id)])
+  const exact = same.filter(({ run, state }) => run === question.run && state !== 'withdrawn').at(-1)
+  if (exact !== undefined) return exact
+  const { run, tool, code, policy } = question
+  return others.find(
+    known =>
+      known.answer?.scope === 'run' && known.run === run && known.tool === tool && known.code === code && known.policy === policy,
+  )
+}
+
+async function approvalsBy(core: SessionCore, tag: string): Promise<Approval[]> {
+  const found: Approval[] = []
+  for (let cursor: string | undefined; ;) {
+    const page = await core.store.records(approvalCollection, { tag, ...(cursor === undefined ? {} : { cursor }) })
+    found.push(...page.items.flatMap(row => readApproval(row) ?? []).filter(({ session }) => session === core.id))
+    cursor = page.next
+    if (cursor === undefined) return found.sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
+  }
+}
+
+/** `undefined` once the signal has aborted. */
+async function answerTo(core: SessionCore, { id }: Approval, after: number, signal: AbortSignal): Promise<Approval | undefined> {
+  if (signal.aborted) return undefined
+  for await (const entry of core.store.watch(core.id, after, { signal })) {
+    const isAnswer = entry.type === 'approval_answered' && isObject(entry.data) && entry.data['approval'] === id
+    if (isAnswer) return readApproval(await core.store.record(approvalCollection, id))
+  }
+  return undefined
+}
+
+/** An answer that came at the same moment stands. */
+async function withdraw(core: SessionCore, approval: Approval): Promise<Approval> {
+  const after: Approval = { ...approval, state: 'withdrawn' }
+  for (;;) {
+    const row = await core.store.record(approvalCollection, approval.id)
+    const now = readApproval(row)
+    if (row === undefined || now === undefined) return after
+    if (now.state !== 'open') return now
+    const told = { approval: now.id, callId: now.callId, decision: 'withdrawn' }
+    try {
+      await core.side(() => ({
+        drafts: [draft('approval_answered', told, { run: now.run, turn: now.turn })],
+        alongside: [putApproval(after, row.version)],
+      }))
+      return after
+    } catch (error) {
+      if (!isSkeinError(error) || error.code !== 'store.conflict') throw error
+    }
+  }
+}
