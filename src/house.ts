@@ -29,7 +29,7 @@ import {
   wholeNumber,
   within,
 } from '#kernel'
-import { createModels, type Models, type ModelsOptions } from '#models'
+import { createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
 import {
   compactDue,
   compactKind,
@@ -53,7 +53,12 @@ export interface SkeinOptions {
   readonly sessions?: Partial<LiveLimits>
   /** The model of sessions that name none. Default: the first provider with a key in `env`, else the offline demo. */
   readonly model?: string
-  readonly models?: Omit<ModelsOptions, 'env'>
+  readonly models?: Omit<ModelsOptions, 'env' | 'timers'>
+  /**
+   * The file of provider keys and logins. Default: what `env` says, which is `SKEIN_CREDENTIALS`, else `skein/credentials.json` in
+   * `XDG_CONFIG_HOME` or in `.config` of `HOME`; without any of them there is no file.
+   */
+  readonly credentials?: string
   /** Where keys and base URLs are looked up. Default: nothing; the server and the command line hand in the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Tools that every session of this process may use. */
@@ -76,7 +81,8 @@ const checkOptions = shape<SkeinOptions>({
   timers: anObject,
   sessions: shape<LiveLimits>({ liveMax: wholeNumber(1), idleMs: wholeNumber(1) }),
   model: aText,
-  models: shape<Omit<ModelsOptions, 'env'>>({
+  credentials: aText,
+  models: shape<Omit<ModelsOptions, 'env' | 'timers'>>({
     clock: anObject,
     notice: aFunction,
     store: anObject,
@@ -118,10 +124,14 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     tell(() => options.logger?.log({ at: clock.now(), ...given })).catch(() => undefined)
     tellSession(given)
   }
+  const env = options.env ?? {}
+  const kept = options.credentials?.trim() || credentialPlace(env)
   const models = createModels({
+    ...given({ store: kept === undefined ? undefined : credentialFile(kept, { random }) }),
     ...options.models,
-    env: options.env ?? {},
+    env,
     clock,
+    timers,
     notice: given => notice({ ...given, level: given.level === 'warning' ? 'warn' : given.level }),
   })
   const store = await storeOf(options.store ?? 'sqlite:skein.db', clock)
@@ -166,7 +176,12 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   }
   const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
   let found: Promise<string> | undefined
-  const defaultModel = (): Promise<string> => (found ??= Promise.resolve(options.model ?? models.defaultModel()))
+  const defaultModel = (): Promise<string> => {
+    found ??= Promise.resolve(options.model ?? models.defaultModel())
+    // What could not be read now may be repaired.
+    found.catch(() => (found = undefined))
+    return found
+  }
   const ports: AgentPorts = {
     connect: async model =>
       typeof model === 'object' && model !== null

@@ -1,11 +1,13 @@
-import { type Clock, SkeinError } from '#kernel'
+import { type Clock, type Timers, unlessAborted } from '#kernel'
 import type { Usage } from '#journal'
 import { type Cost, costOf, type PriceSources } from './cost.ts'
 import { fromAiSdk } from './from-ai-sdk.ts'
 import type { AiSdkModel, ModelEvent, ModelInfo, ModelPort, ModelRequest } from './port.ts'
+import { redactedError, redactedThrow } from './redact.ts'
 import type { Registry } from './registry.ts'
 import type { Route } from './route.ts'
 import { isAiSdkModel } from './sdk-options.ts'
+import { heard } from './silence.ts'
 
 /** A port that is ready for a run: everything about its model is known, and what its requests cost. */
 export interface ConnectedModel extends ModelPort {
@@ -57,13 +59,22 @@ export function fitRequest(request: ModelRequest, { capabilities }: Pick<ModelIn
   }
 }
 
-/** Wraps a port so that requests fit its model and no secret of its credential is in a failure. Law P12. */
-export function connected(
-  port: ModelPort,
-  info: ModelInfo,
-  known: Pick<ConnectedModel, 'route' | 'credential'> & { readonly prices: PriceSources; readonly secret?: string | undefined },
-): ConnectedModel {
-  const { route, credential, prices, secret } = known
+/** Where the port for the next request comes from. */
+export interface PortSource {
+  /** Rejects where there is none now, e.g. because a login could not be refreshed. */
+  port(): Promise<ModelPort>
+  /** What must not be in any failure. */
+  secrets(): readonly string[]
+}
+
+/** What stands beside a port's model. */
+export type Known = Pick<ConnectedModel, 'route' | 'credential'> & { readonly prices: PriceSources; readonly timers: Timers }
+
+/**
+ * Wraps a port so that requests fit its model, a silent provider fails after 300 s, and no secret of its credential is in a
+ * failure. Whatever the port or its source throws is a `failed` event, but for an aborted signal's reason. Law P12.
+ */
+export function connected(source: PortSource, info: ModelInfo, { route, credential, prices, timers }: Known): ConnectedModel {
   const billing = credential === 'oauth' ? ('subscription' as const) : info.billing
   return {
     provider: info.provider,
@@ -73,7 +84,13 @@ export function connected(
     credential,
     cost: (usage, at) => costOf(usage, prices(at), at, { billing }),
     async *stream(request, signal) {
-      for await (const event of port.stream(fitRequest(request, info), signal)) yield withoutSecret(event, secret)
+      try {
+        const port = await unlessAborted(source.port(), signal)
+        for await (const event of heard(port, fitRequest(request, info), signal, timers)) yield withoutSecrets(event, source)
+      } catch (thrown) {
+        signal.throwIfAborted()
+        yield { type: 'failed', error: redactedThrow(thrown, source.secrets()) }
+      }
     },
   }
 }
@@ -82,18 +99,19 @@ export function connected(
 export function override(
   model: ModelPort | AiSdkModel,
   registry: Pick<Registry, 'find'>,
-  clock: Clock,
+  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
   prices: (info: ModelInfo) => PriceSources,
 ): ConnectedModel {
-  const port = isAiSdkModel(model) ? fromAiSdk(model, {}, { clock }) : model
+  const port = isAiSdkModel(model) ? fromAiSdk(model, {}, { clock, timers }) : model
   const info = completeInfo(port, registry)
-  const ready = isAiSdkModel(model) ? fromAiSdk(model, info, { clock }) : port
+  const ready = isAiSdkModel(model) ? fromAiSdk(model, info, { clock, timers }) : port
   const route = { provider: info.provider, id: info.id, reason: 'override' } as const
-  return connected(ready, info, { route, credential: 'override', prices: prices(info) })
+  const source = { port: () => Promise.resolve(ready), secrets: () => [] }
+  return connected(source, info, { route, credential: 'override', prices: prices(info), timers })
 }
 
-function withoutSecret(event: ModelEvent, secret: string | undefined): ModelEvent {
-  if (event.type !== 'failed' || secret === undefined || !event.error.message.includes(secret)) return event
-  const { code, message, details } = event.error
-  return { type: 'failed', error: new SkeinError(code, message.replaceAll(secret, '[REDACTED]'), { details }) }
+function withoutSecrets(event: ModelEvent, source: PortSource): ModelEvent {
+  if (event.type !== 'failed') return event
+  const error = redactedError(event.error, source.secrets())
+  return error === event.error ? event : { type: 'failed', error }
 }

@@ -1,5 +1,5 @@
 import { SkeinError } from '#kernel'
-import { variableOf } from './credentials.ts'
+import { variableOf } from './credential-kinds.ts'
 import { fromAiSdk } from './from-ai-sdk.ts'
 import type { AiSdkModel, Connector, Credential, ModelInfo } from './port.ts'
 

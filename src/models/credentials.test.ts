@@ -1,16 +1,17 @@
 import { expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { createCredentials, type StoredCredential } from './credentials.ts'
+import { memoryCredentials, type StoredCredential } from './credential-store.ts'
+import { createCredentials } from './credentials.ts'
 import { scriptedModel } from './scripted.ts'
 import { createModels, keyedDefaults, type ModelNotice } from './models.ts'
 
 const oauth = { accessToken: 'at', refreshToken: 'rt', expiresAt: 9e12 }
-const storing = (stored: Record<string, StoredCredential>) => ({ get: async (provider: string) => stored[provider] })
 
 verifies('P11', 'runtime, OAuth, stored key, environment, in this order', async () => {
-  const stored: Record<string, StoredCredential> = { anthropic: { oauth, apiKey: 'stored' } }
+  const store = memoryCredentials({ anthropic: { oauth, apiKey: 'stored' } })
+  const keep = async (credential: StoredCredential) => await store.change('anthropic', () => credential)
   const env: Record<string, string> = { ANTHROPIC_API_KEY: 'environment' }
-  const credentials = createCredentials({ env, store: storing(stored) })
+  const credentials = createCredentials({ env, store })
   const found = async () => {
     const credential = await credentials.find('anthropic')
     return credential?.kind === 'apiKey' ? credential.apiKey : credential?.kind
@@ -19,9 +20,11 @@ verifies('P11', 'runtime, OAuth, stored key, environment, in this order', async 
   expect(await found()).toBe('runtime')
   credentials.setRuntime('anthropic', '  ')
   expect(await found()).toBe('oauth')
-  stored['anthropic'] = { apiKey: 'stored' }
+  await keep({ oauth: { ...oauth, accessToken: ' ' }, apiKey: 'stored' })
   expect(await found()).toBe('stored')
-  stored['anthropic'] = { apiKey: ' ' }
+  await keep({ apiKey: 'stored' })
+  expect(await found()).toBe('stored')
+  await keep({ apiKey: ' ' })
   expect(await found()).toBe('environment')
   env['ANTHROPIC_API_KEY'] = '\n'
   expect(await found()).toBeUndefined()
@@ -42,7 +45,7 @@ verifies('P17', 'without a credential connecting rejects, naming the provider an
 verifies('P18', 'OAuth is found only for providers that take it', async () => {
   const credentials = createCredentials({
     env: { GROQ_API_KEY: 'k' },
-    store: storing({ groq: { oauth }, openai: { oauth, apiKey: 'sk' } }),
+    store: memoryCredentials({ groq: { oauth }, openai: { oauth, apiKey: 'sk' } }),
   })
   expect(await credentials.find('groq')).toMatchObject({ kind: 'apiKey', source: 'environment' })
   expect(await credentials.find('openai')).toMatchObject({ kind: 'apiKey' })

@@ -1,20 +1,21 @@
-import { given, SkeinError } from '#kernel'
-import type { Credential, OAuth } from './port.ts'
+import { type Clock, given, SkeinError, systemClock, systemTimers, type Timers } from '#kernel'
+import {
+  keyless,
+  keyVariablesOf,
+  needsNone,
+  oauthHomes,
+  oauthOnly,
+  presentText,
+  takesOAuth,
+  variableOf,
+} from './credential-kinds.ts'
+import type { CredentialStore, StoredCredential } from './credential-store.ts'
+import { freshOAuth } from './fresh-oauth.ts'
+import type { Connector, Credential, OAuth } from './port.ts'
+import { readCredential, readProvider } from './read-credential.ts'
 
 /** Names and values of an environment, handed in: nothing here reads the process's own. */
 export type Environment = { readonly [name: string]: string | undefined }
-
-/** What a credential store keeps of one provider. */
-export interface StoredCredential {
-  readonly apiKey?: string
-  readonly oauth?: OAuth
-  readonly fields?: { readonly [name: string]: string }
-}
-
-/** Where credentials are kept between processes. */
-export interface CredentialStore {
-  get(provider: string): Promise<StoredCredential | undefined>
-}
 
 /** Kinds and places of credentials, never a secret. */
 export interface CredentialSummary {
@@ -30,70 +31,111 @@ export interface Credentials {
    * Laws P11, P18.
    */
   find(provider: string, options?: { readonly apiKey?: string | undefined }): Promise<Credential | undefined>
+  /**
+   * The login that `find` gives for this provider, refreshed if it is due. `undefined` if it is gone. See `freshOAuth` for what
+   * it rejects with.
+   */
+  fresh(provider: string, refresh: Connector['refresh']): Promise<OAuth | undefined>
+  /**
+   * Keeps these members of a provider's credential; members that aren't given stay as they are. Rejects with `input.invalid` for
+   * a kind that the provider doesn't take, `config.invalid` where there is no file to keep it in, `auth.locked`,
+   * `auth.store_corrupt`.
+   */
+  set(provider: string, credential: StoredCredential): Promise<void>
+  /** Forgets what is kept of a provider; members that Skein doesn't know stay. `false` if there was nothing. */
+  remove(provider: string): Promise<boolean>
   /** A key for this process alone, kept in memory only. Blank removes it. Law P12. */
   setRuntime(provider: string, apiKey: string): void
-  /** Of these providers, the ones that have a credential. */
+  /** Of these providers, and those that something is kept for, the ones that have a credential. */
   list(providers: readonly string[]): Promise<CredentialSummary[]>
 }
 
-/** Variables that hold a key where they are not called `PROVIDER_API_KEY`; the first that is set counts. */
-const keyVariables: { readonly [provider: string]: readonly string[] | undefined } = {
-  google: ['GOOGLE_API_KEY', 'GEMINI_API_KEY'],
-  moonshot: ['MOONSHOT_API_KEY', 'KIMI_API_KEY'],
-  'kimi-code': ['KIMICODE_API_KEY', 'KIMI_CODE_API_KEY'],
+export interface CredentialsOptions {
+  readonly env: Environment
+  readonly store?: CredentialStore
+  readonly clock?: Clock
+  readonly timers?: Timers
 }
-/** Providers that answer without a key, too. */
-const keyless: ReadonlySet<string> = new Set(['demo', 'openai-compatible'])
-const oauthOnly: ReadonlySet<string> = new Set(['openai-codex'])
-const takesOAuth: ReadonlySet<string> = new Set(['openai-codex', 'anthropic', 'kimi-code'])
-/** openai-codex falls back to a login that was made for openai. */
-const oauthHomes: { readonly [provider: string]: readonly string[] | undefined } = { 'openai-codex': ['openai-codex', 'openai'] }
 
-/** `openai-compatible` and `BASE_URL` make `OPENAI_COMPATIBLE_BASE_URL`. */
-export const variableOf = (provider: string, field: string): string =>
-  `${provider.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_${field}`
-
-/** The variables that may hold a provider's key, the first one first. */
-export const keyVariablesOf = (provider: string): readonly string[] => keyVariables[provider] ?? [variableOf(provider, 'API_KEY')]
-
-export function createCredentials({ env, store }: { env: Environment; store?: CredentialStore }): Credentials {
+export function createCredentials(options: CredentialsOptions): Credentials {
+  const { env, store, clock = systemClock, timers = systemTimers } = options
   const runtime = new Map<string, string>()
   const fieldsOf = (provider: string, stored?: StoredCredential): { fields?: { readonly [name: string]: string } } => {
-    const baseUrl = present(env[variableOf(provider, 'BASE_URL')])
+    const baseUrl = presentText(env[variableOf(provider, 'BASE_URL')])
     const fields = { ...given({ baseUrl }), ...stored?.fields }
     return Object.keys(fields).length === 0 ? {} : { fields }
   }
-  const oauthOf = async (provider: string): Promise<OAuth | undefined> => {
+  /** Where a provider's login is kept, and what it is. */
+  const loginOf = async (provider: string): Promise<{ home: string; oauth: OAuth } | undefined> => {
     if (!takesOAuth.has(provider)) return undefined
     for (const home of oauthHomes[provider] ?? [provider]) {
       const oauth = (await store?.get(home))?.oauth
-      if (oauth !== undefined) return oauth
+      if (oauth !== undefined && presentText(oauth.accessToken) !== undefined) return { home, oauth }
     }
     return undefined
   }
   const find: Credentials['find'] = async (provider, { apiKey } = {}) => {
+    if (needsNone.has(provider)) return { kind: 'none' }
     const key = (text: string | undefined, source: KeySource, stored?: StoredCredential): Credential | undefined => {
-      const found = oauthOnly.has(provider) ? undefined : present(text)
+      const found = oauthOnly.has(provider) ? undefined : presentText(text)
       return found === undefined ? undefined : { kind: 'apiKey', apiKey: found, source, ...fieldsOf(provider, stored) }
     }
+    // A key that is given here must work though nothing can be made of the store, whose fields go with it otherwise. Law P14.
+    const kept = async (): Promise<StoredCredential | undefined> => await store?.get(provider)
     const own = key(apiKey, 'option') ?? key(runtime.get(provider), 'runtime')
-    if (own !== undefined) return own
-    const oauth = await oauthOf(provider)
-    if (oauth !== undefined) return { kind: 'oauth', oauth, source: 'stored' }
-    const stored = await store?.get(provider)
-    const variable = keyVariablesOf(provider).find(name => present(env[name]) !== undefined)
-    const kept =
+    if (own !== undefined) return { ...own, ...fieldsOf(provider, await kept().catch(() => undefined)) }
+    const login = await loginOf(provider)
+    if (login !== undefined) return { kind: 'oauth', oauth: login.oauth, source: 'stored' }
+    const stored = await kept()
+    const variable = keyVariablesOf(provider).find(name => presentText(env[name]) !== undefined)
+    const found =
       key(stored?.apiKey, 'stored', stored) ?? key(variable === undefined ? undefined : env[variable], 'environment', stored)
-    return kept ?? (keyless.has(provider) ? { kind: 'none', ...fieldsOf(provider, stored) } : undefined)
+    return found ?? (keyless.has(provider) ? { kind: 'none', ...fieldsOf(provider, stored) } : undefined)
+  }
+  /** One refresh at a time within this process; the store's lock is between processes. */
+  const refreshing = new Map<string, Promise<OAuth | undefined>>()
+  const fresh: Credentials['fresh'] = async (provider, refresh) => {
+    const home = (await loginOf(provider))?.home
+    if (store === undefined || home === undefined) return undefined
+    let going = refreshing.get(provider)
+    if (going === undefined) {
+      going = freshOAuth(home, provider, refresh, { store, clock, timers }).finally(() => refreshing.delete(provider))
+      refreshing.set(provider, going)
+    }
+    return await going
+  }
+  const storeOf = (): CredentialStore => {
+    if (store !== undefined) return store
+    throw new SkeinError('config.invalid', 'There is no file to keep credentials in: say credentials, or SKEIN_CREDENTIALS.', {
+      details: { key: 'credentials' },
+    })
   }
   return {
     find,
+    fresh,
+    async set(provider, credential) {
+      const name = readProvider(provider)
+      const told = readCredential(name, credential)
+      await storeOf().change(name, kept => ({ ...kept, ...told }))
+    },
+    async remove(provider) {
+      const name = readProvider(provider)
+      let was = false
+      await storeOf().change(name, kept => {
+        was = kept !== undefined && Object.keys(kept).length > 0
+        return was ? null : undefined
+      })
+      return was
+    },
     setRuntime(provider, apiKey) {
-      if (present(apiKey) === undefined) runtime.delete(provider)
-      else runtime.set(provider, apiKey)
+      const name = readProvider(provider)
+      const key = presentText(apiKey)
+      if (key === undefined) runtime.delete(name)
+      else runtime.set(name, key)
     },
     async list(providers) {
-      const found = await Promise.all(providers.map(async provider => ({ provider, credential: await find(provider) })))
+      const names = [...new Set([...providers, ...((await store?.list()) ?? []), ...runtime.keys()])]
+      const found = await Promise.all(names.map(async provider => ({ provider, credential: await find(provider) })))
       return found.flatMap(({ provider, credential }) =>
         credential === undefined || credential.kind === 'none' || credential.source === 'option'
           ? []
@@ -104,11 +146,6 @@ export function createCredentials({ env, store }: { env: Environment; store?: Cr
 }
 
 type KeySource = Extract<Credential, { kind: 'apiKey' }>['source']
-
-const present = (text: string | undefined): string | undefined => {
-  const trimmed = text?.trim() ?? ''
-  return trimmed === '' ? undefined : trimmed
-}
 
 /** No credential for a provider that needs one. Law P17. */
 export function authMissing(provider: string): SkeinError {

@@ -1,23 +1,26 @@
-import { type Clock, SkeinError, systemClock, unlessAborted } from '#kernel'
+import { type Clock, SkeinError, systemClock, systemTimers, type Timers, unlessAborted } from '#kernel'
 import type { AiSdkModel, ModelInfo, ModelPort, ModelRequest } from './port.ts'
 import { isAiSdkModel, sdkOptions } from './sdk-options.ts'
 import type { SdkVersion } from './sdk-prompt.ts'
 import { sdkReading } from './sdk-reading.ts'
+import { listens, unlessSilent } from './silence.ts'
 
 /**
  * A port over a model object of the AI SDK (`specificationVersion` v2, v3 or v4 with `doStream`), by its shape alone: the
  * SDK itself is not loaded. Anything else throws `model.unsupported`. `info` says what the model can; what it leaves out
- * counts as unknown. Nothing is retried here.
+ * counts as unknown. Nothing is retried here; a provider that
+ * says nothing at all for 300 s has failed, keep-alives that the SDK passes on count as saying something.
  */
 export function fromAiSdk(
   model: AiSdkModel,
   info: Partial<ModelInfo> = {},
-  { clock = systemClock }: { clock?: Clock } = {},
+  { clock = systemClock, timers = systemTimers }: { clock?: Clock; timers?: Timers } = {},
 ): ModelPort {
   const version = versionOf(model)
   const provider = info.provider ?? model.provider.split('.')[0] ?? model.provider
   const modelId = info.id ?? model.modelId
-  return {
+  const place = { provider, model: modelId }
+  return listens({
     provider,
     modelId,
     info,
@@ -25,7 +28,7 @@ export function fromAiSdk(
       signal.throwIfAborted()
       const left = new AbortController()
       const reading = sdkReading({
-        place: { provider, model: modelId, now: clock.now() },
+        place: { ...place, now: clock.now() },
         sdkProvider: model.provider,
         ttl: request.cache?.ttl ?? '5m',
         takenCallIds: callIdsOf(request),
@@ -34,10 +37,10 @@ export function fromAiSdk(
       try {
         const target = { provider: model.provider, modelId: model.modelId, version, info }
         const options = { ...sdkOptions(request, target), abortSignal: AbortSignal.any([signal, left.signal]) }
-        const answer = await unlessAborted(model.doStream(options as never), signal)
+        const answer = await unlessSilent(unlessAborted(model.doStream(options as never), signal), place, timers)
         parts = answer.stream.getReader()
         while (!reading.finished) {
-          const next = await unlessAborted(parts.read(), signal)
+          const next = await unlessSilent(unlessAborted(parts.read(), signal), place, timers)
           if (next.done) break
           yield* reading.read(next.value)
         }
@@ -51,7 +54,7 @@ export function fromAiSdk(
         parts?.cancel().catch(() => {})
       }
     },
-  }
+  })
 }
 
 function versionOf(model: AiSdkModel): SdkVersion {

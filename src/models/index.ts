@@ -32,14 +32,10 @@ export { providerError, retryableStatuses } from './provider-error.ts'
 export { decideRetry, type FailedAttempt, type RetryDecision, retryLimits, silent } from './retry.ts'
 export { chooseRows, type Cost, costOf, type CostParts, type PriceSources } from './cost.ts'
 export { assumedWindow, completeInfo, type ConnectedModel, fitRequest } from './connected.ts'
-export {
-  authMissing,
-  type Credentials,
-  type CredentialStore,
-  type CredentialSummary,
-  type Environment,
-  type StoredCredential,
-} from './credentials.ts'
+export { authMissing, type Credentials, type CredentialSummary, type Environment } from './credentials.ts'
+export { credentialFile, type CredentialFileOptions, credentialPlace } from './credential-file.ts'
+export { type CredentialStore, memoryCredentials, type StoredCredential } from './credential-store.ts'
+export { keyVariablesOf } from './credential-kinds.ts'
 export type { Route } from './route.ts'
 export {
   type ConnectOptions,

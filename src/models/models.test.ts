@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { fullUsage } from '#journal'
 import { verifies } from '#verifies'
 import { missing } from './connectors.ts'
+import { memoryCredentials } from './credential-store.ts'
 import { createModels } from './models.ts'
 import type { ModelEvent, ModelInfo } from './port.ts'
 import { scriptedModel } from './scripted.ts'
@@ -13,7 +14,7 @@ const request = { messages: [], tools: [] }
 
 verifies('P32', 'a provider without a connector is refused, naming models.register, before its token is touched', async () => {
   const oauth = { accessToken: 'at', refreshToken: 'rt', expiresAt: 0 }
-  const models = createModels({ store: { get: async () => ({ oauth }) } })
+  const models = createModels({ store: memoryCredentials({ 'openai-codex': { oauth }, 'kimi-code': { oauth } }) })
   for (const reference of ['openai-codex/gpt-5.5', 'kimi-code/kimi2.6']) {
     await expect(models.connect(reference)).rejects.toMatchObject({
       code: 'model.provider_missing',

@@ -1,14 +1,17 @@
-import { type Clock, SkeinError, systemClock } from '#kernel'
+import { type Clock, given, SkeinError, systemClock, systemTimers, type Timers } from '#kernel'
 import { aggregators } from './catalog.ts'
 import { type ConnectedModel, connected, override } from './connected.ts'
 import { builtInConnectors } from './connectors.ts'
 import { chooseRows, type PriceSources } from './cost.ts'
-import { authMissing, createCredentials, type Credentials, type CredentialStore, type Environment } from './credentials.ts'
+import { authMissing, createCredentials, type Credentials, type Environment } from './credentials.ts'
+import type { CredentialStore } from './credential-store.ts'
 import { demoModel, demoNotice } from './demo.ts'
+import { dial } from './dial.ts'
+import { expired, isExpired } from './fresh-oauth.ts'
 import type { AiSdkModel, Connector, Credential, ModelInfo, ModelPort, PriceRow } from './port.ts'
 import { builtInPrices } from './price-table.ts'
 import { createRegistry, type Registry } from './registry.ts'
-import { decideRoute, type Route } from './route.ts'
+import { decideRoute, type Route, subscriptionFor } from './route.ts'
 
 /** A degradation that the user should hear of. */
 export interface ModelNotice {
@@ -21,7 +24,9 @@ export interface ModelsOptions {
   /** The environment that keys and base URLs are read from. Default: an empty one. */
   readonly env?: Environment
   readonly clock?: Clock
+  readonly timers?: Timers
   readonly notice?: (notice: ModelNotice) => void
+  /** Where credentials are kept, e.g. a `credentialFile`. Default: nowhere. */
   readonly store?: CredentialStore
   /** Price rows that go before Skein's own, for any model. */
   readonly prices?: readonly PriceRow[]
@@ -62,7 +67,8 @@ export interface Models {
   alias: Registry['alias']
   /**
    * A port to a model. Rejects with what `resolve` throws, `model.provider_missing` (no connector, or a package to install)
-   * or `auth.missing`, in this order; asks no provider anything.
+   * or `auth.missing`, in this order; asks no provider anything, but to refresh a login that is due (`auth.expired`,
+   * `auth.refresh_failed`, `auth.locked`).
    */
   connect(reference?: string | null, options?: ConnectOptions): Promise<ConnectedModel>
   /** A port over a caller's own model, past registry, routes and credentials. */
@@ -72,7 +78,10 @@ export interface Models {
    * with a notice.
    */
   defaultModel(): Promise<string>
-  readonly credentials: Pick<Credentials, 'setRuntime'> & { list(): ReturnType<Credentials['list']> }
+  readonly credentials: Pick<Credentials, 'set' | 'remove' | 'setRuntime'> & {
+    /** Which providers have a credential, of which kind and from where. */
+    list(): ReturnType<Credentials['list']>
+  }
 }
 
 /** Tried in this order. */
@@ -88,10 +97,10 @@ export const keyedDefaults: readonly string[] = [
 ]
 
 export function createModels(options: ModelsOptions = {}): Models {
-  const { env = {}, clock = systemClock, notice, store, prices: own = [], morePrices } = options
+  const { env = {}, clock = systemClock, timers = systemTimers, notice, store, prices: own = [], morePrices } = options
   const demo: Connector = { provider: 'demo', connect: () => demoModel() }
   const registry = createRegistry([...builtInConnectors, demo])
-  const credentials = createCredentials({ env, ...(store === undefined ? {} : { store }) })
+  const credentials = createCredentials({ env, clock, timers, ...given({ store }) })
 
   const resolve: Models['resolve'] = (reference, { provider } = {}) => {
     const info = registry.resolve(reference, { provider })
@@ -123,7 +132,9 @@ export function createModels(options: ModelsOptions = {}): Models {
   }
   const problemOf = ({ route, connector, credential }: Awaited<ReturnType<typeof routeTo>>): SkeinError | null => {
     if (connector === undefined) return noConnector(route.provider)
-    return credential === undefined ? authMissing(route.provider) : null
+    if (credential === undefined) return authMissing(route.provider)
+    if (credential.kind !== 'oauth' || connector.refresh !== undefined || !isExpired(credential.oauth, clock.now())) return null
+    return expired(route.provider, 'its token has expired, and its connector cannot refresh it')
   }
 
   return {
@@ -142,11 +153,11 @@ export function createModels(options: ModelsOptions = {}): Models {
       const { connector, credential, info, route } = target
       const problem = problemOf(target)
       if (problem !== null || connector === undefined || credential === undefined) throw problem ?? noConnector(route.provider)
-      const port = await connector.connect(credential, info)
-      const secret = credential.kind === 'apiKey' ? credential.apiKey : undefined
-      return connected(port, info, { route, credential: credential.kind, prices: pricesOf(info), secret })
+      const source = dial(connector, info, credential, credentials)
+      await source.port()
+      return connected(source, info, { route, credential: credential.kind, prices: pricesOf(info), timers })
     },
-    override: model => override(model, registry, clock, pricesOf),
+    override: model => override(model, registry, { clock, timers }, pricesOf),
     async defaultModel() {
       for (const reference of keyedDefaults) {
         if ((await credentials.find(resolve(reference).provider)) !== undefined) return reference
@@ -155,6 +166,8 @@ export function createModels(options: ModelsOptions = {}): Models {
       return 'demo/echo'
     },
     credentials: {
+      set: credentials.set,
+      remove: credentials.remove,
       setRuntime: credentials.setRuntime,
       list: () => credentials.list([...new Set(registry.list().map(model => model.provider)), 'openai-compatible']),
     },
@@ -167,18 +180,13 @@ async function routeOf(
   apiKey: string | undefined,
   credentials: Credentials,
 ): Promise<{ route: Route; credential: Credential | undefined }> {
-  const given = await credentials.find(model.provider, { apiKey })
-  const oauth = new Set<string>()
-  for (const provider of ['openai-codex', 'kimi-code']) {
-    if ((await credentials.find(provider))?.kind === 'oauth') oauth.add(provider)
-  }
-  const route = decideRoute(model, {
-    asked,
-    apiKey: apiKey !== undefined && apiKey.trim() !== '',
-    hasKey: () => given?.kind === 'apiKey',
-    hasOAuth: provider => oauth.has(provider),
-  })
-  const credential = route.provider === model.provider ? given : await credentials.find(route.provider, { apiKey })
+  const own = await credentials.find(model.provider, { apiKey })
+  const facts = { asked, apiKey: apiKey !== undefined && apiKey.trim() !== '', hasKey: () => own?.kind === 'apiKey' }
+  // Only where it decides anything, so that a damaged store is in nobody's way.
+  const subscription = subscriptionFor(model.provider)
+  const login = subscription === undefined || own?.kind === 'apiKey' ? undefined : await credentials.find(subscription)
+  const route = decideRoute(model, { ...facts, hasOAuth: provider => provider === subscription && login?.kind === 'oauth' })
+  const credential = route.provider === model.provider ? own : await credentials.find(route.provider, { apiKey })
   return { route, credential }
 }
 

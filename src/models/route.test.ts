@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
 import { verifies } from '#verifies'
-import type { StoredCredential } from './credentials.ts'
+import { memoryCredentials, type StoredCredential } from './credential-store.ts'
 import { createModels, type ModelsOptions } from './models.ts'
 
 const oauth = { accessToken: 'at', refreshToken: 'rt', expiresAt: 9e12 }
 const models = (stored: Record<string, StoredCredential>, options: ModelsOptions = {}) =>
-  createModels({ ...options, store: { get: async provider => stored[provider] } })
+  createModels({ ...options, store: memoryCredentials(stored) })
 
 verifies('P6', 'gpt-5.4 with an OAuth login alone goes to openai-codex', async () => {
   for (const home of ['openai', 'openai-codex']) {
