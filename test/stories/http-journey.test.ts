@@ -102,7 +102,7 @@ describe('a session from its first message to its end', () => {
       ['POST', '/hold', { reason: 'lunch' }],
       ['POST', '/release', { reason: 'lunch' }],
       ['PUT', '/model', { model: 'demo/echo' }],
-      ['PUT', '/thinking', { level: 'low' }],
+      ['PUT', '/thinking', { thinking: 'low' }],
       ['PUT', '/system', { system: 'Be kind.' }],
       ['PUT', '/tools', { tools: [] }],
       ['PATCH', '', { title: 'Named', tags: ['b'], metadata: { n: null } }],
