@@ -3,7 +3,9 @@ import type { Command } from 'commander'
 import { isSkeinError, SkeinError } from '#kernel'
 import type { CheckResult } from '#journal'
 import type { Skein } from '#skein'
+import { auditContexts } from './audit-contexts.ts'
 import type { Invocation, Runner } from './command.ts'
+import type { Trouble } from './trouble.ts'
 import { maskAddress } from './secrets.ts'
 import { modeOf, storeFile } from './places.ts'
 import { serverState } from './remote.ts'
@@ -11,12 +13,6 @@ import { Exit } from './report-error.ts'
 import { configRow } from './show-config.ts'
 import { columns, countText } from './table.ts'
 import { ownVersion } from './version.ts'
-
-/** Something that a person should look at. */
-export interface Trouble {
-  readonly kind: string
-  readonly message: string
-}
 
 interface Report {
   readonly version: string
@@ -40,7 +36,7 @@ interface Report {
 export function addDoctor(program: Command, run: Runner): void {
   program
     .command('doctor')
-    .option('--deep', 'read every blob, too')
+    .option('--deep', 'read every blob and prove every context, too')
     .description('check the store and what stands around it')
     .action(run(doctor))
 }
@@ -93,6 +89,7 @@ async function lookAtStore(
   const { findings: broken, ...checked } = await opened.store.check({ deep })
   for (const { kind, message, tenant, session } of broken)
     findings.push({ kind, message: `${tenant}${session === null ? '' : ` ${session}`}: ${message}` })
+  if (deep) findings.push(...(await auditContexts(opened)))
   const stats = opened.store.stats()
   const file = storeFile(invocation.store, invocation.io.cwd)
   const mode = file === undefined ? undefined : modeOf(file)

@@ -3,7 +3,7 @@ import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
 import { localMap } from './local-map.ts'
-import type { Started, Verbs } from './verbs.ts'
+import type { Started, TurnsPage, Verbs } from './verbs.ts'
 
 /** The verbs on a store that this process opened; `skein` is one tenant's face, `house` what is closed at the end. */
 export function localVerbs(skein: Skein, house: Skein): Verbs {
@@ -15,7 +15,13 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     info: async id => await (await sessions.open(id)).info(),
     tree: async id => await (await open(id)).tree(),
     messages: async (id, limit) => await (await open(id)).messages({ limit }),
-    context: async (id, query) => await (await open(id)).context(query),
+    context: async (id, query) => await (await open(id)).context({ ...query, compact: false }),
+    compact: async (id, options) => await (await open(id)).compact(options),
+    turns: async id => turnsPage(await (await open(id)).turns({ limit: turnsAtOnce })),
+    expand: async (id, ref, query) => await (await open(id)).expand(ref, query),
+    explain: async (id, ref) => await (await open(id)).explain(ref),
+    recall: async (id, query, options) => await (await open(id)).recall(query, options),
+    audit: async id => await (await open(id)).audit(),
     usage: async (id, options) => await (await open(id)).usage(options),
     search: (query, options) => sessions.search(query, options),
     rename: async (id, title) => {
@@ -50,6 +56,14 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     },
     [Symbol.asyncDispose]: () => house.close(),
   }
+}
+
+/** As many as a server gives at once. */
+const turnsAtOnce = 100
+
+function turnsPage(items: TurnsPage['items']): TurnsPage {
+  const last = items.at(-1)
+  return { items, ...(last === undefined || items.length < turnsAtOnce ? {} : { next: last.index }) }
 }
 
 async function* exported(opening: Promise<Session>, format: ExportFormat): AsyncGenerator<string> {

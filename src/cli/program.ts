@@ -3,6 +3,7 @@ import { type Act, type GlobalFlags, Invocation, type Runner } from './command.t
 import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { addChat } from './chat.ts'
+import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
 import { addMap } from './map.ts'
 import { addModels } from './models.ts'
@@ -55,6 +56,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addSessionTransfer(sessions, run)
   addSessionChanges(sessions, run)
   addSessionViews(program, run)
+  addContextViews(program, run)
   addMap(program, run)
   addModels(program, run)
   addDoctor(program, run)

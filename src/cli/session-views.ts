@@ -3,6 +3,7 @@ import { Option } from 'commander'
 import { given, isObject } from '#kernel'
 import { type UsageGroup, usageGroups } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
+import { itemRows } from './context-views.ts'
 import { findSession } from './name-session.ts'
 import { columns, countText, moneyText, oneLine } from './table.ts'
 import type { ContextQuery } from './verbs.ts'
@@ -23,6 +24,7 @@ export function addSessionViews(program: Command, run: Runner): void {
       ]),
     )
     .option('--model <reference>', "for this model's window")
+    .option('--explain', 'how each place of it is shown, and why')
     .description('what the model is shown next')
     .action(run(showContext))
   program
@@ -45,7 +47,7 @@ export function addSessionViews(program: Command, run: Runner): void {
 async function showContext(invocation: Invocation, name: string, flags: ContextQuery): Promise<void> {
   const { out } = invocation
   const query = {
-    ...given({ format: flags.format, model: flags.model }),
+    ...given({ format: flags.format, model: flags.model, explain: flags.explain }),
   }
   const context = await withVerbs(invocation, async verbs => await verbs.context(await findSession(verbs, name), query))
   if (out.json) return await out.body(context)
@@ -54,6 +56,10 @@ async function showContext(invocation: Invocation, name: string, flags: ContextQ
     `${tokens.total} of ${budget.usable} tokens${budget.assumed ? ' (window assumed)' : ''}${context.fits ? '' : ': too long'}; shown ${countText(context.messages.length, 'message')}.`,
   )
   for (const repair of context.repairs) out.talk(`repaired: ${repair.rule} ${repair.ref}`)
+  if (context.items !== undefined) {
+    for (const line of itemRows(context.items)) await out.line(line)
+    return
+  }
   if (context.system !== null) await out.line(`system: ${context.system}\n`)
   for (const message of context.messages) await out.line(JSON.stringify(message, null, 2))
 }

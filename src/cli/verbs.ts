@@ -1,18 +1,24 @@
 import type { InputReceipt, MapInfo, MapKind, MapResult } from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
-import type { Page, SearchResult } from '#journal'
+import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
 import type { ModelInfo } from '#models'
 import type {
+  Audit,
   CreateOptions,
   Erased,
+  Expanded,
+  ExpandOptions,
   ExportFormat,
   Imported,
   ImportFormat,
   ListFilter,
   MessagesPage,
+  Recalled,
+  RecallOptions,
   SessionContext,
   SessionEvent,
   SessionInfo,
+  Standing,
   TreeNode,
   UsageGroup,
   UsageReport,
@@ -24,6 +30,15 @@ export type ImportReport = Imported
 export interface ContextQuery {
   readonly format?: 'auto' | 'skein' | 'openai' | 'openai-responses' | 'anthropic' | 'ai-sdk'
   readonly model?: string
+  readonly explain?: boolean
+}
+
+export type ExpandQuery = ExpandOptions
+
+/** A page of snapshots. */
+export interface TurnsPage {
+  readonly items: readonly TurnSnapshot[]
+  readonly next?: number
 }
 
 export interface EventsQuery {
@@ -66,6 +81,12 @@ export interface Verbs extends AsyncDisposable {
   tree(id: SessionId): Promise<TreeNode>
   messages(id: SessionId, limit: number): Promise<MessagesPage>
   context(id: SessionId, query: ContextQuery): Promise<SessionContext>
+  compact(id: SessionId, options: { readonly dryRun?: boolean; readonly targetTokens?: number }): Promise<CompactionResult>
+  turns(id: SessionId): Promise<TurnsPage>
+  expand(id: SessionId, ref: string, query: ExpandQuery): Promise<Expanded>
+  explain(id: SessionId, ref: string): Promise<Standing>
+  recall(id: SessionId, query: string, options: RecallOptions): Promise<Recalled>
+  audit(id: SessionId): Promise<Audit>
   usage(id: SessionId, options: { readonly by?: UsageGroup; readonly tree?: boolean }): Promise<UsageReport>
   search(query: string, options: { readonly match?: 'all' | 'any'; readonly limit?: number }): Promise<SearchResult>
   rename(id: SessionId, title: string | null): Promise<SessionInfo>

@@ -73,6 +73,9 @@ export const sessionMessage: z.ZodType = z
     role: z.enum(['user', 'assistant', 'tool', 'system']),
     parts: z.array(part),
     finishReason: finishReason.optional(),
+    isSummary: z.literal(true).optional(),
+    summary: z.string().optional(),
+    pruned: z.array(count).optional(),
   })
   .openapi('SessionMessage')
 

@@ -1,4 +1,5 @@
 import { collectionRoutes } from './collection-routes.ts'
+import { contextRoutes } from './context-routes.ts'
 import { eventRoute } from './event-route.ts'
 import { importRoute } from './import-route.ts'
 import { jobRoutes } from './job-routes.ts'
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...collectionRoutes,
   ...writingRoutes,
   ...readingRoutes,
+  ...contextRoutes,
   eventRoute,
   ...runRoutes,
   ...mapRoutes,

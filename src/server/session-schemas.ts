@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { contextItem } from './context-schemas.ts'
 import {
   count,
   durability,
@@ -160,5 +161,6 @@ export const sessionContext: z.ZodType = z
     repairs: z.array(z.unknown()),
     prefix: z.object({ same: z.boolean(), brokenBy: z.string().nullable(), rebilled: count }),
     version: count,
+    items: z.array(contextItem).optional(),
   })
   .openapi('SessionContext')
