@@ -200,6 +200,7 @@ export class SessionCore {
     while (this.#open > 0) await new Promise<void>(resolve => void this.#whenIdle.push(resolve))
     this.#closed = true
     await this.releaseLease()
+    this.live.emit({ type: 'session_closed', session: this.id })
     this.live.finish()
   }
 

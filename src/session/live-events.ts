@@ -1,4 +1,4 @@
-import type { Id, Json, RunId } from '#kernel'
+import type { Id, Json, RunId, SessionId } from '#kernel'
 import type { ToolResultStatus } from '#journal'
 
 /** `after`: the newest durable `seq` before it; `n` counts from 1. */
@@ -30,6 +30,10 @@ export type LiveEvent =
   | Live<'tool_delta', OfTool & { text: string }>
   | Live<'tool_ended', OfTool & { status: ToolResultStatus }>
   | Live<'map_item_ended', { map: Id<'map'>; index: number; success: boolean; errorKind: string | null; attempts: number }>
+  /** How long a part of a run took, in milliseconds; `first_…` from the request on. */
+  | Live<'timing_measured', { run: RunId; what: string; ms: number; step?: number; attempt?: number; callId?: string }>
+  /** This object of the session was closed; its events end here. */
+  | Live<'session_closed', { session: SessionId }>
   | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */
