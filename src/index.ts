@@ -1,9 +1,11 @@
+export { fileTools, mcpTools } from '#agent'
 export { openSkein, Skein, type SkeinOptions } from './skein.ts'
 export {
   type AgentGear,
   type AgenticMapOptions,
   type AgentOptions,
   AgentSession as Session,
+  type FileToolsOptions,
   type InputReceipt,
   type LlmMapOptions,
   type MapCount,
@@ -12,12 +14,16 @@ export {
   type MapPage,
   type MapResult,
   type MapRun,
+  type McpClient,
+  type McpOptions,
   type ResumeOptions,
   type Run,
   type RunStatus,
   type SendOptions,
   type Tool,
   type ToolCall,
+  type ToolReply,
+  type ToolSet,
   type TurnResult,
 } from '#agent'
 export type {

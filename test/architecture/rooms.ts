@@ -42,6 +42,15 @@ export const singleFiles: readonly string[] = ['house', 'skein', 'index', 'testi
 /** Files of the core that may touch Node, with what they touch. */
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'journal/contract/setting.ts': ['node:assert/strict'],
+  'agent/tools/file-tools.ts': ['node:process'],
+  'agent/tools/grep-tool.ts': ['node:fs/promises'],
+  'agent/tools/list-tool.ts': ['node:fs/promises'],
+  'agent/tools/place.ts': ['node:crypto', 'node:fs', 'node:fs/promises', 'node:os', 'node:path'],
+  'agent/tools/read-tool.ts': ['node:readline', 'node:stream'],
+  'agent/tools/regex-search.ts': ['node:worker_threads'],
+  'agent/tools/regex-thread.ts': ['node:worker_threads'],
+  'agent/tools/shell.ts': ['node:child_process', 'node:fs', 'node:process', 'node:timers/promises'],
+  'agent/tools/walk.ts': ['node:fs', 'node:fs/promises', 'node:path'],
   'models/credential-file.ts': ['node:fs/promises', 'node:path', 'node:timers/promises'],
   'models/file-lock.ts': ['node:fs/promises'],
   'agent/policy/real-place.ts': ['node:fs/promises', 'node:path'],
