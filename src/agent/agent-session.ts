@@ -1,11 +1,14 @@
 import { given } from '#kernel'
 import { check, ContextSession, type CoreSession, type SessionCore } from '#session'
 import { type AgentGear, checkAgent, type SendOptions } from './agent-options.ts'
+import { Approvals } from './approvals.ts'
 import { type AgentPorts, type Run, startRun } from './send.ts'
 import { readTools } from './tool.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
+  /** What its runs ask a person about single calls; to be read and answered from any process. */
+  readonly approvals: Approvals
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   #gear: AgentGear = {}
@@ -14,6 +17,7 @@ export class AgentSession extends ContextSession {
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
     super(core, opened)
     this.#core = core
+    this.approvals = new Approvals(core)
     this.#ports = ports
   }
 

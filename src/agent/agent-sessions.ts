@@ -1,13 +1,27 @@
 import { given } from '#kernel'
-import type { ToolDescription } from '#journal'
+import type { TenantStore, ToolDescription } from '#journal'
 import { Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions } from './agent-options.ts'
 import type { AgentSession } from './agent-session.ts'
+import { findApproval } from './approvals.ts'
+import type { Approval } from './approvals-row.ts'
 import { checkTools } from './send.ts'
 import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions extends Sessions<AgentSession> {
+  readonly #stores: readonly TenantStore[]
+
+  constructor(parts: ConstructorParameters<typeof Sessions<AgentSession>>[0]) {
+    super(parts)
+    this.#stores = [parts.runtime.store.in(parts.tenant), parts.volatile.in(parts.tenant)]
+  }
+
+  /** A question about a call, by its id alone. Throws `approval.not_found`. */
+  async approval(id: string): Promise<Approval> {
+    return await findApproval(this.#stores, id)
+  }
+
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
     const { modelOverride, tools: asked, maxSteps, ...rest } = options

@@ -1,4 +1,5 @@
 import { invalidInput, isSkeinError, oneOf, orNull, aText, shape, SkeinError } from '#kernel'
+import type { TenantStore } from '#journal'
 import { draft, type SessionCore } from '#session'
 import { type Approval, type ApprovalAnswer, approvalCollection, putApproval, readApproval } from './approvals-row.ts'
 
@@ -58,8 +59,7 @@ export class Approvals {
       for (;;) {
         const row = await core.store.record(approvalCollection, id)
         const before = readApproval(row)
-        if (row === undefined || before?.session !== core.id)
-          throw new SkeinError('approval.not_found', `Session ${core.id} has no approval ${id}.`, { details: { approval: id } })
+        if (row === undefined || before?.session !== core.id) throw unknown(id)
         if (before.state === 'answered' && before.answer?.decision === decision && before.answer.scope === scope) return before
         if (before.state !== 'open') throw answered(before)
         const answer: ApprovalAnswer = { decision, scope, reason, by, at: core.runtime.clock.now() }
@@ -87,3 +87,15 @@ function answered({ id, state, answer }: Approval): SkeinError {
     details: { approval: id, state, decision: answer?.decision ?? null, scope: answer?.scope ?? null },
   })
 }
+
+/** Throws `approval.not_found`. */
+export async function findApproval(stores: readonly TenantStore[], id: string): Promise<Approval> {
+  for (const store of stores) {
+    const approval = readApproval(await store.record(approvalCollection, id))
+    if (approval !== undefined) return approval
+  }
+  throw unknown(id)
+}
+
+const unknown = (id: string): SkeinError =>
+  new SkeinError('approval.not_found', `There is no approval ${id}.`, { details: { approval: id } })

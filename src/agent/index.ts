@@ -1,6 +1,8 @@
 export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions } from './agent-options.ts'
 export { AgentSession } from './agent-session.ts'
 export { AgentSessions } from './agent-sessions.ts'
+export { type AnswerInput, Approvals } from './approvals.ts'
+export { type Approval, type ApprovalAnswer, type ApprovalId } from './approvals-row.ts'
 export { Operators, type OperatorsParts } from './operators.ts'
 export { expandMap, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
 export { type AgenticMapOptions, type LlmMapOptions, type MapInputs, type ResumeOptions } from './operators/map-options.ts'
@@ -12,23 +14,4 @@ export { maxStepsDefault } from './run.ts'
 export { type RunStatus, type TurnResult } from './run-record.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
-export {
-  type AiSdkTool,
-  type AiSdkTools,
-  aiSdkTools,
-  describeTool,
-  nullUi,
-  type Replay,
-  type Resource,
-  type ResultParts,
-  type Tool,
-  type ToolCall,
-  type ToolKind,
-  type ToolReply,
-  type ToolSet,
-  type ToolSpending,
-  toolTimeoutMs,
-  type UserInterface,
-} from './tool.ts'
-export { type FileToolName, fileTools, type FileToolsOptions } from './tools/file-tools.ts'
-export { type McpClient, type McpOptions, mcpTools } from './tools/mcp.ts'
+export { describeTool, type Tool, type ToolCall, type ToolSet, toolTimeoutMs } from './tool.ts'

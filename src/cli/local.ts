@@ -48,6 +48,11 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
       )
     },
     map: asked => localMap(skein, asked),
+    approvals: async id => await (await open(id)).approvals.list(),
+    answerApproval: async (id, answer) => {
+      const { session } = await sessions.approval(id)
+      return await (await open(session)).approvals.answer(id, answer)
+    },
     models: () => Promise.resolve({ items: models.list() }),
     checkModel: async ref => {
       const { problem, ...check } = await models.check(ref)

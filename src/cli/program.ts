@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type Act, type GlobalFlags, Invocation, type Runner } from './command.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
+import { addApprovals } from './approvals.ts'
 import { addChat } from './chat.ts'
 import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
@@ -57,6 +58,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addSessionChanges(sessions, run)
   addSessionViews(program, run)
   addContextViews(program, run)
+  addApprovals(program, run)
   addMap(program, run)
   addModels(program, run)
   addDoctor(program, run)

@@ -1,4 +1,4 @@
-import type { InputReceipt } from '#agent'
+import type { Approval, InputReceipt } from '#agent'
 import { given, isObject, SkeinError } from '#kernel'
 import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
@@ -56,6 +56,11 @@ export function remoteVerbs(server: Server): Verbs {
     },
     cancel: id => post(session(id, '/cancel'), {}),
     map: asked => remoteMap(server, asked),
+    approvals: async id => (await get<{ items: readonly Approval[] }>(session(id, '/approvals'))).items,
+    answerApproval: async (id, answer) => {
+      const { session: asking } = await get<Approval>(`v1/approvals/${encodeURIComponent(id)}`)
+      return await post<Approval>(session(asking, `/approvals/${encodeURIComponent(id)}/answer`), answer)
+    },
     models: () => get('v1/models'),
     checkModel: ref => get('v1/models/check', { ref }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -1,4 +1,4 @@
-import type { InputReceipt, MapInfo, MapKind, MapResult } from '#agent'
+import type { AnswerInput, Approval, InputReceipt, MapInfo, MapKind, MapResult } from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
 import type { ModelInfo } from '#models'
@@ -100,6 +100,9 @@ export interface Verbs extends AsyncDisposable {
   send(id: SessionId, input: string, options: { readonly model?: string; readonly maxSteps?: number }): Promise<Started>
   cancel(id: SessionId): Promise<unknown>
   map(asked: MapAsked): Promise<GoingMap>
+  approvals(id: SessionId): Promise<readonly Approval[]>
+  /** By its id alone, whichever session asks. */
+  answerApproval(id: string, answer: AnswerInput): Promise<Approval>
   models(): Promise<{ readonly items: readonly ModelInfo[] }>
   checkModel(ref: string): Promise<unknown>
 }

@@ -12,6 +12,7 @@ export const entryId: z.ZodType<string> = idOf('ent', 'ent_01HF7YAT0000000000000
 export const turnId: z.ZodType<string> = idOf('trn', 'trn_01HF7YAT000000000000000000')
 export const runId: z.ZodType<string> = idOf('run', 'run_01HF7YAT000000000000000000')
 export const jobId: z.ZodType<string> = idOf('job', 'job_01HF7YAT000000000000000000')
+export const approvalId: z.ZodType<string> = idOf('apr', 'apr_01HF7YAT000000000000000000')
 export const mapId: z.ZodType<string> = idOf('map', 'map_01HF7YAT000000000000000000')
 export const inputId: z.ZodType<string> = idOf('inp', 'inp_01HF7YAT000000000000000000')
 

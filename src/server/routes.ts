@@ -1,3 +1,4 @@
+import { approvalRoutes } from './approval-routes.ts'
 import { collectionRoutes } from './collection-routes.ts'
 import { contextRoutes } from './context-routes.ts'
 import { eventRoute } from './event-route.ts'
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...contextRoutes,
   eventRoute,
   ...runRoutes,
+  ...approvalRoutes,
   ...mapRoutes,
   ...modelRoutes,
   ...jobRoutes,
