@@ -14,4 +14,23 @@ export { maxStepsDefault } from './run.ts'
 export { type RunStatus, type TurnResult } from './run-record.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
-export { describeTool, type Tool, type ToolCall, type ToolSet, toolTimeoutMs } from './tool.ts'
+export {
+  type AiSdkTool,
+  type AiSdkTools,
+  aiSdkTools,
+  describeTool,
+  nullUi,
+  type Replay,
+  type Resource,
+  type ResultParts,
+  type Tool,
+  type ToolCall,
+  type ToolKind,
+  type ToolReply,
+  type ToolSet,
+  type ToolSpending,
+  toolTimeoutMs,
+  type UserInterface,
+} from './tool.ts'
+export { type FileToolName, fileTools, type FileToolsOptions } from './tools/file-tools.ts'
+export { type McpClient, type McpOptions, mcpTools } from './tools/mcp.ts'
