@@ -34,7 +34,7 @@ assistant [ { type: 'text', text: 'You said: Hello!' } ]
 {
   requests: 1,
   usage: {
-    inputTokens: 7,
+    inputTokens: 296,
     cacheReadTokens: 0,
     cacheWrite5mTokens: 0,
     cacheWrite1hTokens: 0,

@@ -22,12 +22,11 @@ const frameTokens = 120
 /** An answer with less room than this says nothing. */
 const leastTokens = 300
 
-const ref = { type: 'string', description: 'ent_… (or a part: ent_…#0), sum_…, blb_…, arc_…, map_…' }
+const ref = { type: 'string', description: 'as named, e.g. sum_…, ent_…, ent_…#0' }
 const schema = (properties: Record<string, Json>, required: string): Tool['input'] => ({
   type: 'object',
   properties,
   required: [required],
-  additionalProperties: false,
 })
 
 type Answer = (core: SessionCore, input: Record<string, unknown>, room: number) => Promise<string>
@@ -41,16 +40,15 @@ interface RecallTool extends Pick<Tool, 'name' | 'description'> {
 const tools: readonly RecallTool[] = [
   {
     name: 'session_search',
-    description:
-      'Finds earlier messages and tool results of this session, also those no longer shown. Answers with refs and excerpts.',
+    description: 'Finds earlier messages and results of this session, also those no longer shown.',
     input: schema(
       {
-        query: { type: 'string', description: 'words, or an exact text with mode literal' },
+        query: { type: 'string', description: 'words; an exact text with mode literal' },
         mode: { type: 'string', enum: ['words', 'literal'] },
         role: { type: 'string', enum: ['user', 'assistant', 'tool', 'system'] },
         after: { type: 'string', description: 'ISO time' },
         before: { type: 'string', description: 'ISO time' },
-        limit: { type: 'integer', minimum: 1, maximum: 20 },
+        limit: { type: 'integer', maximum: 20 },
         cursor: { type: 'string' },
       },
       'query',
@@ -60,20 +58,19 @@ const tools: readonly RecallTool[] = [
   },
   {
     name: 'session_describe',
-    description: 'Says what a ref of this session names: kind, range, times, size, identifiers.',
+    description: 'Says what a ref of this session names.',
     input: schema({ ref }, 'ref'),
     most: most.describe,
     answer: describeRef,
   },
   {
     name: 'session_expand',
-    description:
-      'Reads the original behind a ref of this session, in pages: a summary, a message, a left-out or cut result, a file.',
+    description: 'Reads the original behind a ref of this session, in pages.',
     input: schema(
       {
         ref,
-        offset: { type: 'integer', minimum: 0 },
-        limit: { type: 'integer', minimum: 1 },
+        offset: { type: 'integer' },
+        limit: { type: 'integer' },
         unit: { type: 'string', enum: ['lines', 'chars', 'bytes'] },
       },
       'ref',

@@ -1,5 +1,5 @@
 import { showOptions } from './context-state.ts'
-import { type BlobId, type EntryId, type ErrorCode, invalidInput, isBlobId, isId, sha256, SkeinError } from '#kernel'
+import { type BlobId, type EntryId, invalidInput, isBlobId, isId, sha256, SkeinError } from '#kernel'
 import {
   type ContentPage,
   contentPage,
@@ -38,11 +38,12 @@ interface Opened {
   readonly kind: Expanded['kind']
   readonly content: string | Uint8Array
 }
+type Noun = 'entry' | 'summary' | 'blob' | 'archive' | 'map'
 type Reader = (core: SessionCore, ref: string, view: ExpandView) => Promise<Opened>
 
 /** What each prefix of a ref names, and who reads it. Rooms above add theirs here. */
 const readers: Readonly<
-  Record<string, { readonly noun: string; readonly isRef: (ref: string) => boolean; readonly read?: Reader }>
+  Record<string, { readonly noun: Noun; readonly isRef: (ref: string) => boolean; readonly read?: Reader }>
 > = {
   ent: { noun: 'entry', isRef: isEntryRef, read: readEntryRef },
   sum: { noun: 'summary', isRef: ref => isId('sum', ref), read: readSummaryRef },
@@ -77,17 +78,31 @@ export async function expand(core: SessionCore, ref: unknown, ask: ExpandOptions
 }
 
 /** Throws `input.invalid` for what is no ref at all. */
-export function readerOf(ref: unknown): { readonly noun: string; readonly read?: Reader } {
+export function readerOf(ref: unknown): { readonly noun: Noun; readonly read?: Reader } {
   const reader = typeof ref === 'string' ? readers[ref.slice(0, 3)] : undefined
   if (reader?.isRef(ref as string) !== true)
     throw invalidInput('ref', 'Expected a ref: ent_… or a part of it (ent_…#0), sum_…, blb_…, arc_… or map_….')
   return reader
 }
 
-export function notFound(core: SessionCore, noun: string, ref: string): SkeinError {
-  return new SkeinError(`${noun}.not_found` as ErrorCode, `Session ${core.id} has no ${noun} ${ref}.`, {
-    details: { session: core.id, ref },
-  })
+/** A ref that the session has nothing for: unknown and foreign ones read alike. Law C78. */
+export function notFound(core: SessionCore, noun: Noun, ref: string): SkeinError {
+  const message = `Session ${core.id} has no ${noun} ${ref}.`
+  const details = { session: core.id }
+  switch (noun) {
+    case 'entry':
+      return new SkeinError('entry.not_found', message, { details: { ...details, ref } })
+    case 'summary':
+      return new SkeinError('summary.not_found', message, { details: { ...details, ref } })
+    case 'blob':
+      return new SkeinError('blob.not_found', message, { details: { ...details, ref } })
+    case 'archive':
+      return new SkeinError('archive.not_found', message, { details: { ...details, ref } })
+    case 'map':
+      return new SkeinError('map.not_found', message, { details: { ...details, ref } })
+    default:
+      return noun satisfies never
+  }
 }
 
 export const splitRef = (ref: string): { readonly entry: EntryId; readonly part: number | undefined } => {

@@ -372,7 +372,7 @@ onEveryStore('recall', place => {
       expect(content).toBe(await whole(session, ref))
 
       const largest = (await session.summaries()).toSorted((a, b) => b.covers.tokens - a.covers.tokens)[0]?.id ?? ''
-      const asked = Array.from({ length: 12 }, (): Call => ['session_expand', { ref: largest }])
+      const asked = Array.from({ length: 12 }, (_, offset): Call => ['session_expand', { ref: largest, offset }])
       const taken = await callTools(session, asked)
       expect(taken.reduce((sum, { tokens, status }) => sum + (status === 'ok' ? tokens : 0), 0)).toBeLessThanOrEqual(16_000)
       expect(taken.at(-1)).toMatchObject({ status: 'error', output: expect.stringContaining('context.recall_exhausted') })
