@@ -12,6 +12,11 @@ export function codeBlocks(page: string): CodeBlock[] {
   }))
 }
 
+/** Pages whose code is one program, kept in `examples/` under the page's name. */
+export const pageExamples: readonly string[] = ['own-model', 'context']
+
+export const titleOf = (page: string): string => `The code of docs/${page}.md.`
+
 /** A page's code as one program, as it stands in `examples/`. */
 export const programOf = (page: string, title: string): string =>
   `/* ${title} */\n${codeBlocks(page)

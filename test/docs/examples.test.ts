@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { codeBlocks, printsOf, programOf } from './code-blocks.ts'
+import { codeBlocks, pageExamples, printsOf, programOf, titleOf } from './code-blocks.ts'
 import { readPage } from './read-page.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -28,20 +28,22 @@ const examples = readdirSync(join(repository, 'examples')).filter(file => file.e
 const textOf = (example: string): string => readFileSync(join(repository, 'examples', example), 'utf8')
 
 describe('running the examples', () => {
-  for (const example of examples.filter(file => file !== 'own-model.ts'))
+  for (const example of examples.filter(file => !pageExamples.some(page => file === `${page}.ts`)))
     verifies('H25', `${example} prints what it says`, async () => {
       expect(await printed(join(repository, 'examples', example))).toBe(printsOf(textOf(example)))
     })
 
-  verifies('H25', 'own-model.ts prints what stands below the pieces of its page', async () => {
-    const prints = codeBlocks(readPage('own-model.md')).map(block => block.prints)
-    expect(prints.length).toBeGreaterThan(3)
-    expect(await printed(join(repository, 'examples/own-model.ts'))).toBe(prints.join(''))
-  })
+  for (const page of pageExamples) {
+    verifies('H25', `${page}.ts prints what stands below the pieces of its page`, async () => {
+      const prints = codeBlocks(readPage(`${page}.md`)).map(block => block.prints)
+      expect(prints.length).toBeGreaterThan(3)
+      expect(await printed(join(repository, `examples/${page}.ts`))).toBe(prints.join(''))
+    })
 
-  it('finds the code of the page in own-model.ts, to the letter', () => {
-    expect(textOf('own-model.ts')).toBe(programOf(readPage('own-model.md'), 'The code of docs/own-model.md.'))
-  })
+    it(`finds the code of the page in ${page}.ts, to the letter`, () => {
+      expect(textOf(`${page}.ts`)).toBe(programOf(readPage(`${page}.md`), titleOf(page)))
+    })
+  }
 
   it('refuses the network', async () => {
     const file = join(folder, 'calls-out.mts')

@@ -1,12 +1,14 @@
 import { z } from '@hono/zod-openapi'
 import type { Command } from 'commander'
-import { type ErrorCode, errorRules } from '#kernel'
+import { readContextSettings, settingsFor } from '#context'
+import { type ErrorCode, errorRules, isSkeinError } from '#kernel'
 import { configKeys, type ConfigKey, variableOf } from '../../src/cli/config-keys.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { routes } from '../../src/server/routes.ts'
 import { quotedIn } from './raised-errors.ts'
 import { toldConfig } from './told-config.ts'
 import { toldErrors } from './told-errors.ts'
+import { toldSettings } from './told-settings.ts'
 
 /** The parts of pages that are made from the code, by page and name. `npm run docs` writes them, a test compares them. */
 export const madeParts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
@@ -14,6 +16,7 @@ export const madeParts: Readonly<Record<string, Readonly<Record<string, () => st
   'http.md': { routes: routeTable },
   'cli.md': { commands: commandTable },
   'config.md': { keys: keyTable },
+  'context.md': { settings: settingTable },
 }
 
 const begin = (name: string): string => `<!-- ${name}: made by npm run docs -->`
@@ -137,6 +140,40 @@ function kindOf({ kind }: ConfigKey): string {
     default:
       return kind.is
   }
+}
+
+function settingTable(): string {
+  return table(
+    ['setting', 'default', 'takes', ''],
+    Object.entries(toldSettings).map(([name, told]) => [`\`${name}\``, defaultOf(name), expectedOf(name), told]),
+  )
+}
+
+/** A default that depends on the budget is a share of it, at most what it is in a boundless one. */
+function defaultOf(name: string): string {
+  const most = settingIn(name, Number.MAX_SAFE_INTEGER)
+  if (most === undefined) return ''
+  if (typeof most !== 'number') return `\`${JSON.stringify(most).replaceAll('"', "'")}\``
+  const share = Math.round(most / (settingIn(name, most) as number))
+  return share > 1 && most > 1_000 ? `usable ÷ ${share}, at most ${count(most)}` : count(most)
+}
+
+function settingIn(name: string, usable: number): unknown {
+  const [group = '', member] = name.split('.')
+  const found = (settingsFor({}, { usable }) as unknown as Record<string, unknown>)[group]
+  return member === undefined ? found : (found as Record<string, unknown>)[member]
+}
+
+/** What the settings' own check says of a value that no setting takes. */
+function expectedOf(name: string): string {
+  const [group = '', member] = name.split('.')
+  try {
+    readContextSettings({ [group]: member === undefined ? NaN : { [member]: NaN } })
+  } catch (error) {
+    const expected = isSkeinError(error) ? / Expected (.*)\.$/.exec(error.message)?.[1] : undefined
+    if (expected !== undefined) return expected.replaceAll(/\d{4,}/g, digits => count(Number(digits)))
+  }
+  throw new Error(`Setting ${name} takes anything.`)
 }
 
 const count = (number: number): string => number.toLocaleString('en-US')

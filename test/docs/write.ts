@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { programOf } from './code-blocks.ts'
+import { pageExamples, programOf, titleOf } from './code-blocks.ts'
 import { madeParts, withParts } from './made-parts.ts'
 
 for (const [page, parts] of Object.entries(madeParts)) {
@@ -8,8 +8,8 @@ for (const [page, parts] of Object.entries(madeParts)) {
   writeFileSync(file, withParts(readFileSync(file, 'utf8'), parts))
 }
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/own-model.md', import.meta.url)), 'utf8')
-writeFileSync(
-  fileURLToPath(new URL('../../examples/own-model.ts', import.meta.url)),
-  programOf(page, 'The code of docs/own-model.md.'),
-)
+for (const page of pageExamples) {
+  const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}.md`, import.meta.url)), 'utf8')
+  const program = fileURLToPath(new URL(`../../examples/${page}.ts`, import.meta.url))
+  writeFileSync(program, programOf(text, titleOf(page)))
+}
