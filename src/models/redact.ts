@@ -1,8 +1,11 @@
 import { isObject, isSkeinError, messageOf, SkeinError } from '#kernel'
 
+/** What is shorter is found in any text and is no secret. */
+const shortest = 4
+
 /** A text in which no secret stands any more. */
 export const redacted = (text: string, secrets: readonly string[]): string =>
-  secrets.reduce((clean, secret) => (secret === '' ? clean : clean.replaceAll(secret, '[REDACTED]')), text)
+  secrets.reduce((clean, secret) => (secret.length < shortest ? clean : clean.replaceAll(secret, '[REDACTED]')), text)
 
 /**
  * An error that holds none of these secrets, neither in its message nor in its details; the same one if it has none and no
