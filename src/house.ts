@@ -109,6 +109,8 @@ export interface House {
   close(waitMs: number): Promise<void>
 }
 
+const sayMs = 1_000
+
 /** Opens the store and wires the rooms. Rejects with what is wrong with the store; then nothing is left open. */
 export async function openHouse(options: SkeinOptions): Promise<House> {
   checkOptions(options)
@@ -197,7 +199,8 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     await running.stop(waitMs)
     const leftMs = Math.max(0, waitMs - (clock.now() - began))
     const closed = Promise.all(live.drain().map(({ session }) => session.close({ graceMs: leftMs })))
-    await within(timers, leftMs, closed, () => undefined)
+    // What is aborted when that time is over still has to say so.
+    await within(timers, leftMs + sayMs, closed, () => undefined)
     await stopped
     await volatile.close()
     if (typeof options.store !== 'object') await store.close()

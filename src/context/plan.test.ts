@@ -313,6 +313,13 @@ describe('planning', () => {
     expect(step(state(items))).toEqual({ do: 'condense', from: 1, to: 4 })
   })
 
+  it('lets none stand alone for ever before a deeper one', () => {
+    const mixed = [0, 2, 0, 1].map((depth, at) => node(at, at, 900, { depth }))
+    expect(step(state(frontier([...mixed, user(500, 'b')])))).toBeUndefined()
+    const more = [0, 2, 0, 2].map((depth, at) => node(at, at, 900, { depth }))
+    expect(step(state(frontier([...more, user(500, 'b')])))).toEqual({ do: 'condense', from: 0, to: 2 })
+  })
+
   it('condenses nothing over what has to stay, and any two only when nothing fits', () => {
     const items = frontier([node(0, 0, 800), user(60, 'a'), node(2, 2, 800), answer(10, 'a')])
     expect(step(state(items))).toBeUndefined()

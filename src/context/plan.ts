@@ -176,7 +176,7 @@ function nextCondensation(state: PlanState, groups: readonly Group[], tail: Tail
   }
   if (factor * share > settings.summaryShare * usable) {
     const [lowest] = rows
-      .flatMap(row => runsOf(row, settings.fanout))
+      .flatMap(row => runsOf(levelled(row), settings.fanout))
       .filter(run => !isTooSmall(state, run.from))
       .sort((a, b) => a.depth - b.depth || a.from - b.from)
     if (lowest !== undefined) return { from: lowest.from, to: lowest.to }
@@ -188,6 +188,18 @@ function nextCondensation(state: PlanState, groups: readonly Group[], tail: Tail
       if (next !== undefined && !isTooSmall(state, at)) return { from: at, to: next.at }
     }
   return undefined
+}
+
+/**
+ * Depths as they would be without pressure, the deeper the older. A node with a deeper one after it finds no others of its own
+ * depth any more, so it goes with those.
+ */
+function levelled(row: readonly { readonly depth: number; readonly at: number }[]): { depth: number; at: number }[] {
+  let least = 0
+  return row
+    .toReversed()
+    .map(({ depth, at }) => ({ at, depth: (least = Math.max(least, depth)) }))
+    .reverse()
 }
 
 /** The first so many of each stretch of one depth that has as many. */

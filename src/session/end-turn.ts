@@ -79,7 +79,7 @@ export async function turnEnding(core: SessionCore, row: SessionRow, ended: Ende
   return { drafts, alongside, head: { merge: { snapshot: row.seq } }, compaction }
 }
 
-/** The mark and the sample that a host's own request leaves. */
+/** The mark and the sample that a host's own request leaves; `state`: what it was made from. */
 export async function askedByHost(
   core: SessionCore,
   state: ContextState,

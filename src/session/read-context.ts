@@ -164,9 +164,20 @@ const withInput = (tokens: ContextTokens, input: number): ContextTokens => ({
   total: tokens.total + input,
 })
 
+/** What a host was given last to send, until it records what came of it. */
+const served = new WeakMap<SessionCore['memory'], ContextState>()
+
+/** What a host's request was made from: the context that it was given, if that shows otherwise than it would by now. */
+export function servedState(core: SessionCore, now: ContextState): ContextState {
+  const given = served.get(core.memory)
+  served.delete(core.memory)
+  return given === undefined || given.frontier.edit?.id === now.frontier.edit?.id ? now : given
+}
+
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
   checkOptions(options)
   const { state, refs, ...context } = await readContext(core, options)
+  if (options.compact !== false) served.set(core.memory, state)
   const items = options.explain === true ? await contextItems(core, { ...context, refs, frontier: state.frontier }) : undefined
   const messages = await writeContext(core, context.messages, formatFor(options, state))
   return { ...context, messages, ...(items === undefined ? {} : { items }) }

@@ -19,6 +19,7 @@ import { doomLoopsIn } from './doom-loop.ts'
 import { type Draft, draft } from './draft.ts'
 import { askedByHost, turnEnding } from './end-turn.ts'
 import type { MessageInput } from './message-input.ts'
+import { servedState } from './read-context.ts'
 
 /** One finished turn that a host's own model made. */
 export interface TurnInput {
@@ -107,7 +108,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
             ]
       const state = await readContextState(core, row, given({ model: input.model }))
       const asked = askedOf(named)
-      const request = await askedByHost(core, state, usage ?? null, asked.messages, asked.newest)
+      const request = await askedByHost(core, servedState(core, state), usage ?? null, asked.messages, asked.newest)
       const loops = doomLoopsIn(messages as Message[], state.settings.doomLoopCalls)
       const ending = await turnEnding(core, row, {
         turn,
