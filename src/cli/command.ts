@@ -9,7 +9,7 @@ import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { localVerbs } from './local.ts'
 import { Output } from './output.ts'
-import { defaultStore, makeFolder, storeFile } from './places.ts'
+import { defaultCredentials, defaultStore, makeFolder, storeFile } from './places.ts'
 import { remoteVerbs } from './remote.ts'
 import { Settings } from './settings.ts'
 import type { Verbs } from './verbs.ts'
@@ -74,6 +74,11 @@ export class Invocation {
     return this.settings.secret('store') ?? 'memory:'
   }
 
+  /** The file of provider keys and logins, absolute. */
+  get credentials(): string {
+    return this.settings.path('credentials') ?? defaultCredentials(this.io.env)
+  }
+
   /** Options for `openSkein`; the folder of the default store is made, of no other. One command doesn't stay for background work; a server does. */
   skeinOptions(worker = false): SkeinOptions {
     const { settings } = this
@@ -85,6 +90,7 @@ export class Invocation {
     return {
       store: file === undefined ? this.store : `sqlite:${file}`,
       env: settings.providerEnvironment(),
+      credentials: this.credentials,
       clock: this.io.clock,
       worker,
       ...given({ model }),

@@ -36,10 +36,15 @@ export function loadConfig({ env, cwd, file, flags }: ConfigSources): Config {
   ])
 }
 
+/** A path as it is found from the file that names it, and from `cwd` where no file does. */
+export function namedPath(path: string, where: string | null, cwd: string): string {
+  const from = where !== null && isAbsolute(where) ? dirname(where) : cwd
+  return isAbsolute(path) ? path : join(from, path)
+}
+
 /** The text of a secret's file, which is found from the file that names it. */
 export function secretText(path: string, where: string | null, cwd: string): string {
-  const from = where !== null && isAbsolute(where) ? dirname(where) : cwd
-  return readFileSync(isAbsolute(path) ? path : join(from, path), 'utf8')
+  return readFileSync(namedPath(path, where, cwd), 'utf8')
 }
 
 function readLayer(layer: 'user' | 'project', file: string, required: boolean): Layer {

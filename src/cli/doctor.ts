@@ -59,14 +59,15 @@ async function doctor(invocation: Invocation, flags: { readonly deep?: boolean }
   if (findings.length > 0) throw new Exit(1)
 }
 
-/** Others on this machine must not read what is said here. */
+/** Others on this machine must not read what is said here, nor the keys. */
 function checkMode(invocation: Invocation): Trouble[] {
-  const file = storeFile(invocation.store, invocation.io.cwd)
-  if (file === undefined || process.platform === 'win32') return []
-  return ['', '-wal', '-search'].flatMap(suffix => {
-    const mode = modeOf(`${file}${suffix}`) ?? 0
+  if (process.platform === 'win32') return []
+  const store = storeFile(invocation.store, invocation.io.cwd)
+  const stored = store === undefined ? [] : ['', '-wal', '-search'].map(suffix => `${store}${suffix}`)
+  return [...stored, invocation.credentials].flatMap(file => {
+    const mode = modeOf(file) ?? 0
     if ((mode & 0o077) === 0) return []
-    return [{ kind: 'mode', message: `${file}${suffix} can be read by others (${mode.toString(8)}). Run chmod 600 on it.` }]
+    return [{ kind: 'mode', message: `${file} can be read by others (${mode.toString(8)}). Run chmod 600 on it.` }]
   })
 }
 
@@ -101,10 +102,25 @@ async function lookAtStore(
       bytes: file === undefined ? stats.bytes : await sizeOf(file),
       ...(mode === undefined ? {} : { mode: mode.toString(8).padStart(4, '0') }),
     },
-    model: invocation.settings.text('model') ?? (await opened.models.defaultModel()),
-    credentials: await opened.models.credentials.list(),
+    ...(await lookAtModels(invocation, opened, findings)),
     checked,
     search: { behind: await searchLag(opened) },
+  }
+}
+
+/** The default model and who has a credential; a damaged file of credentials is a finding. */
+async function lookAtModels(
+  { settings }: Invocation,
+  { models }: Skein,
+  findings: Trouble[],
+): Promise<Pick<Report, 'model' | 'credentials'>> {
+  const model = settings.text('model')
+  try {
+    return { model: model ?? (await models.defaultModel()), credentials: await models.credentials.list() }
+  } catch (error) {
+    if (!isSkeinError(error)) throw error
+    findings.push({ kind: error.code, message: error.message })
+    return { model: model ?? null, credentials: [] }
   }
 }
 

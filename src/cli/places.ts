@@ -9,6 +9,11 @@ export function userConfigFile(env: Env): string {
   return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'skein', 'config.toml')
 }
 
+/** Where keys and logins of providers are kept, beside the user's configuration. */
+export function defaultCredentials(env: Env): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'skein', 'credentials.json')
+}
+
 /** Where data is kept: `SKEIN_HOME`, else XDG's, else `~/.local/share/skein`. */
 export function dataFolder(env: Env): string {
   const own = env['SKEIN_HOME']?.trim() ?? ''

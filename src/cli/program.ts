@@ -6,6 +6,7 @@ import { addApprovals } from './approvals.ts'
 import { addChat } from './chat.ts'
 import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
+import { addLogin } from './login.ts'
 import { addMap } from './map.ts'
 import { addModels } from './models.ts'
 import { addRun } from './run.ts'
@@ -61,6 +62,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addApprovals(program, run)
   addMap(program, run)
   addModels(program, run)
+  addLogin(program, run)
   addDoctor(program, run)
   addStoreCare(program, run)
   addToken(program, run)

@@ -43,6 +43,7 @@ const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   'skein.bug': 'This is a fault of Skein. Please report it with the command that you gave.',
   'session.not_found': 'skein sessions ls lists what there is; --state deleted what was deleted.',
   'session.busy': 'Try again when the other one is done.',
+  'auth.missing': 'skein login PROVIDER keeps a key.',
   'auth.required': 'Put the token into SKEIN_TOKEN. Where the store is, skein token new makes one.',
 }
 

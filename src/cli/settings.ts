@@ -1,5 +1,5 @@
 import type { Config, Setting } from './config.ts'
-import { secretText } from './config-files.ts'
+import { namedPath, secretText } from './config-files.ts'
 import { type ConfigValue, findKey } from './config-keys.ts'
 import { masked, readSecret } from './secrets.ts'
 
@@ -28,6 +28,12 @@ export class Settings {
   text(key: string): string | undefined {
     const value = this.#config.settings.get(key)?.value
     return typeof value === 'string' ? value : undefined
+  }
+
+  /** A file, absolute: from the folder of the file that names it, else from where the command was given. */
+  path(key: string): string | undefined {
+    const setting = this.#config.settings.get(key)
+    return typeof setting?.value === 'string' ? namedPath(setting.value, setting.where, this.#cwd) : undefined
   }
 
   number(key: string): number | undefined {

@@ -12,7 +12,7 @@ export const toldConfig: Readonly<Record<string, string>> = {
   mode: 'Accepted, and not used yet.',
   autonomy: 'Accepted, and not used yet.',
   system: 'The system prompt of new sessions of `run` and `chat`.',
-  credentials: 'Accepted, and not used yet.',
+  credentials: "The file of provider keys and logins. Default: `credentials.json` beside the user's file.",
   'server.host': 'Where `serve` listens. Anywhere but loopback needs a token.',
   'server.port': '0 takes a free one.',
   'server.origins': 'Origins whose pages may call, compared exactly.',
