@@ -1,7 +1,20 @@
-import { anObject, aText, type Check, either, isObject, listOf, type Members, shape, wholeNumber } from '#kernel'
-import type { ToolDescription } from '#journal'
+import {
+  aFunction,
+  anObject,
+  aText,
+  type Check,
+  either,
+  isObject,
+  listOf,
+  type Members,
+  oneOf,
+  shape,
+  wholeNumber,
+} from '#kernel'
+import type { Change, ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
+import type { TurnResult } from './turn-result.ts'
 import type { AiSdkTools, Tool, ToolSet } from './tool.ts'
 
 /** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
@@ -9,7 +22,15 @@ export interface AgentGear {
   readonly modelOverride?: ModelPort | AiSdkModel
   readonly tools?: ToolSet
   readonly maxSteps?: number
+  readonly steering?: Steering
+  readonly cancelGraceMs?: number
+  readonly toolOrder?: ToolOrder
 }
+
+/** `now`: calls that have not begun when a steer comes are skipped; `afterTools`: none is. */
+export type Steering = 'now' | 'afterTools'
+/** `readsFirst`: read-only calls before all others; `callOrder`: no call before one that stands before it, but reads together. */
+export type ToolOrder = 'readsFirst' | 'callOrder'
 
 export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
@@ -30,7 +51,24 @@ export interface SendOptions {
   readonly model?: string | ModelPort | AiSdkModel
   readonly maxSteps?: number
   readonly tools?: ToolSet
+  /** While a run goes on: refuse (`session.busy`), or let the input wait. Default `reject`. Idle, all of them begin a run. */
+  readonly delivery?: 'reject' | 'steer' | 'followUp' | 'next'
+  /** How far what is said may be trusted. Default `user-instruction`. */
+  readonly trust?: string
+  /** Default `now`. */
+  readonly steering?: Steering
+  /** How long a cancelled run waits for tools that go on. Default 5,000. */
+  readonly cancelGraceMs?: number
+  /** Default `readsFirst`. */
+  readonly toolOrder?: ToolOrder
+  /** For rooms above: rides in the commit that begins the turn. */
+  readonly alongside?: readonly Change[]
+  /** The same for the commit that ends it; may be asked again where that commit is tried again. */
+  readonly atEnd?: (result: TurnResult) => readonly Change[]
 }
+
+/** What an input to a run that goes on may say beside itself. */
+export type InputOptions = Pick<SendOptions, 'idempotencyKey' | 'traceId' | 'signal' | 'trust'>
 
 const aList = listOf(anObject, 'tools')
 /** A list, or a record of AI SDK tools, whose shapes are looked at as they are read. */
@@ -40,14 +78,32 @@ const gear: Members<AgentGear> = {
   modelOverride: anObject,
   tools: someTools,
   maxSteps: wholeNumber(1),
+  steering: oneOf('now', 'afterTools'),
+  cancelGraceMs: wholeNumber(),
+  toolOrder: oneOf('readsFirst', 'callOrder'),
 }
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
 const creatingAgent: Members<AgentOptions> = { ...creating, ...gear }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
-export const checkAgent: Readonly<Record<'gear' | 'create' | 'open' | 'send', (value: unknown, path?: string) => void>> = {
+export const checkAgent: Readonly<
+  Record<'gear' | 'create' | 'open' | 'send' | 'input', (value: unknown, path?: string) => void>
+> = {
   gear: shape<AgentGear>(gear),
   create: shape<AgentOptions>(creatingAgent),
   open: shape<OpenOptions>({ ...gear, orCreate: shape<AgentOptions>(creatingAgent) }),
-  send: shape<SendOptions>({ ...writing, model: aModel, maxSteps: gear.maxSteps, tools: gear.tools }),
+  input: shape<InputOptions>({ ...writing, trust: aText }),
+  send: shape<SendOptions>({
+    ...writing,
+    model: aModel,
+    maxSteps: gear.maxSteps,
+    tools: gear.tools,
+    trust: aText,
+    delivery: oneOf('reject', 'steer', 'followUp', 'next'),
+    steering: gear.steering,
+    cancelGraceMs: gear.cancelGraceMs,
+    toolOrder: gear.toolOrder,
+    alongside: listOf(anObject, 'changes'),
+    atEnd: aFunction,
+  }),
 }

@@ -1,24 +1,32 @@
 import { given } from '#kernel'
 import { check, ContextSession, type CoreSession, type SessionCore } from '#session'
-import { type AgentGear, checkAgent, type SendOptions } from './agent-options.ts'
+import { activeRunOf } from './active-runs.ts'
+import { type AgentGear, checkAgent, type InputOptions, type SendOptions } from './agent-options.ts'
+import type { RunDefaults } from './begin-run.ts'
+import { beginNoMore } from './next-runs.ts'
 import { Approvals } from './approvals.ts'
-import { type AgentPorts, type Run, startRun } from './send.ts'
+import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
 import { readTools } from './tool.ts'
+import { Checkpoints } from './tools/checkpoints.ts'
+import { placesOf } from './tools/tool-places.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
   /** What its runs ask a person about single calls; to be read and answered from any process. */
   readonly approvals: Approvals
+  /** What is kept of the files that its tools wrote, and the way back to it. */
+  readonly checkpoints: Checkpoints
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   #gear: AgentGear = {}
-  #run: Run | undefined
 
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
     super(core, opened)
     this.#core = core
     this.approvals = new Approvals(core)
     this.#ports = ports
+    const places = () => placesOf([...this.#ports.tools, ...readTools(this.#gear.tools ?? [])])
+    this.checkpoints = new Checkpoints(core, places, entry => this.moveTo(entry))
   }
 
   /** What operators need of a session beside its verbs. */
@@ -35,53 +43,73 @@ export class AgentSession extends ContextSession {
 
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */
   send(input: unknown, options: SendOptions = {}): Run {
-    const { modelOverride, tools = [], maxSteps } = this.#gear
-    const ports = { ...this.#ports, tools: [...this.#ports.tools, ...readTools(tools)] }
-    const run = startRun(this.#core, ports, input, options, given({ model: modelOverride, maxSteps }))
-    // A refused input leaves the run that is going on in its place.
-    void run.receipt.then(
-      ({ disposition }) => {
-        if (disposition === 'started') this.#run = run
-      },
-      () => undefined,
-    )
-    return run
+    return startRun(this.#core, this.#allPorts, input, options, this.#defaults)
   }
 
-  /** Ends the run of this process, if there is one: the provider and running tools are told, what came so far is kept. */
+  /**
+   * Says something that the run which goes on heeds before its next request, in whatever process it does: calls that have not
+   * begun are skipped. Rejects with `run.not_running` if none goes on.
+   */
+  async steer(input: unknown, options: InputOptions = {}): Promise<InputReceipt> {
+    return await sayTo(this.#core, 'steer', input, options)
+  }
+
+  /** Says something that the run goes on with where it would end. Rejects with `run.not_running` if none goes on. */
+  async followUp(input: unknown, options: InputOptions = {}): Promise<InputReceipt> {
+    return await sayTo(this.#core, 'followUp', input, options)
+  }
+
+  /**
+   * Ends the run of this process, if there is one: the provider and running tools are told, tools that go on are waited for
+   * 5 s or as long as `cancelGraceMs` says, and what came so far is kept.
+   */
   async cancel(): Promise<{ cancelled: boolean }> {
-    const running = this.#core.activeRun
-    if (running === undefined || this.#run?.id !== running) return { cancelled: false }
-    await this.#run.cancel()
+    return await this.#end('cancel')
+  }
+
+  /** Like `cancel`, without waiting for what is deaf; what that gives later is refused. */
+  async abort(): Promise<{ cancelled: boolean }> {
+    return await this.#end('abort')
+  }
+
+  async #end(how: 'cancel' | 'abort'): Promise<{ cancelled: boolean }> {
+    const run = activeRunOf(this.#core)
+    if (run === undefined) return { cancelled: false }
+    run.control[how]()
+    await run.control.over
     return { cancelled: true }
   }
 
-  /** Like `cancel`, without waiting for what is deaf. */
-  async abort(): Promise<{ cancelled: boolean }> {
-    return await this.cancel()
+  get #allPorts(): AgentPorts {
+    return { ...this.#ports, tools: [...this.#ports.tools, ...readTools(this.#gear.tools ?? [])] }
+  }
+
+  get #defaults(): RunDefaults {
+    const { modelOverride, maxSteps, steering, cancelGraceMs, toolOrder } = this.#gear
+    return given({ model: modelOverride, maxSteps, steering, cancelGraceMs, toolOrder })
   }
 
   override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
     check.close(options)
+    const { clock } = this.#core.runtime
+    const began = clock.now()
     await this.settle({ graceMs: options.graceMs ?? closeGraceMs })
-    await super.close()
+    // Of the grace what the run has left of it; without one a compaction has its own time.
+    await super.close(options.graceMs === undefined ? {} : { graceMs: Math.max(0, options.graceMs - (clock.now() - began)) })
   }
 
-  /** A run has `graceMs` to end by itself; then it is cancelled. */
+  /** A run has `graceMs` to end by itself; then it is cancelled. No turn that waits is begun any more. */
   override async settle({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    const run = this.#run
-    if (run === undefined || this.#core.activeRun !== run.id) return
+    beginNoMore(this.#core)
+    const run = activeRunOf(this.#core)
+    if (run === undefined) return
     let cancelTimer = (): void => undefined
     const late = new Promise<'late'>(resolve => (cancelTimer = this.#core.runtime.timers.after(graceMs, () => resolve('late'))))
-    const ended = await Promise.race([
-      run.result().then(
-        () => 'ended' as const,
-        () => 'ended' as const,
-      ),
-      late,
-    ])
+    const ended = await Promise.race([run.control.over.then(() => 'ended' as const), late])
     cancelTimer()
-    if (ended === 'late') await run.cancel()
+    if (ended === 'ended') return
+    run.control.cancel()
+    await run.control.over
   }
 }
 

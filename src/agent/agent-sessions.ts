@@ -1,6 +1,6 @@
 import { given } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
-import { Sessions } from '#session'
+import { type CreateOptions, Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions } from './agent-options.ts'
 import type { AgentSession } from './agent-session.ts'
 import { findApproval } from './approvals.ts'
@@ -24,22 +24,27 @@ export class AgentSessions extends Sessions<AgentSession> {
 
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
-    const { modelOverride, tools: asked, maxSteps, ...rest } = options
-    const tools = listed(asked)
-    const session = await super.create({ ...rest, ...given({ tools: tools && descriptions(tools) }) })
-    return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps }))
+    const { gear, created } = parted(options)
+    return (await super.create(created)).equip(gear)
   }
 
   override async open(id: string, options: OpenOptions = {}): Promise<AgentSession> {
     checkAgent.open(options)
     const { orCreate, ...gear } = options
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
-    const { modelOverride, tools: asked, maxSteps, ...rest } = orCreate
-    const tools = listed(asked)
-    const session = await super.open(id, {
-      orCreate: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
-    })
-    return session.equip(gearOf({ modelOverride, tools: runnable(tools), maxSteps, ...gear }))
+    const { gear: own, created } = parted(orCreate)
+    const session = await super.open(id, { orCreate: created })
+    return session.equip({ ...own, ...gearOf(gear) })
+  }
+}
+
+/** What the session keeps, and what only this process has of it. */
+function parted(options: AgentOptions): { readonly gear: AgentGear; readonly created: CreateOptions } {
+  const { modelOverride, tools: asked, maxSteps, steering, cancelGraceMs, toolOrder, ...rest } = options
+  const tools = listed(asked)
+  return {
+    gear: gearOf({ modelOverride, tools: runnable(tools), maxSteps, steering, cancelGraceMs, toolOrder }),
+    created: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
   }
 }
 

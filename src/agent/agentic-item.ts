@@ -8,9 +8,10 @@ import type { MapErrorKind, MapId, MapSettings } from './operators/map-rows.ts'
 import { guidanceAfter, type OutputReader } from './operators/output.ts'
 import type { MakePrompt } from './operators/prompt.ts'
 import type { ItemOutcome, ItemWork } from './operators/runner.ts'
-import { refOf, type TurnResult } from './run-record.ts'
+import { refOf } from './run-options.ts'
 import type { Run } from './send.ts'
 import type { Tool } from './tool.ts'
+import type { TurnResult } from './turn-result.ts'
 
 export interface AgenticItemParts {
   readonly map: MapId

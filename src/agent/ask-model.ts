@@ -1,8 +1,9 @@
-import { given, type Json, type SkeinError, wait } from '#kernel'
-import { type Message, noUsage, type ToolDescription } from '#journal'
+import { canonical, given, type Json, sha256, type SkeinError, toJson, unlessAborted, wait } from '#kernel'
+import { type Message, noUsage, type StepStarted, type ToolCallPart, type ToolDescription } from '#journal'
 import { decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
 import {
   compactSession,
+  type Draft,
   draft,
   exhausted,
   messageDrafts,
@@ -15,8 +16,10 @@ import {
   type SessionCore,
   settingsOf,
 } from '#session'
-import { refOf, type RunRecord } from './run-record.ts'
+import { refOf } from './run-options.ts'
+import type { RunRecord } from './run-record.ts'
 import { type StepOutcome, streamStep } from './stream-step.ts'
+import { replayOf } from './tool.ts'
 
 /** Tokens that an answer may take at most, whatever the model could say. */
 const maxAnswer = 32_000
@@ -27,16 +30,21 @@ const maxAnswer = 32_000
  */
 export async function askModel(record: RunRecord, step: number): Promise<StepOutcome> {
   const { core, options, marks } = record
-  for (let attempt = 1; ; attempt++) {
-    const { outcome, plan } = await askOnce(record, step, attempt)
+  // An attempt that a crash has cut off counts as one.
+  const earlier = options.resumed?.steps === step - 1 ? options.resumed.attempts : 0
+  for (let attempt = earlier + 1; ; attempt++) {
+    const once = await askOnce(record, step, attempt).catch(unlessEnded(options.signal))
+    if (once === undefined) return cutOff
+    const { outcome, plan } = once
     const { parts, error } = outcome
     const hadOutput = parts.length > 0
     if (error?.code === 'provider.overflow' && !hadOutput) {
       await record.write(plan)
-      await makeRoom(record, error)
+      await makeRoom(record, error).catch(unlessEnded(options.signal))
+      if (options.signal.aborted) return cutOff
       continue
     }
-    const failed = { retries: attempt - 1, hadOutput, retriesAfterOutput: record.retriesAfterOutput }
+    const failed = { retries: attempt - earlier - 1, hadOutput, retriesAfterOutput: record.retriesAfterOutput }
     const decision = error && decideRetry({ error, ...failed }, core.runtime.random)
     if (decision?.retry !== true) {
       if (plan.blobs?.length || parts.some(part => part.type === 'tool_call')) await record.write(plan)
@@ -52,27 +60,64 @@ export async function askModel(record: RunRecord, step: number): Promise<StepOut
   }
 }
 
+const cutOff: StepOutcome = { parts: [], finishReason: 'aborted', usage: null }
+
+/** A run that is cancelled waits for nothing more; what it waited for, a compaction, goes on. */
+const unlessEnded =
+  (signal: AbortSignal) =>
+  (error: unknown): undefined => {
+    if (!signal.aborted) throw error
+  }
+
 /** One attempt, and what is to be written of it. */
 async function askOnce(record: RunRecord, step: number, attempt: number): Promise<{ outcome: StepOutcome; plan: Plan }> {
   const { core, marks } = record
   const { model, run, signal } = record.options
   const options = requestFor(record)
-  const { system, messages, tools, state, prefix, repairs } = await readContext(core, options, { run })
+  const { clock } = core.runtime
+  const began = clock.now()
+  const {
+    system,
+    messages,
+    tools: told,
+    state,
+    prefix,
+    repairs,
+  } = await unlessAborted(readContext(core, options, { run }), signal)
+  const tools = told.filter(({ name }) => record.offers(name))
+  record.timed('context', began, { step })
   let reported: number | null = null
   record.ask({ state, prefix, repairs: repairs.length, reported: () => reported })
   const { maxTokens } = options
   const thinking = ((await settingsOf(core, state.row)).thinking ?? undefined) as ThinkingLevel | undefined
   const asked = core.runtime.clock.now()
   const requestId = core.runtime.ids('req')
+  const hash = (sent: unknown): string => sha256(canonical(toJson(sent)))
+  const started: StepStarted = {
+    step,
+    attempt,
+    requestId,
+    model: refOf(model),
+    route: { ...model.route },
+    prompt: system === null || system === undefined ? null : hash(system),
+    tools: tools.length === 0 ? null : hash(tools),
+  }
+  // Kept from the process's end, not from the machine's: what is lost is that a request was lost.
+  await record.write({ drafts: [draft('step_started', started, marks)] }, 'relaxed')
   core.live.emit({ type: 'step_requested', run, step, attempt, model: refOf(model) })
+  const firsts = firstTimes(record, step)
   const request = { system, messages: await withFiles(core, messages), tools, maxTokens, ...given({ thinking }) }
   const outcome = await streamStep(
     model,
     request,
     signal,
-    event => core.live.emit({ ...event, run, step }),
+    event => {
+      firsts(event.type)
+      core.live.emit({ ...event, run, step })
+    },
     () => core.runtime.ids('evt').replace('evt', 'call'),
   )
+  record.timed('request', asked, { step, attempt })
   const isDemo = model.info.demo === true
   const { parts, finishReason, rawFinishReason, usage, error } = outcome
   const cost = usage === null && !isDemo ? null : model.cost(usage ?? noUsage, asked).total
@@ -103,13 +148,36 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   const sample = await sampleChange(core, state.model, mark.reported, mark.estimate)
   const calls = parts.filter(part => part.type === 'tool_call')
   const loops = record.loopsOf(calls, state.settings.doomLoopCalls)
+  const planned = error === undefined ? calls.map(call => plannedEffect(record, call, step)) : []
   const plan: Plan = {
     ...stowed,
-    drafts: [...said, ...loops.map(loop => draft('doom_loop_detected', { ...loop }, marks)), used],
+    drafts: [...said, ...loops.map(loop => draft('doom_loop_detected', { ...loop }, marks)), ...planned, used],
     head: { merge: { request: mark as unknown as Json } },
     ...(sample === undefined ? {} : { alongside: [sample] }),
   }
   return { outcome, plan }
+}
+
+/** Says once for each kind of event when the first of it came. */
+function firstTimes(record: RunRecord, step: number): (type: string) => void {
+  const since = record.core.runtime.clock.now()
+  const told = new Set<string>()
+  const tell = (what: string): void => {
+    if (told.has(what)) return
+    told.add(what)
+    record.timed(what, since, { step })
+  }
+  return type => {
+    tell('first_event')
+    if (type.startsWith('text_')) tell('first_text')
+    else if (type.startsWith('call_')) tell('first_call')
+  }
+}
+
+const plannedEffect = ({ options, marks }: RunRecord, { callId, tool: name }: ToolCallPart, step: number): Draft => {
+  const tool = options.tools.find(one => one.name === name)
+  const replay = tool === undefined ? 'never' : replayOf(tool)
+  return draft('effect_planned', { callId, tool: name, step, attempt: 1, replay }, marks)
 }
 
 interface RunRequest {
@@ -131,7 +199,8 @@ async function makeRoom(record: RunRecord, error: SkeinError): Promise<void> {
   const reported = typeof error.details['tokens'] === 'number' ? error.details['tokens'] : null
   if (!record.overflowed) {
     record.overflowed = true
-    const { status } = await compactSession(core, {}, { trigger: 'overflow', request, run: options.run, reported })
+    const compacted = compactSession(core, {}, { trigger: 'overflow', request, run: options.run, reported })
+    const { status } = await unlessAborted(compacted, options.signal)
     options.signal.throwIfAborted()
     if (status === 'done' || status === 'pruned') return
   }

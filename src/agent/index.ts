@@ -11,7 +11,7 @@ export { type MapReceipt, type MapRun, type ResultsOptions } from './operators/m
 export { RunningMaps } from './operators/running-maps.ts'
 export { modelSummarizer } from './model-summarizer.ts'
 export { maxStepsDefault } from './run.ts'
-export { type RunStatus, type TurnResult } from './run-record.ts'
+export { type RunStatus, type TurnResult } from './turn-result.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
 export {
@@ -32,5 +32,14 @@ export {
   toolTimeoutMs,
   type UserInterface,
 } from './tool.ts'
+export {
+  type CheckpointInfo,
+  Checkpoints,
+  type RewindOptions,
+  type RewindPreview,
+  type Rewound,
+  type SaveOptions,
+} from './tools/checkpoints.ts'
 export { type FileToolName, fileTools, type FileToolsOptions } from './tools/file-tools.ts'
+export { type RewindItem } from './tools/rewind-plan.ts'
 export { type McpClient, type McpOptions, mcpTools } from './tools/mcp.ts'

@@ -2,7 +2,7 @@ import type { Clock } from '#kernel'
 import { type Summarizer, summaryPrompt } from '#context'
 import { noUsage, type Usage } from '#journal'
 import { complete, type ConnectedModel } from '#models'
-import { refOf } from './run-record.ts'
+import { refOf } from './run-options.ts'
 
 /** Room that the instructions and the answer take in the model's window, beside the sources. */
 const overheadTokens = 4_000

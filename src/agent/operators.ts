@@ -43,7 +43,7 @@ import { readOutputBy } from './operators/output.ts'
 import { type MakePrompt, readPrompt } from './operators/prompt.ts'
 import { type ItemWork, Runner } from './operators/runner.ts'
 import type { RunningMaps } from './operators/running-maps.ts'
-import { refOf } from './run-record.ts'
+import { refOf } from './run-options.ts'
 import { type AgentPorts, checkTools, startRun } from './send.ts'
 import { kindOf, type Tool } from './tool.ts'
 

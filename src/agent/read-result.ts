@@ -1,15 +1,21 @@
 import { isObject, type RunId, type TurnId } from '#kernel'
 import { addUsage, type Entry, isType, noUsage } from '#journal'
 import { isEntryEvent, type SessionCore, sessionEvents } from '#session'
-import type { RunStatus, TurnResult } from './run-record.ts'
+import type { RunStatus, TurnResult } from './turn-result.ts'
 
-/** A run's result as its entries tell it, in any process; waits for its end. */
-export async function readResult(core: SessionCore, run: RunId, fromSeq: number): Promise<TurnResult> {
+/** True for the entry that keeps an input whose turn is still to come. */
+export const admitsNext = (entry: Entry, input: string): boolean =>
+  isType(entry, 'input_admitted') && entry.data.input === input && entry.data.delivery === 'next'
+
+/** A run's result as its entries tell it, in any process; waits for its end, or until it is said that it will never begin. */
+export async function readResult(core: SessionCore, run: RunId, fromSeq: number, input: string = ''): Promise<TurnResult> {
   const entries: Entry[] = []
+  let isNext = false
   for await (const event of sessionEvents(core, { after: `${Math.max(0, fromSeq - 1)}.0` })) {
     if (!isEntryEvent(event) || event.entry.run !== run) continue
     entries.push(event.entry)
-    if (event.type === 'run_ended') break
+    isNext ||= admitsNext(event.entry, input)
+    if (event.type === 'run_ended' || (isNext && event.type === 'input_dropped')) break
   }
   return foldResult(entries)
 }
@@ -35,6 +41,8 @@ export function foldResult(entries: readonly Entry[]): TurnResult {
       usage = addUsage(usage, entry.data.usage)
       cost = cost === null || entry.data.cost === null ? null : cost + entry.data.cost
       demo ||= entry.data.demo === true
+    } else if (isType(entry, 'input_dropped')) {
+      ended = { status: 'cancelled', reason: entry.data.reason }
     } else if (entry.type === 'run_ended' && isObject(entry.data)) ended = entry.data
   }
   return {

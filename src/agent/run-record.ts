@@ -1,63 +1,34 @@
-import { type EntryId, given, type RunId, type SkeinError, type TurnId } from '#kernel'
+import { type EntryId, given, isSkeinError, type RunId, type SkeinError, type TurnId } from '#kernel'
 import {
   addUsage,
   type Entry,
   type FinishReason,
+  isType,
   noUsage,
   type PrefixChange,
   type SessionRow,
   type ToolCallPart,
-  type TurnEnded,
-  type Usage,
-  type ToolDescription,
 } from '#journal'
-import type { ConnectedModel } from '#models'
 import {
   CallStreak,
   type ContextState,
   type DoomLoop,
   draft,
+  messageDrafts,
   type Plan,
   readContextState,
   type SessionCore,
   turnEnding,
 } from '#session'
+import { admittedEntries, deliveryOf, droppedInputs, leaveRun, runVersion, type Waiting, waitingFor } from './input-queue.ts'
+import { joinPlans, listOrNone } from './join-plans.ts'
+import { refOf, type RunOptions } from './run-options.ts'
+import type { RunPlace } from './run-seams.ts'
 import type { StepOutcome } from './stream-step.ts'
-import type { Tool } from './tool.ts'
+import { goesOn, type RunStatus, type TurnResult } from './turn-result.ts'
 
-export type RunStatus = TurnEnded['status']
-
-export interface TurnResult {
-  readonly status: RunStatus
-  readonly reason: string
-  /** The answer's text; of several steps the last one's. */
-  readonly text: string
-  readonly turn: TurnId
-  readonly entries: readonly EntryId[]
-  readonly finishReason: FinishReason | null
-  readonly steps: number
-  readonly usage: Usage
-  /** Nano-dollars; `null` if a price is unknown. */
-  readonly cost: number | null
-  readonly demo?: true
-  readonly error?: { readonly code: string; readonly message: string }
-}
-
-export interface RunOptions {
-  readonly run: RunId
-  readonly turn: TurnId
-  readonly index: number
-  readonly model: ConnectedModel
-  readonly tools: readonly Tool[]
-  /** Told to the model beside those that the session was given. */
-  readonly offered: readonly ToolDescription[]
-  readonly maxSteps: number
-  readonly signal: AbortSignal
-  readonly traceId?: string
-}
-
-/** How a model is named in the journal. */
-export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info.provider}/${info.id}`
+/** An input came where the run would have ended; nothing was written. */
+export class InputCame extends Error {}
 
 /** The last request of a run. */
 export interface Asked {
@@ -70,19 +41,10 @@ export interface Asked {
 
 const tokensOf = ({ drafts }: Plan): number => drafts.reduce((sum, { tokens = 0 }) => sum + tokens, 0)
 
-/** Both in one commit. */
-export function joinPlans(first: Plan, second: Plan): Plan {
-  const head = { ...first.head, ...second.head, merge: { ...first.head?.merge, ...second.head?.merge } }
-  return {
-    drafts: [...first.drafts, ...second.drafts],
-    blobs: [...(first.blobs ?? []), ...(second.blobs ?? [])],
-    blobRefs: [...(first.blobRefs ?? []), ...(second.blobRefs ?? [])],
-    ...given({ alongside: listOrNone([...(first.alongside ?? []), ...(second.alongside ?? [])]) }),
-    ...(Object.keys(head.merge).length === 0 && first.head === undefined && second.head === undefined ? {} : { head }),
-  }
+function heard(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener()
+  else signal.addEventListener('abort', listener, { once: true })
 }
-
-const listOrNone = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list)
 
 /** What a run writes, and what it came to so far. */
 export class RunRecord {
@@ -106,12 +68,66 @@ export class RunRecord {
   #since = 0
   #streak: CallStreak | undefined
   #looped = false
+  /** How manieth in a row a call is, from the first that counts as a loop. */
+  readonly repeats: Map<string, number> = new Map()
+  /** How long in a row is a loop. */
+  loopLimit: number = Number.POSITIVE_INFINITY
+  continuations = 0
+  /** What waited for the run when it last wrote. */
+  waiting: readonly Waiting[] = []
+  readonly #giveUp = new AbortController()
 
   constructor(core: SessionCore, options: RunOptions) {
     this.core = core
     this.options = options
-    this.#startedAt = core.runtime.clock.now()
+    const { resumed } = options
+    this.#startedAt = resumed?.startedAt ?? core.runtime.clock.now()
+    this.entries.push(...(resumed?.entries ?? []))
+    this.steps = resumed?.steps ?? 0
+    this.retriesAfterOutput = resumed?.retriesAfterOutput ?? 0
+    for (const { outcome, cost } of resumed?.outcomes ?? []) this.count(outcome, cost)
     this.marks = { run: options.run, turn: options.turn }
+    const giveUp = (): void => this.#giveUp.abort(options.signal.reason)
+    heard(options.signal, () => void core.runtime.timers.after(options.cancelGraceMs, giveUp))
+    heard(options.aborted, giveUp)
+  }
+
+  /** Aborts when tools of a cancelled run are not waited for any more. Law A19. */
+  get giveUp(): AbortSignal {
+    return this.#giveUp.signal
+  }
+
+  /** Whether the model is told of a tool; of those that a host runs itself it always is. */
+  offers(name: string): boolean {
+    const tool = this.options.tools.find(one => one.name === name)
+    return tool === undefined || this.options.judge.offers(tool)
+  }
+
+  get place(): RunPlace {
+    return { core: this.core, ...this.marks, signal: this.options.signal }
+  }
+
+  /** Lets a hook have its say. That it fails is a notice. */
+  async hook<T>(name: string, call: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await call()
+    } catch (error) {
+      const message = `The hook ${name} failed: ${error instanceof Error ? error.message : String(error)}`
+      this.core.runtime.notice({
+        level: 'warn',
+        code: 'hook.failed',
+        message,
+        session: this.core.id,
+        tenant: this.core.store.tenant,
+      })
+      return undefined
+    }
+  }
+
+  /** Tells readers how long something took. */
+  timed(what: string, since: number, more: { readonly [member: string]: unknown } = {}): void {
+    const ms = Math.max(0, this.core.runtime.clock.now() - since)
+    this.core.live.emit({ type: 'timing_measured', run: this.options.run, what, ms, ...more })
   }
 
   /** Sums an attempt up. */
@@ -131,16 +147,92 @@ export class RunRecord {
   /** Counts the calls of the turn; gives the loops that these make. */
   loopsOf(calls: readonly ToolCallPart[], limit: number): DoomLoop[] {
     this.#streak ??= new CallStreak(limit)
-    const loops = calls.flatMap(call => this.#streak?.add(call) ?? [])
+    if (this.loopLimit !== limit) {
+      this.loopLimit = limit
+      for (const call of this.options.resumed?.calls ?? []) this.#streak.add(call)
+    }
+    const repeatable = new Set(this.options.tools.flatMap(tool => (tool.repeatable === true ? [tool.name] : [])))
+    const loops = calls.flatMap(call => this.#streak?.add(call) ?? []).filter(({ tool }) => !repeatable.has(tool))
+    for (const { callId, count } of loops) this.repeats.set(callId, count)
     this.#looped ||= loops.length > 0
     return loops
   }
 
-  async write(plan: Plan): Promise<readonly Entry[]> {
+  async write(
+    plan: Plan | ((row: SessionRow) => Plan | Promise<Plan>),
+    durability: 'full' | 'relaxed' = 'full',
+  ): Promise<readonly Entry[]> {
     const { run, traceId } = this.options
-    this.#since += tokensOf(plan)
-    const { entries } = await this.core.path(() => plan, { run, ...given({ traceId }) })
+    let tokens = 0
+    const { entries } = await this.core.path(
+      async row => {
+        this.waiting = waitingFor(row, run)
+        const decided = typeof plan === 'function' ? await plan(row) : plan
+        tokens = tokensOf(decided)
+        return decided
+      },
+      { run, durability, ...given({ traceId }) },
+    )
+    this.#since += tokens
     return entries
+  }
+
+  /** True if a steer takes back what has not begun. */
+  get steered(): boolean {
+    return this.options.steering === 'now' && this.waiting.some(({ delivery }) => delivery === 'steer')
+  }
+
+  /** What delivers the steers that wait; none to a run that is cancelled. Law A9. */
+  async steers(): Promise<Plan> {
+    return await this.#delivery(this.waiting.filter(({ delivery }) => delivery === 'steer'))
+  }
+
+  /** Looks for steers and delivers them, before a request goes out. */
+  async deliverSteers(): Promise<void> {
+    this.waiting = waitingFor(await this.core.row(), this.options.run)
+    if (this.waiting.some(({ delivery }) => delivery === 'steer')) await this.write(() => this.steers())
+  }
+
+  /** Delivers what waits where the run would end: all steers, else one follow-up. False if nothing waits. Law A11. */
+  async deliverAtEnd(): Promise<boolean> {
+    this.waiting = waitingFor(await this.core.row(), this.options.run)
+    if (this.waiting.length === 0 || this.options.signal.aborted) return false
+    const last = this.#takeLast()
+    let delivered = false
+    await this.write(async () => {
+      const steers = this.waiting.filter(({ delivery }) => delivery === 'steer')
+      const admitted = steers.length > 0 ? undefined : await admittedEntries(this.core, this.waiting)
+      const first = this.waiting.filter(({ entry }) => entry === admitted?.[0]?.id)
+      const plan = await this.#delivery(steers.length > 0 ? steers : first)
+      delivered = plan.drafts.length > 0
+      return joinPlans(last, plan)
+    })
+    return delivered
+  }
+
+  async #delivery(inputs: readonly Waiting[]): Promise<Plan> {
+    if (inputs.length === 0 || this.options.signal.aborted) return { drafts: [] }
+    const admitted = await admittedEntries(this.core, inputs)
+    for (const entry of admitted)
+      this.options.judge.heard((isType(entry, 'input_admitted') ? entry.data.trust : undefined) ?? 'user-instruction')
+    return deliveryOf(this.core, admitted, this.marks)
+  }
+
+  #takeLast(): Plan {
+    const last = this.#last
+    this.#last = { drafts: [] }
+    return last
+  }
+
+  /** What a hook has to say stands as the user's. */
+  async goOnWith(text: string): Promise<void> {
+    const last = this.#takeLast()
+    const said = messageDrafts(this.core, [{ role: 'user', parts: [{ type: 'text', text }], source: 'hook' }], this.marks)
+    await this.write(joinPlans(last, said))
+  }
+
+  forgetLast(): void {
+    this.#last = { drafts: [] }
   }
 
   /** Leaves what the last step wrote to the commit that ends the run, so a plain turn costs two syncs. */
@@ -148,21 +240,39 @@ export class RunRecord {
     this.#last = joinPlans(this.#last, plan)
   }
 
-  /** Writes that the run has ended. */
+  /**
+   * Writes that the run has ended. What waits is dropped with its reason, but for a run that is done: that one goes on, so
+   * `InputCame` is thrown. An input that comes in between fails the commit, which is then decided anew. Law A12.
+   */
   async end(ending: TurnResult): Promise<void> {
     const { status, reason, steps, error } = ending
+    const { run, traceId, atEnd } = this.options
     const finishReason = ending.finishReason ?? undefined
     const ended = [
       draft('turn_ended', { index: this.options.index, status, reason, ...given({ finishReason }) }, this.marks),
       draft('run_ended', { status, reason, steps, ...given({ error }) }, this.marks),
     ]
-    const last = this.#last
-    this.#last = { drafts: [] }
-    const { run, traceId } = this.options
-    await this.core.path(
-      async row => joinPlans(joinPlans(last, await this.#ending(row, ending, this.#since + tokensOf(last))), { drafts: ended }),
-      { run, ...given({ traceId }) },
-    )
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.core.path(
+          async row => {
+            const waiting = waitingFor(row, run)
+            if (waiting.length > 0 && goesOn(ending)) throw new InputCame()
+            const { version } = await runVersion(this.core)
+            const dropped = droppedInputs(waiting, reason)
+            const alongside = [...leaveRun(this.core, row, version), ...(atEnd?.(ending) ?? [])]
+            const own: Plan = { drafts: [...dropped, ...ended], ...given({ alongside: listOrNone(alongside) }) }
+            const answered = this.#since + tokensOf(this.#last)
+            return joinPlans(joinPlans(this.#last, own), await this.#ending(row, ending, answered))
+          },
+          { run, ...given({ traceId }) },
+        )
+        this.#takeLast()
+        return
+      } catch (error) {
+        if (!isSkeinError(error) || error.code !== 'store.conflict' || tries >= 100) throw error
+      }
+    }
   }
 
   /** The turn's snapshot, and what is to be prepared for the next one. */

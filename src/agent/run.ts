@@ -1,9 +1,13 @@
 import { asSkeinError, every, type SkeinError } from '#kernel'
-import { isType, type ToolResultPart } from '#journal'
-import { draft, messageDrafts, type SessionCore } from '#session'
+import { isType, type ToolCallPart } from '#journal'
+import { draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import { askModel } from './ask-model.ts'
-import { runCalls, skipped } from './run-calls.ts'
-import { type RunOptions, RunRecord, type TurnResult } from './run-record.ts'
+import { type CallsOutcome, runCalls, skipCalls } from './run-calls.ts'
+import { joinPlans } from './join-plans.ts'
+import type { RunOptions } from './run-options.ts'
+import { InputCame, RunRecord } from './run-record.ts'
+import { goesOn, type TurnResult } from './turn-result.ts'
+import { maxContinuations } from './run-seams.ts'
 
 export const maxStepsDefault = 100
 
@@ -16,28 +20,44 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
   const { timers, leaseMs } = core.runtime
   // A lease that was lost shows in the next write, which is refused.
   const stopRenewing = every(timers, leaseMs / 3, () => void core.renewLease().catch(() => undefined))
-  let ending: TurnResult
+  const { hooks } = options.seams
+  if (hooks.runStarted !== undefined) await record.hook('runStarted', () => hooks.runStarted?.(record.place))
+  for (let again = false; ; again = true) {
+    const ending = await takeAll(record, again)
+    try {
+      await record.end(ending)
+      stopRenewing()
+      if (hooks.runEnded !== undefined) await record.hook('runEnded', () => hooks.runEnded?.(ending, record.place))
+      return ending
+    } catch (error) {
+      // It goes on with what came.
+      if (error instanceof InputCame) continue
+      stopRenewing()
+      const known = asSkeinError(error)
+      const failed = record.result('failed', known.code === 'store.fenced' ? 'lease_lost' : 'store_error', known)
+      // What the last step left can't be stored; that the run has ended is told all the same, unless the store is why.
+      if (!known.code.startsWith('store.')) {
+        record.forgetLast()
+        await record.end(failed).catch(() => undefined)
+      }
+      return failed
+    }
+  }
+}
+
+async function takeAll(record: RunRecord, again: boolean): Promise<TurnResult> {
+  const { core, options } = record
   try {
-    ending = await takeSteps(record)
+    // What came when the run was about to end.
+    if (again) await record.deliverAtEnd()
+    return await takeSteps(record)
   } catch (error) {
     const known = asSkeinError(error)
     if (known.code === 'skein.bug') {
       const message = `Run ${options.run} broke off: ${known.message}`
       core.runtime.notice({ level: 'error', code: known.code, message, session: core.id, tenant: core.store.tenant })
     }
-    ending = record.result('failed', reasonOf(known), known)
-  } finally {
-    stopRenewing()
-  }
-  try {
-    await record.end(ending)
-    return ending
-  } catch (error) {
-    const known = asSkeinError(error)
-    const failed = record.result('failed', known.code === 'store.fenced' ? 'lease_lost' : 'store_error', known)
-    // What the last step left can't be stored; that the run has ended is told all the same, unless the store is why.
-    if (!known.code.startsWith('store.')) await record.end(failed).catch(() => undefined)
-    return failed
+    return record.result('failed', reasonOf(known), known)
   }
 }
 
@@ -49,18 +69,48 @@ function reasonOf(error: SkeinError): string {
   return error.code === 'provider.truncated' ? 'truncated' : 'provider_error'
 }
 
+/** Goes on until nothing is left to go on with: no call, no input that waits, no hook, no gate. */
 async function takeSteps(record: RunRecord): Promise<TurnResult> {
-  const { signal, maxSteps } = record.options
+  const { gates, hooks } = record.options.seams
   for (;;) {
-    if (signal.aborted) return record.result('cancelled', 'user_cancelled')
+    const answered = await untilAnswer(record)
+    if (!goesOn(answered)) return answered
+    if (await record.deliverAtEnd()) continue
+    const hooked = hooks.stepEnded && (await record.hook('stepEnded', () => hooks.stepEnded?.(record.steps, record.place)))
+    const text = hooked?.continueWith
+    if (text !== undefined && text.trim() !== '' && record.continuations < maxContinuations) {
+      record.continuations++
+      await record.goOnWith(text)
+      continue
+    }
+    if (answered.status !== 'done') return answered
+    const since = record.core.runtime.clock.now()
+    const result = await gates(answered, record.place)
+    record.timed('closing', since)
+    if (record.options.signal.aborted) return cancelled(record)
+    if (!(await record.deliverAtEnd())) return result
+  }
+}
+
+const cancelled = (record: RunRecord): TurnResult =>
+  record.result('cancelled', record.options.aborted.aborted ? 'aborted' : 'user_cancelled')
+
+/** Steps until an answer without calls, or something else that ends the run. */
+async function untilAnswer(record: RunRecord): Promise<TurnResult> {
+  const { signal, maxSteps, seams } = record.options
+  const { beforeRequest } = seams.hooks
+  for (;;) {
+    if (signal.aborted) return cancelled(record)
     if (record.steps >= maxSteps) return record.result('blocked', 'step_limit')
+    if (record.steps > 0) await record.deliverSteers()
     const step = ++record.steps
+    if (beforeRequest !== undefined) await record.hook('beforeRequest', () => beforeRequest(step, record.place))
     const { parts, finishReason, error } = await askModel(record, step)
     const calls = parts.filter(part => part.type === 'tool_call')
     if (error !== undefined) return record.result('failed', reasonOf(error), error)
     if (finishReason === 'aborted') {
-      if (calls.length > 0) await writeResults(record, step, calls.map(skipped))
-      return record.result('cancelled', 'user_cancelled')
+      if (calls.length > 0) await writeResults(record, step, calls, skipCalls(record, calls))
+      return cancelled(record)
     }
     if (calls.length === 0) {
       record.writeLast({ drafts: [draft('step_ended', { step, finishReason }, record.marks)] })
@@ -68,13 +118,30 @@ async function takeSteps(record: RunRecord): Promise<TurnResult> {
       if (finishReason === 'content_filter') return record.result('blocked', 'refused')
       return record.result('done', 'answered')
     }
-    await writeResults(record, step, await runCalls(record, calls))
+    const ended = await actOn(record, step, calls)
+    if (ended !== undefined) return ended
   }
 }
 
-async function writeResults(record: RunRecord, step: number, results: readonly ToolResultPart[]): Promise<void> {
-  const stowed = messageDrafts(record.core, [{ role: 'tool', parts: results }], record.marks)
+/** Runs the calls of a step and writes what came of them; what ends the run, if they do. */
+async function actOn(record: RunRecord, step: number, calls: readonly ToolCallPart[]): Promise<TurnResult | undefined> {
+  const outcome = await runCalls(record, step, calls)
+  await writeResults(record, step, calls, outcome)
+  const { ends } = outcome
+  return ends === undefined ? undefined : record.result(ends.status, ends.reason)
+}
+
+/** The results in the order of their calls, the end of the step, and the steers that came meanwhile. Laws A9, A17, A22. */
+async function writeResults(
+  record: RunRecord,
+  step: number,
+  calls: readonly ToolCallPart[],
+  { plan, partsOf }: CallsOutcome,
+): Promise<void> {
+  const stowed = messageDrafts(record.core, [{ role: 'tool', parts: calls.flatMap(partsOf) }], record.marks)
   const ended = draft('step_ended', { step, finishReason: 'tool_calls' }, record.marks)
-  const entries = await record.write({ ...stowed, drafts: [...stowed.drafts, ended] })
-  record.entries.push(...entries.filter(entry => isType(entry, 'message_added')).map(entry => entry.id))
+  const results: Plan = joinPlans(plan, { ...stowed, drafts: [...stowed.drafts, ended] })
+  const entries = await record.write(async () => joinPlans(results, await record.steers()))
+  const isResult = (entry: (typeof entries)[number]): boolean => isType(entry, 'message_added') && entry.data.role === 'tool'
+  record.entries.push(...entries.filter(isResult).map(entry => entry.id))
 }

@@ -87,6 +87,8 @@ export interface CallContext
   extends Pick<ToolCall, 'signal' | 'progress'>, Partial<Omit<ToolCall, 'id' | 'signal' | 'progress'>> {
   /** Told of the tool's timeout here instead of by the machine's clock. */
   readonly timeout?: AbortSignal
+  /** From here on a tool that goes on after `signal` is not waited for. Default: it is not waited for at all. */
+  readonly giveUp?: AbortSignal
 }
 
 /** What a call came to. */
@@ -139,11 +141,12 @@ export async function carryOut(tool: Tool | undefined, call: ToolCallPart, conte
   const timeoutMs = tool.timeoutMs ?? toolTimeoutMs
   const timeout = context.timeout ?? AbortSignal.timeout(timeoutMs)
   const signal = AbortSignal.any([context.signal, timeout])
+  const giveUp = AbortSignal.any([context.giveUp ?? context.signal, timeout])
   let begun = false
   try {
     const input = await unlessAborted(readArguments(tool, call), signal)
     begun = true
-    const output = await unlessAborted(Promise.resolve(tool.run(input as never, callOf(call, context, signal))), signal)
+    const output = await unlessAborted(Promise.resolve(tool.run(input as never, callOf(call, context, signal))), giveUp)
     return readOutput(output, part)
   } catch (error) {
     if (context.signal.aborted)

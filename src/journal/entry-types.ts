@@ -1,5 +1,18 @@
 import type { EntryId, Id, Json, JsonObject, SessionId } from '#kernel'
 import type {
+  EffectBegun,
+  EffectPlanned,
+  EffectSettled,
+  InputAdmitted,
+  InputDelivered,
+  InputDropped,
+  RunEnded,
+  RunStarted,
+  StepEnded,
+  StepRetried,
+  StepStarted,
+} from './agent-data.ts'
+import type {
   CompactionResult,
   CompactionStarted,
   ContextEdited,
@@ -179,6 +192,17 @@ interface Defined {
   map_started: MapStarted
   map_ended: MapEnded
   snapshot_taken: TurnSnapshot
+  input_admitted: InputAdmitted
+  input_delivered: InputDelivered
+  input_dropped: InputDropped
+  run_started: RunStarted
+  run_ended: RunEnded
+  step_started: StepStarted
+  step_retried: StepRetried
+  step_ended: StepEnded
+  effect_planned: EffectPlanned
+  effect_begun: EffectBegun
+  effect_settled: EffectSettled
   doom_loop_detected: { readonly tool: string; readonly callId: string; readonly count: number }
   custom: { readonly name: string; readonly data: Json; readonly text?: string }
 }

@@ -81,9 +81,9 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       return
     }
     case 'session_forked':
-      // Holds, runs and usage stay with the source.
+      // Holds, runs, their inputs and usage stay with the source.
       effect.set.state = 'active'
-      for (const member of ['holds', 'running', 'ended', 'deleted']) effect.merge[member] = null
+      for (const member of ['holds', 'running', 'inputs', 'ended', 'deleted']) effect.merge[member] = null
       effect.merge['forkedFrom'] = { session: entry.data.from, entry: entry.data.at }
       return
     case 'context_edited':
@@ -113,6 +113,16 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
     case 'run_ended':
       effect.merge['running'] = null
       return
+    case 'input_admitted': {
+      const { input, delivery } = entry.data
+      if (delivery === 'start') return
+      return mergeInto(effect, 'inputs', {
+        [input]: { delivery, run: entry.run ?? null, turn: entry.turn ?? null, entry: entry.id },
+      })
+    }
+    case 'input_delivered':
+    case 'input_dropped':
+      return mergeInto(effect, 'inputs', { [entry.data.input]: null })
     default:
       return
   }

@@ -1,4 +1,20 @@
 export type {
+  Delivery,
+  EffectBegun,
+  EffectPlanned,
+  EffectReplay,
+  EffectSettled,
+  InputAdmitted,
+  InputDelivered,
+  InputDropped,
+  RunEnded,
+  RunStarted,
+  StepEnded,
+  StepRetried,
+  StepStarted,
+  WaitingInput,
+} from './agent-data.ts'
+export type {
   Anchor,
   AnchorKind,
   CompactionId,

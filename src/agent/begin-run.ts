@@ -1,0 +1,176 @@
+import { given, type Id, type RunId, SkeinError, type TurnId } from '#kernel'
+import type { Change, SessionRow, ToolDescription } from '#journal'
+import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
+import { changedNotes, type Draft, draft, holdsOf, noteDrafts, type Plan, readContextState, type SessionCore } from '#session'
+import { abandonedTurn } from './abandon.ts'
+import { type RunControl, setActiveRun } from './active-runs.ts'
+import type { SendOptions } from './agent-options.ts'
+import { putRun } from './input-queue.ts'
+import { recallDescriptions, recallTools } from './recall-tools.ts'
+import { executeRun, maxStepsDefault } from './run.ts'
+import type { Judge } from './judge.ts'
+import { refOf, type Resumed, type RunOptions } from './run-options.ts'
+import type { TurnResult } from './turn-result.ts'
+import { noSeams, type RunSeams } from './run-seams.ts'
+import { describeTool, readTools, type Tool } from './tool.ts'
+
+/** What the agent needs from outside: models, and the tools that a session was given in this process. */
+export interface AgentPorts {
+  /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
+  connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
+  readonly tools: readonly Tool[]
+  readonly seams?: Partial<RunSeams>
+}
+
+/** What holds where the options of a run say nothing. */
+export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder'>
+
+export const cancelGraceDefault = 5_000
+
+/** What a run is executed with, whoever says something. */
+export type RunGear = Pick<
+  RunOptions,
+  'model' | 'tools' | 'offered' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder' | 'seams' | 'atEnd'
+> & {
+  readonly alongside: readonly Change[]
+  readonly traceId: string | undefined
+  /** As it was asked for, for those who judge. */
+  readonly asked: SendOptions
+}
+
+/** Rejects, before anything is written, when the tools contradict each other or the model can't be had. */
+export async function readGear(
+  core: SessionCore,
+  ports: AgentPorts,
+  options: SendOptions,
+  defaults: RunDefaults,
+): Promise<RunGear> {
+  const row = await core.row()
+  const recalls = core.keeping.context.recall ?? true
+  const tools = [...ports.tools, ...readTools(options.tools ?? []), ...(recalls ? recallTools(core) : [])]
+  checkTools(tools)
+  const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
+  return {
+    model: await ports.connect(options.model ?? defaults.model ?? row.model),
+    tools,
+    offered,
+    maxSteps: options.maxSteps ?? defaults.maxSteps ?? maxStepsDefault,
+    steering: options.steering ?? defaults.steering ?? 'now',
+    cancelGraceMs: options.cancelGraceMs ?? defaults.cancelGraceMs ?? cancelGraceDefault,
+    toolOrder: options.toolOrder ?? defaults.toolOrder ?? 'readsFirst',
+    seams: { ...noSeams, ...ports.seams },
+    alongside: options.alongside ?? [],
+    traceId: options.traceId,
+    asked: options,
+    ...given({ atEnd: options.atEnd }),
+  }
+}
+
+export interface Beginning {
+  readonly run: RunId
+  readonly turn: TurnId
+  readonly input: Id<'inp'>
+  readonly gear: RunGear
+  /** What is said, and that it was admitted or is delivered; may refuse. */
+  said(row: SessionRow): Plan | Promise<Plan>
+  readonly control: RunControl
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Begun {
+  /** Of `run_started`. */
+  readonly seq: number
+  execute(): Promise<TurnResult>
+}
+
+/**
+ * Writes, in one commit, that a run and its turn have begun and what is said; what died before is ended there, too. Refused
+ * while another run goes on (`session.busy`) or a hold stands (`session.held`). Laws A4, A59.
+ */
+export async function beginRun(core: SessionCore, beginning: Beginning): Promise<Begun> {
+  const { run, turn, input, gear, control } = beginning
+  const { model, maxSteps, traceId } = gear
+  const judge = judgeOf(core, beginning)
+  let index = 0
+  core.activeRun ??= run
+  try {
+    const { entries } = await core.path(
+      async (now): Promise<Plan> => {
+        const held = holdsOf(now.data)
+        if (held.length > 0) throw new SkeinError('session.held', `Held by ${held.join(', ')}.`, { details: { holds: held } })
+        index = now.counters.turnCount
+        const mark = { run, turn }
+        const said = await beginning.said(now)
+        const [admitted = [], messages = []] = splitBy(said.drafts, ({ type }) => type === 'message_added')
+        const drafts: Draft[] = [
+          ...(await abandonedTurn(core, now)),
+          draft(
+            'run_started',
+            { model: refOf(model), input, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) },
+            mark,
+          ),
+          ...admitted,
+          draft('turn_started', { index }, mark),
+          ...(await notesFor(core, now, model, mark)),
+          ...messages,
+        ]
+        return { ...said, drafts, alongside: [putRun(core, run), ...(said.alongside ?? []), ...gear.alongside] }
+      },
+      { run, ...given({ traceId, signal: beginning.signal }) },
+    )
+    const seq = entries.find(entry => entry.type === 'run_started')?.seq ?? entries[0]?.seq ?? 0
+    core.live.beginRun()
+    const unpin = core.pin()
+    return { seq, execute: () => carryOn(core, { ...beginning, judge, index, control }).finally(unpin) }
+  } catch (error) {
+    if (core.activeRun === run) core.activeRun = undefined
+    throw error
+  }
+}
+
+export const judgeOf = (
+  core: SessionCore,
+  { run, turn, gear, control }: Pick<Beginning, 'run' | 'turn' | 'gear' | 'control'>,
+): Judge => gear.seams.judge({ core, run, turn, signal: control.cancelled }, gear.asked)
+
+interface Carried extends Pick<Beginning, 'run' | 'turn' | 'gear' | 'control'> {
+  readonly index: number
+  readonly judge: Judge
+  readonly resumed?: Resumed
+}
+
+/** Executes a run that is durable and whose lease is held, to its end. */
+export async function carryOn(
+  core: SessionCore,
+  { run, turn, index, gear, control, judge, resumed }: Carried,
+): Promise<TurnResult> {
+  setActiveRun(core, { id: run, control })
+  const { alongside: _alongside, asked: _asked, traceId, ...options } = gear
+  const { cancelled: signal, aborted } = control
+  try {
+    return await executeRun(core, { ...options, run, turn, index, signal, aborted, judge, ...given({ traceId, resumed }) })
+  } finally {
+    core.activeRun = undefined
+  }
+}
+
+function splitBy<T>(items: readonly T[], isSecond: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(item => !isSecond(item)), items.filter(isSecond)]
+}
+
+/** What hooks have to say beside the new user message. */
+async function notesFor(core: SessionCore, row: SessionRow, model: ConnectedModel, mark: Partial<Draft>): Promise<Draft[]> {
+  if (core.runtime.hooks.length === 0) return []
+  const state = await readContextState(core, row, { facts: { ...model.info, ref: refOf(model) } })
+  return noteDrafts(core, await changedNotes(core, state), mark)
+}
+
+export function checkTools(tools: readonly Tool[]): void {
+  const names = new Set<string>()
+  for (const tool of tools) {
+    describeTool(tool)
+    if (names.has(tool.name))
+      throw new SkeinError('tool.duplicate', `Two tools are named ${tool.name}.`, { details: { tool: tool.name } })
+    names.add(tool.name)
+  }
+}

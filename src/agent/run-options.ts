@@ -1,0 +1,54 @@
+import type { EntryId, RunId, TurnId } from '#kernel'
+import type { Change, ToolCallPart, ToolDescription } from '#journal'
+import type { ConnectedModel } from '#models'
+import type { Steering, ToolOrder } from './agent-options.ts'
+import type { CallsBefore } from './effects.ts'
+import type { Judge } from './judge.ts'
+import type { RunSeams } from './run-seams.ts'
+import type { StepOutcome } from './stream-step.ts'
+import type { Tool } from './tool.ts'
+import type { TurnResult } from './turn-result.ts'
+
+export interface RunOptions {
+  readonly run: RunId
+  readonly turn: TurnId
+  readonly index: number
+  readonly model: ConnectedModel
+  readonly tools: readonly Tool[]
+  /** Told to the model beside those that the session was given. */
+  readonly offered: readonly ToolDescription[]
+  readonly maxSteps: number
+  /** Aborts when the run is cancelled. */
+  readonly signal: AbortSignal
+  /** Aborts when nothing is to be waited for any more. */
+  readonly aborted: AbortSignal
+  readonly steering: Steering
+  readonly cancelGraceMs: number
+  readonly toolOrder: ToolOrder
+  readonly seams: RunSeams
+  readonly judge: Judge
+  readonly atEnd?: (result: TurnResult) => readonly Change[]
+  readonly traceId?: string
+  readonly resumed?: Resumed
+}
+
+/** What a run that a crash cut off had come to. */
+export interface Resumed {
+  readonly startedAt: number
+  /** Steps that are over. */
+  readonly steps: number
+  /** Attempts that the step which comes next has had. */
+  readonly attempts: number
+  readonly retriesAfterOutput: number
+  readonly entries: readonly EntryId[]
+  readonly outcomes: readonly { readonly outcome: StepOutcome; readonly cost: number | null }[]
+  /** Every call so far, for the guard against repetition. */
+  readonly calls: readonly ToolCallPart[]
+  /** Calls without results, which come first. */
+  readonly open?: { readonly calls: readonly ToolCallPart[]; readonly before: CallsBefore }
+  /** The answer without calls stands already. */
+  readonly answered: boolean
+}
+
+/** How a model is named in the journal. */
+export const refOf = ({ info }: Pick<ConnectedModel, 'info'>): string => `${info.provider}/${info.id}`

@@ -1,0 +1,76 @@
+import { isSkeinError, type Json, messageOf, type RunId, type TurnId } from '#kernel'
+import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
+import type { SessionCore } from '#session'
+import type { SendOptions } from './agent-options.ts'
+import type { AskedCall, Judge } from './judge.ts'
+import type { TurnResult } from './turn-result.ts'
+import { readArguments } from './tool.ts'
+
+/** What policy, gates and hooks are told of the run that they belong to. */
+export interface RunPlace {
+  readonly core: SessionCore
+  readonly run: RunId
+  readonly turn: TurnId
+  /** Aborts when the run is cancelled. */
+  readonly signal: AbortSignal
+}
+
+/** Gives the result that a run ends with, where it would end `done`. Not asked when it failed or was cancelled. */
+export type RunGates = (result: TurnResult, place: RunPlace) => TurnResult | Promise<TurnResult>
+
+type Maybe<T> = T | undefined | Promise<T | undefined>
+
+/** What other code may do at the places of a run. A throw is a notice. Source: spec/agent.md 13. */
+export interface RunHooks {
+  runStarted?(place: RunPlace): Maybe<void>
+  beforeRequest?(step: number, place: RunPlace): Maybe<void>
+  /** What stands in the result's place from here on. */
+  afterCall?(call: ToolCallPart, result: ToolResultPart, place: RunPlace): Maybe<ToolResultPart>
+  /** Where a run would end done: a text that it goes on with, 10 times at the most. */
+  stepEnded?(step: number, place: RunPlace): Maybe<{ readonly continueWith?: string }>
+  runEnded?(result: TurnResult, place: RunPlace): Maybe<void>
+}
+
+/** Where policy, gates and hooks are let into a run. */
+export interface RunSeams {
+  /** Made when the run begins. */
+  judge(place: RunPlace, options: SendOptions): Judge
+  readonly gates: RunGates
+  readonly hooks: RunHooks
+}
+
+/** How often a hook may make a run go on. */
+export const maxContinuations = 10
+
+export const noSeams: RunSeams = { judge: () => allowing, gates: result => result, hooks: {} }
+
+/** Allows every call whose tool is there and whose arguments fit. Law A24. */
+const allowing: Judge = {
+  offers: () => true,
+  heard: () => undefined,
+  async judge({ call, tool }: AskedCall) {
+    if (tool === undefined) return refused(call, `There is no tool named ${call.tool}.`)
+    try {
+      await readArguments(tool, call)
+      return { allowed: true, input: call.input, drafts: [] }
+    } catch (error) {
+      const isInvalid = isSkeinError(error) && error.code === 'input.invalid'
+      const message = messageOf(error).slice(0, 16_384)
+      return refused(call, isInvalid && !message.startsWith('The arguments') ? `Invalid arguments: ${message}` : message)
+    }
+  },
+}
+
+const refused = (call: ToolCallPart, output: string): Awaited<ReturnType<Judge['judge']>> => ({
+  allowed: false,
+  result: resultOf(call, 'error', output),
+  drafts: [],
+})
+
+export const resultOf = (call: ToolCallPart, status: ToolResultStatus, output: Json): ToolResultPart => ({
+  type: 'tool_result',
+  callId: call.callId,
+  tool: call.tool,
+  status,
+  output,
+})
