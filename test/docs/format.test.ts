@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openSkein } from '#skein'
 import { entryTypes } from '#journal'
+import { compactKind } from '#session'
 import { verifies } from '#verifies'
 import { rowsUnder } from './read-page.ts'
 
@@ -66,14 +67,24 @@ describe('the table of entry types', () => {
   it('names verbs that exist as the writers of what is written', async () => {
     await using skein = await openSkein({ store: 'memory:' })
     const session = await skein.sessions.create()
-    const faces: Readonly<Record<string, object>> = { session, sessions: skein.sessions, operators: skein.operators }
+    const faces: Readonly<Record<string, object>> = {
+      session,
+      sessions: skein.sessions,
+      operators: skein.operators,
+      checkpoints: session.checkpoints,
+    }
     const missing = rows
       .filter(row => !isLater(row))
       .flatMap(({ type, by }) =>
-        [...by.matchAll(/`([a-z]+)\.([a-zA-Z]+)`/g)].flatMap(([, face = '', verb = '']) =>
+        [...by.matchAll(/(?<!\bjob )`([a-z]+)\.([a-zA-Z]+)`/g)].flatMap(([, face = '', verb = '']) =>
           typeof (faces[face] as Record<string, unknown> | undefined)?.[verb] === 'function' ? [] : [`${type}: ${face}.${verb}`],
         ),
       )
     expect(missing).toEqual([])
+  })
+
+  it('names jobs that exist', () => {
+    const named = rows.flatMap(({ by }) => [...by.matchAll(/\bjob `([a-z.]+)`/g)].map(([, kind]) => kind))
+    expect([...new Set(named)]).toEqual([compactKind])
   })
 })
