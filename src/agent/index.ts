@@ -32,14 +32,5 @@ export {
   toolTimeoutMs,
   type UserInterface,
 } from './tool.ts'
-export {
-  type CheckpointInfo,
-  Checkpoints,
-  type RewindOptions,
-  type RewindPreview,
-  type Rewound,
-  type SaveOptions,
-} from './tools/checkpoints.ts'
 export { type FileToolName, fileTools, type FileToolsOptions } from './tools/file-tools.ts'
-export { type RewindItem } from './tools/rewind-plan.ts'
 export { type McpClient, type McpOptions, mcpTools } from './tools/mcp.ts'
