@@ -23,14 +23,14 @@ for (const _ of ['once', 'again']) {
   console.log(status, headers.get('idempotent-replay') ?? 'first')
 }
 
-// The events: what was written, then what happens. Here until the run has ended.
+// The events: what was written, then what happens, an entry's with its seq as `id:`. Here until the run has ended.
 const events = await ask('GET', '/sessions/chat-42/events?types=message_added,run_ended')
 let text = ''
 for await (const chunk of events.body ?? []) {
   text += Buffer.from(chunk).toString()
   if (text.includes('event: run_ended')) break
 }
-console.log(text.match(/^event: .*|^id: .*/gm)?.join(' · '))
+console.log(text.match(/^event: .*/gm)?.join(' · '))
 
 const page = (await (await ask('GET', '/sessions/chat-42/messages')).json()) as { items: { role: string; parts: unknown }[] }
 for (const { role, parts } of page.items) console.log(role, parts)
@@ -46,7 +46,7 @@ await skein.close()
 201
 202 first
 202 true
-event: message_added · id: 5 · event: message_added · id: 6 · event: run_ended · id: 10
+event: message_added · event: message_added · event: run_ended
 user [ { type: 'text', text: 'Hello!' } ]
 assistant [ { type: 'text', text: 'You said: Hello!' } ]
 404 session.not_found
