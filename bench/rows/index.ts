@@ -1,7 +1,9 @@
 import type { Row } from '../row.ts'
 import { append } from './append.ts'
 import { context } from './context.ts'
+import { evidence } from './evidence.ts'
 import { growth } from './growth.ts'
+import { needle } from './needle.ts'
 import { postgres } from './postgres.ts'
 import { processes } from './processes.ts'
 import { resume } from './resume.ts'
@@ -20,4 +22,6 @@ export const rows = {
   resume,
   context,
   search,
+  needle,
+  evidence,
 } as const satisfies Record<string, Row>

@@ -76,6 +76,9 @@ export function countTerms(words: readonly string[], terms: readonly RecallTerm[
   return { counts, length: words.length }
 }
 
+/** A long result says something in one place: beyond so many times the mean, length tells nothing any more. */
+const longest = 2
+
 /**
  * How well each text answers, by BM25 over these texts (k1 1.2, b 0.75), `all` texts being searched.
  * Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
@@ -88,7 +91,8 @@ export function rankTexts(texts: readonly WordCounts[], all: number): number[] {
   })
   return texts.map(({ counts, length }) =>
     counts.reduce((sum, count, term) => {
-      const damped = (count * 2.2) / (count + 1.2 * (0.25 + (0.75 * length) / Math.max(1, mean)))
+      const size = Math.min(longest, length / Math.max(1, mean))
+      const damped = (count * 2.2) / (count + 1.2 * (0.25 + 0.75 * size))
       return sum + (weights[term] ?? 0) * damped
     }, 0),
   )
