@@ -80,7 +80,8 @@ export function countTerms(words: readonly string[], terms: readonly RecallTerm[
 const longest = 2
 
 /**
- * How well each text answers, by BM25 over these texts (k1 1.2, b 0.75), `all` texts being searched.
+ * How well each text answers, by BM25 over these texts (k1 1.2, b 0.4: lengths of messages say less than those of
+ * documents), `all` texts being searched.
  * Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
  */
 export function rankTexts(texts: readonly WordCounts[], all: number): number[] {
@@ -92,7 +93,7 @@ export function rankTexts(texts: readonly WordCounts[], all: number): number[] {
   return texts.map(({ counts, length }) =>
     counts.reduce((sum, count, term) => {
       const size = Math.min(longest, length / Math.max(1, mean))
-      const damped = (count * 2.2) / (count + 1.2 * (0.25 + 0.75 * size))
+      const damped = (count * 2.2) / (count + 1.2 * (0.6 + 0.4 * size))
       return sum + (weights[term] ?? 0) * damped
     }, 0),
   )
