@@ -1,4 +1,4 @@
-import { type AgentPorts, AgentSession, AgentSessions, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
+import { type AgentPorts, AgentSession, AgentSessions, mapText, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
 import {
   type ContextHook,
   type ContextSettingsInput,
@@ -155,6 +155,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     modelFacts: ref => factsOf(models, ref),
     context: contextDefaults,
     hooks: options.contextHooks ?? [],
+    refReaders: { map: mapText },
     summarizer: async name => {
       if (custom?.id === name) return custom
       return name === 'deterministic' ? deterministic : modelSummarizer(await ports.connect(name), clock)

@@ -4,7 +4,7 @@ export { AgentSessions } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
 export { type Approval, type ApprovalAnswer, type ApprovalId } from './approvals-row.ts'
 export { Operators, type OperatorsParts } from './operators.ts'
-export { expandMap, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
+export { expandMap, type MapInfo, type MapPage, type MapPageOptions, mapText } from './operators/expand-map.ts'
 export { type AgenticMapOptions, type LlmMapOptions, type MapInputs, type ResumeOptions } from './operators/map-options.ts'
 export { type MapCount, type MapErrorKind, type MapId, type MapKind, type MapResult } from './operators/map-rows.ts'
 export { type MapReceipt, type MapRun, type ResultsOptions } from './operators/map-run.ts'
@@ -32,5 +32,14 @@ export {
   toolTimeoutMs,
   type UserInterface,
 } from './tool.ts'
+export {
+  type CheckpointInfo,
+  Checkpoints,
+  type RewindOptions,
+  type RewindPreview,
+  type Rewound,
+  type SaveOptions,
+} from './tools/checkpoints.ts'
 export { type FileToolName, fileTools, type FileToolsOptions } from './tools/file-tools.ts'
+export { type RewindItem } from './tools/rewind-plan.ts'
 export { type McpClient, type McpOptions, mcpTools } from './tools/mcp.ts'

@@ -35,7 +35,7 @@ export type Described =
       readonly tokens: number | null
       readonly parts: readonly DescribedPart[]
     }
-  | { readonly ref: string; readonly kind: 'blob'; readonly bytes: number; readonly outline: string }
+  | { readonly ref: string; readonly kind: 'blob' | 'archive' | 'map'; readonly bytes: number; readonly outline: string }
 
 export interface DescribedPart {
   readonly ref: string
@@ -61,8 +61,12 @@ export async function describe(core: SessionCore, ref: unknown): Promise<Describ
       return await describeEntry(core, named)
     case 'blob':
       return await describeBlob(core, named)
-    default:
-      throw notFound(core, noun, named)
+    default: {
+      const content = await core.runtime.refReaders[noun]?.(core.store, core.id, named)
+      if (content === undefined) throw notFound(core, noun, named)
+      const bytes = Buffer.from(content)
+      return { ref: named, kind: noun, bytes: bytes.length, outline: outlineOf(bytes, {}, core.keeping.counter) }
+    }
   }
 }
 

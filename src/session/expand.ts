@@ -22,7 +22,7 @@ export type ExpandOptions = PageAsk
 /** A page of what stands behind a ref. */
 export interface Expanded extends ContentPage {
   readonly ref: string
-  readonly kind: 'summary' | 'entry' | 'part' | 'blob'
+  readonly kind: 'summary' | 'entry' | 'part' | 'blob' | 'archive' | 'map'
 }
 
 /** Who reads: a page's tokens, and whether what failed is left out, as it is for models. */
@@ -41,15 +41,15 @@ interface Opened {
 type Noun = 'entry' | 'summary' | 'blob' | 'archive' | 'map'
 type Reader = (core: SessionCore, ref: string, view: ExpandView) => Promise<Opened>
 
-/** What each prefix of a ref names, and who reads it. Rooms above add theirs here. */
+/** What each prefix of a ref names, and who reads it. Those of rooms above are handed in with the runtime. */
 const readers: Readonly<
-  Record<string, { readonly noun: Noun; readonly isRef: (ref: string) => boolean; readonly read?: Reader }>
+  Record<string, { readonly noun: Noun; readonly isRef: (ref: string) => boolean; readonly read: Reader }>
 > = {
   ent: { noun: 'entry', isRef: isEntryRef, read: readEntryRef },
   sum: { noun: 'summary', isRef: ref => isId('sum', ref), read: readSummaryRef },
   blb: { noun: 'blob', isRef: isBlobId, read: readBlobRef },
-  arc: { noun: 'archive', isRef: ref => isId('arc', ref) },
-  map: { noun: 'map', isRef: ref => isId('map', ref) },
+  arc: { noun: 'archive', isRef: ref => isId('arc', ref), read: readAbove('archive') },
+  map: { noun: 'map', isRef: ref => isId('map', ref), read: readAbove('map') },
 }
 
 /** The newest text that was read of a session, for the pages that follow. */
@@ -63,9 +63,8 @@ const keptLength = 8 * 2 ** 20
  */
 export async function expand(core: SessionCore, ref: unknown, ask: ExpandOptions = {}, view: ExpandView = {}): Promise<Expanded> {
   await core.row()
-  const { noun, read } = readerOf(ref)
+  const { read } = readerOf(ref)
   const asked = ref as string
-  if (read === undefined) throw notFound(core, noun, asked)
   const key = `${asked} ${String(view.forModel === true)}`
   const { memory } = core
   const last = opened.get(memory)
@@ -78,7 +77,7 @@ export async function expand(core: SessionCore, ref: unknown, ask: ExpandOptions
 }
 
 /** Throws `input.invalid` for what is no ref at all. */
-export function readerOf(ref: unknown): { readonly noun: Noun; readonly read?: Reader } {
+export function readerOf(ref: unknown): { readonly noun: Noun; readonly read: Reader } {
   const reader = typeof ref === 'string' ? readers[ref.slice(0, 3)] : undefined
   if (reader?.isRef(ref as string) !== true)
     throw invalidInput('ref', 'Expected a ref: ent_… or a part of it (ent_…#0), sum_…, blb_…, arc_… or map_….')
@@ -113,6 +112,14 @@ export const splitRef = (ref: string): { readonly entry: EntryId; readonly part:
 function isEntryRef(ref: string): boolean {
   const [entry, part, ...more] = ref.split('#')
   return isId('ent', entry) && more.length === 0 && (part === undefined || /^\d{1,6}$/.test(part))
+}
+
+function readAbove(noun: 'archive' | 'map'): Reader {
+  return async (core, ref) => {
+    const content = await core.runtime.refReaders[noun]?.(core.store, core.id, ref)
+    if (content === undefined) throw notFound(core, noun, ref)
+    return { kind: noun, content }
+  }
 }
 
 async function readEntryRef(core: SessionCore, ref: string, { forModel = false }: ExpandView): Promise<Opened> {

@@ -1,6 +1,6 @@
 import type { Clock, ErrorCode, JobId, NewId, Random, SessionId, Timers } from '#kernel'
 import type { ContextHook, ContextSettingsInput, Summarizer, TokenCounter } from '#context'
-import type { Store } from '#journal'
+import type { Store, TenantStore } from '#journal'
 
 /** One degradation, told once: to `onNotice`, the log and the session's live events. Never message text. */
 export interface Notice {
@@ -41,6 +41,10 @@ export interface Runtime {
   modelFacts(ref: string | null): ModelFacts
   /** How contexts are kept, where a session doesn't say otherwise. */
   readonly context: ContextSettingsInput
+  /** What refs of rooms above stand for, as a text; undefined for one that this session has nothing of. */
+  readonly refReaders: {
+    readonly [noun in 'archive' | 'map']?: (store: TenantStore, session: SessionId, ref: string) => Promise<string | undefined>
+  }
   /** Whose texts stand in every context, in this order. */
   readonly hooks: readonly ContextHook[]
   /** Who makes summaries: the deterministic one, or a model by its reference. */

@@ -1,4 +1,4 @@
-import { given, invalidInput, isId, type SessionId } from '#kernel'
+import { given, invalidInput, isId, isSkeinError, type SessionId } from '#kernel'
 import type { TenantStore } from '#journal'
 import {
   asItem,
@@ -60,6 +60,24 @@ export async function expandMap(store: TenantStore, map: string, options: MapPag
   const end = after + items.length
   const more = header.state === 'running' || end < header.succeeded + header.failed
   return { ...infoOf(map, header), items, ...given({ next: more ? end : undefined }) }
+}
+
+/** All results of a map of this session, one JSON line each, after a line on the map itself; undefined for any other map. */
+export async function mapText(store: TenantStore, session: SessionId, map: string): Promise<string | undefined> {
+  const lines: string[] = []
+  try {
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const { items, next, ...info }: MapPage = await expandMap(store, map, { session, after, limit: 200 })
+      if (after === 0) lines.push(JSON.stringify(info))
+      lines.push(...items.map(item => JSON.stringify(item)))
+      // What is still to come is not waited for.
+      after = items.length === 0 ? undefined : next
+    }
+  } catch (error) {
+    if (isSkeinError(error) && error.code === 'map.not_found') return undefined
+    throw error
+  }
+  return lines.map(line => `${line}\n`).join('')
 }
 
 export function infoOf(map: MapId, header: MapHeader): MapInfo {

@@ -299,6 +299,22 @@ describe('what the parent is told', () => {
     await expect.poll(() => live).toEqual(['0', '1', '2'])
   })
 
+  it('is read by its ref, and no other session has it', async () => {
+    const skein = await open()
+    const [session, other] = [await skein.sessions.create(), await skein.sessions.create()]
+    const model = scriptedModel(many(2, counting))
+    const map = skein.operators.llmMap({ inputs: ['first', 'second'], prompt: template, schema, model, parent: session })
+    await map.result()
+    const { kind, content } = await session.expand(map.id)
+    const [info, ...results] = content
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as { map?: string; input?: string })
+    expect([kind, info?.map, results.map(({ input }) => input).sort()]).toEqual(['map', map.id, ['first', 'second']])
+    expect((await session.describe(map.id)).kind).toBe('map')
+    await expect(other.expand(map.id)).rejects.toMatchObject({ code: 'map.not_found' })
+  })
+
   verifies('C90', 'a map that was stopped and resumed is begun and ended once', async () => {
     const skein = await open()
     const session = await skein.sessions.create()
