@@ -114,8 +114,14 @@ function itemsOf({ frontier }: ContextState): TurnSnapshot['items'] {
 /** Compactions that ended after the last snapshot; each belongs to one. */
 async function compactionsSince(core: SessionCore, row: SessionRow): Promise<CompactionResult[]> {
   const last = row.data['snapshot']
-  const after = typeof last === 'number' ? last : 0
+  const after = typeof last === 'number' ? last : await newestSnapshot(core)
   if (after >= row.seq) return []
   const found = await core.store.entries(core.id, { after, types: ['compaction_ended'], limit: 100 })
   return found.flatMap(entry => (isType(entry, 'compaction_ended') ? [entry.data] : []))
+}
+
+/** Of a session whose row doesn't say it: a new one, or a copy. */
+async function newestSnapshot(core: SessionCore): Promise<number> {
+  const [newest] = await core.store.entries(core.id, { types: ['snapshot_taken'], order: 'desc', limit: 1 })
+  return newest?.seq ?? 0
 }
