@@ -1,4 +1,4 @@
-import { type EntryId, invalidInput, type SessionId } from '#kernel'
+import { type EntryId, given, invalidInput, type SessionId } from '#kernel'
 import { type Entry, fetchParts, type SearchResult, type ToolDescription } from '#journal'
 import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
 import { contextMarks } from './context-marks.ts'
@@ -160,13 +160,15 @@ export class CoreSession {
     })
   }
 
+  /** Holds from the next run on: one that goes on keeps the model and the prices that it began with. Law P10. */
   async setModel(model: string, options: VerbOptions = {}): Promise<void> {
     check.verb(options)
     const named = readName(model, 'model')
-    await this.#core.path(
-      () => ({ drafts: [draft('model_changed', { model: named })] }),
-      writeOptions('setModel', options, { model }),
-    )
+    // Beside a run of this process it is written with the run's own lease.
+    await this.#core.path(() => ({ drafts: [draft('model_changed', { model: named })] }), {
+      ...writeOptions('setModel', options, { model }),
+      ...given({ run: this.#core.activeRun }),
+    })
   }
 
   async setThinking(thinking: string, options: VerbOptions = {}): Promise<void> {
