@@ -198,7 +198,9 @@ function describedText(described: Described): string {
       const head = `${id}: ${type === 'message_added' ? `a message, ${role}` : `an entry, ${type}`}, ${isoTime(at)}${tokens === null ? '' : `, ${tokens} tokens`}`
       return [head, ...parts.map(part => partText(part))].join('\n')
     }
+    case 'archive':
     case 'blob':
+    case 'map':
       return `${described.ref}: ${described.bytes} bytes\n${described.outline}`
     default:
       return (described satisfies never, '')
