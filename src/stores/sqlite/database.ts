@@ -98,7 +98,6 @@ export class Database {
 
   /** A tenant's rows as they are committed, remembered ones among them: until another connection has written, they are still true. */
   committed(name: string): SqliteRows {
-    const { rows } = this.tenant(name)
     const now = performance.now()
     // Within one turn of the event loop nobody hears of what others have written since; unless the turn is held up for it.
     if (!this.#asked || now - this.#askedAt > 1) {
@@ -107,7 +106,8 @@ export class Database {
       if (!this.#asked) process.nextTick(() => (this.#asked = false))
       this.#asked = true
     }
-    return rows
+    // After forgetting: a surrogate that was read in a transaction that is open by now would be forgotten with the rest.
+    return this.tenant(name).rows
   }
 
   #forgetIfOthersWrote(): void {
