@@ -1,6 +1,8 @@
-import { openSkein } from '#skein'
+import { openSkein, type Session } from '#skein'
 import { largeStore } from '../large.ts'
 import { type Contender, quantile, takeTurns, timeOnce, countOf } from '../measure.ts'
+import { someMessages } from '../messages.ts'
+import { planningOf } from '../planning.ts'
 import { atMost, type Row, versus } from '../row.ts'
 
 const facts = { contextWindow: 128_000 }
@@ -8,7 +10,12 @@ const facts = { contextWindow: 128_000 }
 /** What a model is shown next, within a window of 128,000 tokens. */
 export const context: Row = async setting => {
   const { opened, raw, peers, large, small } = await largeStore(setting)
+  // The first one compacts all that was imported; what is measured comes after.
   const shown = (await large.context({ facts })).messages.length
+  await small.context({ facts })
+  const planning = planningOf(200_000)
+  const [growing, grown] = [await opened.skein.sessions.open(small.id), someMessages(4_000, 9)]
+  let added = 0
   const cold = async (id: string): Promise<{ cold: number }> => {
     const times: number[] = []
     for (let i = 0; i < 9; i++) {
@@ -33,6 +40,19 @@ export const context: Row = async setting => {
         return { again: await median(200, () => session.context({ facts })) }
       },
     },
+    {
+      name: 'one more',
+      async round() {
+        await growing.context({ facts })
+        const times: number[] = []
+        for (let i = 0; i < 20; i++) {
+          await growing.append([grown[added++ % grown.length]])
+          times.push(await timeOnce(async () => void (await growing.context({ facts, compact: false }))))
+        }
+        return { again: quantile(times, 0.5) }
+      },
+    },
+    { name: 'planning', round: () => ({ cpuMs: planning().cpu / 1_000 }) },
     ...peers.map((peer): Contender => ({
       name: peer.name,
       round: async () => ({ cold: await median(3, () => peer.context?.('large', shown)) }),
@@ -50,13 +70,33 @@ export const context: Row = async setting => {
         to: 'skein, 1k',
         target: atMost(1.2),
       }),
+      { measure: 'cold, absolute', unit: 'ms', skein: rounds.spreads['skein']?.['cold'], target: atMost(5, 'skein') },
       { measure: 'unchanged', unit: 'ms', skein: rounds.spreads['unchanged']?.['again'], target: atMost(0.1, 'skein') },
+      { measure: 'one entry more', unit: 'ms', skein: rounds.spreads['one more']?.['again'], target: atMost(0.5, 'skein') },
+      {
+        measure: 'planning and pruning 200,000 tokens, processor time',
+        unit: 'ms',
+        skein: rounds.spreads['planning']?.['cpuMs'],
+        target: atMost(10, 'skein'),
+      },
+      {
+        measure: 'changes of what is shown in one compaction',
+        unit: 'count',
+        skein: await editsOf(small),
+        target: atMost(1, 'skein'),
+      },
     ],
     notes: [
       `${shown} messages are shown. raw reads as many and parses them; it gives no thought to tokens, tool calls or formats.`,
       'pi builds its list from what it holds in memory; mastra reads as many newest messages as Skein shows.',
     ],
   }
+}
+
+/** Entries that change the frontier, for each compaction that did. */
+async function editsOf(session: Session): Promise<number> {
+  const edited = await session.entries({ types: ['context_edited'], limit: 1_000 })
+  return edited.length / Math.max(1, new Set(edited.map(({ data }) => (data as { compaction?: string }).compaction)).size)
 }
 
 async function median(times: number, work: () => unknown): Promise<number> {

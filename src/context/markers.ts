@@ -22,7 +22,9 @@ export function markPart(part: Part, ref: PartRef, marking: Marking, { counter, 
   if (marking.kind === 'pruned') {
     if (part.type !== 'tool_result') return part
     const { details: _details, outline: _outline, ...rest } = part
-    return { ...rest, output: `[tool result left out: ${part.tool}, ${partTokens(part, counter)} tokens; ${where}]` }
+    // The content of an outlined one is not at hand, and was not shown.
+    const tokens = partTokens(part.outline === undefined ? part : outlined(part, where), counter)
+    return { ...rest, output: `[tool result left out: ${part.tool}, ${tokens} tokens; ${where}]` }
   }
   const cut = (text: string, tokens: number = marking.tokens): string =>
     middleCut(text, tokens, counter, left => `[… ${left} tokens left out; ${where} …]`)
@@ -30,6 +32,7 @@ export function markPart(part: Part, ref: PartRef, marking: Marking, { counter, 
     case 'text':
       return { ...part, text: cut(part.text) }
     case 'tool_result': {
+      if (part.outline !== undefined) return outlined(part, where)
       const { details: _details, ...rest } = part
       return { ...rest, output: cut(outputText(part.output)) }
     }
