@@ -29,7 +29,7 @@ import {
   wholeNumber,
   within,
 } from '#kernel'
-import { createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
+import { type ConnectOptions, createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
 import {
   compactDue,
   compactKind,
@@ -186,10 +186,10 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     return found
   }
   const ports: AgentPorts = {
-    connect: async model =>
+    connect: async (model, options: ConnectOptions = {}) =>
       typeof model === 'object' && model !== null
         ? models.override(model)
-        : await models.connect(model ?? (await defaultModel())),
+        : await models.connect(model ?? (await defaultModel()), options),
     tools,
   }
   const running = new RunningMaps(timers)

@@ -152,6 +152,18 @@ verifies('P14', 'a corrupt file is told and never overwritten; a runtime key, th
   expect(readdirSync(folder)).toEqual(['credentials.json'])
 })
 
+it('a call may name another file than all others use', async () => {
+  const other = join(folder, 'other.json')
+  await credentialFile(file).change('groq', () => ({ apiKey: 'of all' }))
+  await credentialFile(other).change('zai', () => ({ apiKey: 'of one' }))
+  const models = createModels({ store: credentialFile(file) })
+  const sourceOf = async (ref: string, credentials?: string) => (await models.check(ref, { credentials })).source
+  expect([await sourceOf('llama-groq'), await sourceOf('glm')]).toEqual(['stored', null])
+  expect([await sourceOf('llama-groq', other), await sourceOf('glm', other)]).toEqual([null, 'stored'])
+  models.credentials.setRuntime('groq', 'of this process')
+  expect(await sourceOf('llama-groq', other)).toBe('runtime')
+})
+
 it('a file that cannot be read says which, and not that it is corrupt', async () => {
   mkdirSync(file)
   await expect(credentialFile(file).get('groq')).rejects.toMatchObject({ code: 'config.invalid', details: { file } })

@@ -55,11 +55,12 @@ export interface CredentialsOptions {
   readonly store?: CredentialStore
   readonly clock?: Clock
   readonly timers?: Timers
+  /** Keys of this process by provider; several may share one. */
+  readonly runtime?: Map<string, string>
 }
 
 export function createCredentials(options: CredentialsOptions): Credentials {
-  const { env, store, clock = systemClock, timers = systemTimers } = options
-  const runtime = new Map<string, string>()
+  const { env, store, clock = systemClock, timers = systemTimers, runtime = new Map<string, string>() } = options
   const fieldsOf = (provider: string, stored?: StoredCredential): { fields?: { readonly [name: string]: string } } => {
     const baseUrl = presentText(env[variableOf(provider, 'BASE_URL')])
     const fields = { ...given({ baseUrl }), ...stored?.fields }

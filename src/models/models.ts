@@ -4,6 +4,7 @@ import { type ConnectedModel, connected, override } from './connected.ts'
 import { builtInConnectors } from './connectors.ts'
 import { chooseRows, type PriceSources } from './cost.ts'
 import { authMissing, createCredentials, type Credentials, type Environment } from './credentials.ts'
+import { credentialFile } from './credential-file.ts'
 import type { CredentialStore } from './credential-store.ts'
 import { demoModel, demoNotice } from './demo.ts'
 import { dial } from './dial.ts'
@@ -38,6 +39,8 @@ export interface ConnectOptions {
   readonly provider?: string | undefined
   /** Goes before every other credential and is kept nowhere. */
   readonly apiKey?: string | undefined
+  /** A file of credentials instead of the one that all others use; runtime keys and the environment count as ever. */
+  readonly credentials?: string | undefined
 }
 
 export interface ResolvedModel {
@@ -100,7 +103,15 @@ export function createModels(options: ModelsOptions = {}): Models {
   const { env = {}, clock = systemClock, timers = systemTimers, notice, store, prices: own = [], morePrices } = options
   const demo: Connector = { provider: 'demo', connect: () => demoModel() }
   const registry = createRegistry([...builtInConnectors, demo])
-  const credentials = createCredentials({ env, clock, timers, ...given({ store }) })
+  const runtime = new Map<string, string>()
+  const credentials = createCredentials({ env, clock, timers, runtime, ...given({ store }) })
+  const files = new Map<string, Credentials>()
+  const credentialsAt = (file: string | undefined): Credentials => {
+    if (file === undefined) return credentials
+    const known = files.get(file) ?? createCredentials({ env, clock, timers, runtime, store: credentialFile(file) })
+    files.set(file, known)
+    return known
+  }
 
   const resolve: Models['resolve'] = (reference, { provider } = {}) => {
     const info = registry.resolve(reference, { provider })
@@ -118,17 +129,13 @@ export function createModels(options: ModelsOptions = {}): Models {
         ],
         at,
       )
-  const routeTo = async (reference: string | null | undefined, { provider, apiKey }: ConnectOptions) => {
+  const routeTo = async (reference: string | null | undefined, { provider, apiKey, credentials: file }: ConnectOptions) => {
     const found = resolve(reference, { provider })
-    const { route, credential } = await routeOf(
-      found.info,
-      askedProvider(reference, provider, found.provider),
-      apiKey,
-      credentials,
-    )
+    const kept = credentialsAt(file)
+    const { route, credential } = await routeOf(found.info, askedProvider(reference, provider, found.provider), apiKey, kept)
     const info =
       route.provider === found.provider && route.id === found.id ? found.info : registry.resolve(`${route.provider}/${route.id}`)
-    return { found, route, credential, info, connector: registry.connector(route.provider) }
+    return { found, route, credential, info, kept, connector: registry.connector(route.provider) }
   }
   const problemOf = ({ route, connector, credential }: Awaited<ReturnType<typeof routeTo>>): SkeinError | null => {
     if (connector === undefined) return noConnector(route.provider)
@@ -150,10 +157,10 @@ export function createModels(options: ModelsOptions = {}): Models {
     },
     async connect(reference, connect = {}) {
       const target = await routeTo(reference, connect)
-      const { connector, credential, info, route } = target
+      const { connector, credential, info, kept, route } = target
       const problem = problemOf(target)
       if (problem !== null || connector === undefined || credential === undefined) throw problem ?? noConnector(route.provider)
-      const source = dial(connector, info, credential, credentials)
+      const source = dial(connector, info, credential, kept)
       await source.port()
       return connected(source, info, { route, credential: credential.kind, prices: pricesOf(info), timers })
     },
