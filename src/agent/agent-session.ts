@@ -79,8 +79,8 @@ export class AgentSession extends ContextSession {
   }
 
   get #defaults(): RunDefaults {
-    const { modelOverride, maxSteps, steering, cancelGraceMs, toolOrder } = this.#gear
-    return given({ model: modelOverride, maxSteps, steering, cancelGraceMs, toolOrder })
+    const { modelOverride, tools: _tools, ...rest } = this.#gear
+    return { ...rest, ...given({ model: modelOverride }) }
   }
 
   override async close(options: { readonly graceMs?: number } = {}): Promise<void> {

@@ -1,10 +1,12 @@
 import { given } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
-import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions } from './agent-options.ts'
+import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions, partGear } from './agent-options.ts'
 import type { AgentSession } from './agent-session.ts'
 import { findApproval } from './approvals.ts'
 import type { Approval } from './approvals-row.ts'
+import { badConfig } from './policy/bad-config.ts'
+import { isFolder } from './policy/real-place.ts'
 import { checkTools } from './send.ts'
 import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
@@ -24,6 +26,7 @@ export class AgentSessions extends Sessions<AgentSession> {
 
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
+    await checkTogether(options)
     const { gear, created } = parted(options)
     return (await super.create(created)).equip(gear)
   }
@@ -32,18 +35,26 @@ export class AgentSessions extends Sessions<AgentSession> {
     checkAgent.open(options)
     const { orCreate, ...gear } = options
     if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
+    await checkTogether(orCreate)
     const { gear: own, created } = parted(orCreate)
     const session = await super.open(id, { orCreate: created })
     return session.equip({ ...own, ...gearOf(gear) })
   }
 }
 
+/** What only makes sense together. Law A3. */
+async function checkTogether({ cwd, noTools, tools }: AgentOptions): Promise<void> {
+  if (noTools === true && tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
+  if (typeof cwd === 'string' && !(await isFolder(cwd))) throw badConfig('cwd', 'Expected the absolute path of a folder.')
+}
+
 /** What the session keeps, and what only this process has of it. */
 function parted(options: AgentOptions): { readonly gear: AgentGear; readonly created: CreateOptions } {
-  const { modelOverride, tools: asked, maxSteps, steering, cancelGraceMs, toolOrder, ...rest } = options
+  const { tools: asked, ...more } = options
   const tools = listed(asked)
+  const { gear, rest } = partGear(more)
   return {
-    gear: gearOf({ modelOverride, tools: runnable(tools), maxSteps, steering, cancelGraceMs, toolOrder }),
+    gear: gearOf({ ...gear, tools: runnable(tools) }),
     created: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
   }
 }

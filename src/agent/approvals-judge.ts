@@ -4,7 +4,7 @@ import { draft, type Draft, type SessionCore } from '#session'
 import { askPerson } from './approvals-ask.ts'
 import { type Approval, callHash, readableInput } from './approvals-row.ts'
 import type { AskedCall, Judge, RunEnding, Ruling } from './judge.ts'
-import { createJudge, type PolicyOptions } from './policy/create-judge.ts'
+import { createJudge, type JudgeOptions, type PolicyOptions } from './policy/create-judge.ts'
 import type { Places } from './policy/real-place.ts'
 import { isTrust, type Trust } from './policy/trust.ts'
 import type { Verdict } from './policy/verdict.ts'
@@ -31,7 +31,7 @@ export interface JudgedRun {
   readonly core: SessionCore
   readonly run: RunId
   readonly turn: TurnId
-  readonly cwd: string | null | (() => Promise<string | null>)
+  readonly cwd: JudgeOptions['cwd']
   readonly places?: Places
   readonly beforeCall?: BeforeCall | undefined
 }
@@ -86,6 +86,7 @@ export function policyJudge(judged: JudgedRun, options: RunPolicyOptions): Judge
   }
 
   return {
+    waits: approvals === 'wait' || beforeCall !== undefined,
     offers: tool => policy.offers(tool),
     heard: trust => policy.heard(isTrust(trust) ? trust : 'unknown'),
     async judge({ call, tool, signal }: AskedCall) {

@@ -181,15 +181,16 @@ const plannedEffect = ({ options, marks }: RunRecord, { callId, tool: name }: To
 }
 
 interface RunRequest {
+  readonly system?: string
   readonly facts: ModelFacts
   readonly maxTokens: number
   readonly offered: readonly ToolDescription[]
 }
 
 /** A run asks for as much as the model may say, within reason. */
-function requestFor({ options: { model, offered } }: RunRecord): RunRequest {
+function requestFor({ options: { model, offered, prompt } }: RunRecord): RunRequest {
   const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
-  return { facts: { ...model.info, ref: refOf(model) }, maxTokens, offered }
+  return { facts: { ...model.info, ref: refOf(model) }, maxTokens, offered, ...(prompt === null ? {} : { system: prompt }) }
 }
 
 /** After a provider has refused a request as too long: once for a run. Throws `context.exhausted` the second time. Law C62. */

@@ -1,7 +1,17 @@
 import { given, type Id, type RunId, SkeinError, type TurnId } from '#kernel'
 import type { Change, SessionRow, ToolDescription } from '#journal'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
-import { changedNotes, type Draft, draft, holdsOf, noteDrafts, type Plan, readContextState, type SessionCore } from '#session'
+import {
+  changedNotes,
+  type Draft,
+  draft,
+  holdsOf,
+  noteDrafts,
+  type Plan,
+  readContextState,
+  type SessionCore,
+  settingsOf,
+} from '#session'
 import { abandonedTurn } from './abandon.ts'
 import { type RunControl, setActiveRun } from './active-runs.ts'
 import type { SendOptions } from './agent-options.ts'
@@ -11,7 +21,9 @@ import { executeRun, maxStepsDefault } from './run.ts'
 import type { Judge } from './judge.ts'
 import { refOf, type Resumed, type RunOptions } from './run-options.ts'
 import type { TurnResult } from './turn-result.ts'
-import { noSeams, type RunSeams } from './run-seams.ts'
+import { promptOf } from './prompt/prompt.ts'
+import { type RunRules, rulesIn, seamsOf } from './run-rules.ts'
+import type { RunSeams } from './run-seams.ts'
 import { describeTool, readTools, type Tool } from './tool.ts'
 
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
@@ -23,14 +35,25 @@ export interface AgentPorts {
 }
 
 /** What holds where the options of a run say nothing. */
-export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder'>
+export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder'> &
+  RunRules & { readonly noTools?: boolean }
 
 export const cancelGraceDefault = 5_000
 
 /** What a run is executed with, whoever says something. */
 export type RunGear = Pick<
   RunOptions,
-  'model' | 'tools' | 'offered' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder' | 'seams' | 'atEnd'
+  | 'model'
+  | 'tools'
+  | 'offered'
+  | 'maxSteps'
+  | 'steering'
+  | 'cancelGraceMs'
+  | 'toolOrder'
+  | 'seams'
+  | 'atEnd'
+  | 'prompt'
+  | 'noTools'
 > & {
   readonly alongside: readonly Change[]
   readonly traceId: string | undefined
@@ -46,9 +69,12 @@ export async function readGear(
   defaults: RunDefaults,
 ): Promise<RunGear> {
   const row = await core.row()
-  const recalls = core.keeping.context.recall ?? true
-  const tools = [...ports.tools, ...readTools(options.tools ?? []), ...(recalls ? recallTools(core) : [])]
+  const noTools = defaults.noTools === true
+  const recalls = !noTools && (core.keeping.context.recall ?? true)
+  const own = noTools ? [] : [...ports.tools, ...readTools(options.tools ?? [])]
+  const tools = [...own, ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
+  const rules = { ...rulesIn(defaults), ...rulesIn(options) }
   const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
   return {
     model: await ports.connect(options.model ?? defaults.model ?? row.model),
@@ -58,12 +84,24 @@ export async function readGear(
     steering: options.steering ?? defaults.steering ?? 'now',
     cancelGraceMs: options.cancelGraceMs ?? defaults.cancelGraceMs ?? cancelGraceDefault,
     toolOrder: options.toolOrder ?? defaults.toolOrder ?? 'readsFirst',
-    seams: { ...noSeams, ...ports.seams },
+    seams: { ...seamsOf(rules), ...ports.seams },
+    prompt: await promptFor(core, row, rules),
+    noTools,
     alongside: options.alongside ?? [],
     traceId: options.traceId,
     asked: options,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+/** The prompt of a session that was given none of its own. Law A54. */
+async function promptFor(
+  core: SessionCore,
+  row: SessionRow,
+  { mode = 'full', facts = [], task }: RunRules,
+): Promise<string | null> {
+  if ((await settingsOf(core, row)).system !== null) return null
+  return promptOf({ mode, facts, task, cwd: row.cwd, startedAt: row.createdAt, now: core.runtime.clock.now() })
 }
 
 export interface Beginning {

@@ -37,6 +37,8 @@ export type Ruling =
  * would begin, after the repeat guard. Source: spec/agent.md 11.
  */
 export interface Judge {
+  /** A call may wait for a person, so what came before it is written first. */
+  readonly waits: boolean
   /** Whether the model is told of the tool: mode and run policy may deny it wholly. */
   offers(tool: Pick<Tool, 'name' | 'readOnly'>): boolean
   /** Waits for a person where one is asked. Rejects only if the store does. */

@@ -1,12 +1,12 @@
 import { stringify } from '#kernel'
-import { type EffectSettled, type FileInput, type PartInput, type ToolCallPart, type ToolResultPart } from '#journal'
+import type { EffectSettled, FileInput, PartInput, ToolCallPart, ToolResultPart } from '#journal'
 import { type Draft, draft, messageDrafts, type Plan } from '#session'
 import { cutResult } from './cut-result.ts'
 import type { CallsBefore } from './effects.ts'
 import type { Ruling } from './judge.ts'
 import { joinPlans } from './join-plans.ts'
 import type { RunRecord } from './run-record.ts'
-import { noSeams, resultOf } from './run-seams.ts'
+import { resultOf } from './run-seams.ts'
 import { carryOut } from './tool.ts'
 import type { TurnResult } from './turn-result.ts'
 import { watchSteers } from './watch-steers.ts'
@@ -76,7 +76,7 @@ export async function runCalls(
     for (const item of more) settled.set(item.call.callId, item)
     unwritten.push(...more)
   }
-  const isPlain = options.seams.judge === noSeams.judge
+  const isPlain = !options.judge.waits
   const open = calls.filter(({ callId }) => !before.results.has(callId))
   const groups = groupCalls(open, call => tools.get(call.tool)?.readOnly === true, options.toolOrder)
   for (const group of groups) {
@@ -142,7 +142,7 @@ interface Judged {
 async function judgeGroup(record: RunRecord, group: readonly ToolCallPart[]): Promise<Judged[]> {
   const { options } = record
   const tools = new Map(options.tools.map(tool => [tool.name, tool]))
-  const isPlain = options.seams.judge === noSeams.judge
+  const isPlain = !options.judge.waits
   const watch = isPlain ? undefined : watchSteers(record)
   try {
     return await Promise.all(

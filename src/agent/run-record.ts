@@ -99,6 +99,7 @@ export class RunRecord {
 
   /** Whether the model is told of a tool; of those that a host runs itself it always is. */
   offers(name: string): boolean {
+    if (this.options.noTools) return false
     const tool = this.options.tools.find(one => one.name === name)
     return tool === undefined || this.options.judge.offers(tool)
   }

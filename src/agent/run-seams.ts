@@ -1,10 +1,9 @@
-import { isSkeinError, type Json, messageOf, type RunId, type TurnId } from '#kernel'
+import type { Json, RunId, TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
 import type { SessionCore } from '#session'
 import type { SendOptions } from './agent-options.ts'
-import type { AskedCall, Judge } from './judge.ts'
+import type { Judge } from './judge.ts'
 import type { TurnResult } from './turn-result.ts'
-import { readArguments } from './tool.ts'
 
 /** What policy, gates and hooks are told of the run that they belong to. */
 export interface RunPlace {
@@ -41,31 +40,6 @@ export interface RunSeams {
 
 /** How often a hook may make a run go on. */
 export const maxContinuations = 10
-
-export const noSeams: RunSeams = { judge: () => allowing, gates: result => result, hooks: {} }
-
-/** Allows every call whose tool is there and whose arguments fit. Law A24. */
-const allowing: Judge = {
-  offers: () => true,
-  heard: () => undefined,
-  async judge({ call, tool }: AskedCall) {
-    if (tool === undefined) return refused(call, `There is no tool named ${call.tool}.`)
-    try {
-      await readArguments(tool, call)
-      return { allowed: true, input: call.input, drafts: [] }
-    } catch (error) {
-      const isInvalid = isSkeinError(error) && error.code === 'input.invalid'
-      const message = messageOf(error).slice(0, 16_384)
-      return refused(call, isInvalid && !message.startsWith('The arguments') ? `Invalid arguments: ${message}` : message)
-    }
-  },
-}
-
-const refused = (call: ToolCallPart, output: string): Awaited<ReturnType<Judge['judge']>> => ({
-  allowed: false,
-  result: resultOf(call, 'error', output),
-  drafts: [],
-})
 
 export const resultOf = (call: ToolCallPart, status: ToolResultStatus, output: Json): ToolResultPart => ({
   type: 'tool_result',

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { manualClock } from '#kernel'
 import { openSkein, type Skein } from '#skein'
 import { verifies } from '#verifies'
@@ -48,11 +49,11 @@ describe('a session that lives in this process only', () => {
 
   it('is the latest, is found, listed as open, and evicted without loss', async () => {
     const { sessions } = await open()
-    await sessions.create({ cwd: '/x' })
+    await sessions.create({ cwd: tmpdir() })
     clock.advance(1_000)
-    const session = await sessions.create({ durable: false, cwd: '/x' })
+    const session = await sessions.create({ durable: false, cwd: tmpdir() })
     await session.append({ role: 'user', content: 'a needle here' })
-    expect((await sessions.latest({ cwd: '/x' }))?.id).toBe(session.id)
+    expect((await sessions.latest({ cwd: tmpdir() }))?.id).toBe(session.id)
     expect((await sessions.search('needle')).hits.map(hit => hit.session)).toEqual([session.id])
     expect((await sessions.list({ open: true })).items.map(({ id }) => id)).toContain(session.id)
     await sessions.evict({ id: session.id })

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { isSkeinError, newId } from '#kernel'
 import { scriptedModel } from '#models'
 import type { Skein } from '#skein'
@@ -99,15 +100,15 @@ onEveryStore('sessions', place => {
   verifies('S8', 'finds the latest of a folder, never a deleted or foreign one', async () => {
     const here = await place()
     const skein = await here.open()
-    const older = await skein.sessions.create({ cwd: '/work/a' })
+    const older = await skein.sessions.create({ cwd: tmpdir() })
     here.clock.advance(1_000)
-    const newer = await skein.sessions.create({ cwd: '/work/a' })
-    await skein.in('other').sessions.create({ cwd: '/work/a' })
-    expect((await skein.sessions.latest({ cwd: '/work/a' }))?.id).toBe(newer.id)
+    const newer = await skein.sessions.create({ cwd: tmpdir() })
+    await skein.in('other').sessions.create({ cwd: tmpdir() })
+    expect((await skein.sessions.latest({ cwd: tmpdir() }))?.id).toBe(newer.id)
     await skein.sessions.delete(newer.id)
-    expect((await skein.sessions.latest({ cwd: '/work/a' }))?.id).toBe(older.id)
+    expect((await skein.sessions.latest({ cwd: tmpdir() }))?.id).toBe(older.id)
     await skein.sessions.delete(older.id)
-    expect(await skein.sessions.latest({ cwd: '/work/a' })).toBeUndefined()
+    expect(await skein.sessions.latest({ cwd: tmpdir() })).toBeUndefined()
   })
 
   verifies('S9', 'keeps no invisible title and cuts long ones between code points', async () => {

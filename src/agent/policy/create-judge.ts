@@ -19,7 +19,7 @@ export interface JudgeOptions extends PolicyOptions {
   /** Of the input that began the run. Default `user-instruction`. */
   readonly trust?: Trust
   /** Where the session works; `null`: every path lies outside. */
-  readonly cwd: string | null | (() => Promise<string | null>)
+  readonly cwd: string | null | ((tool: JudgedTool) => Promise<string | null>)
   readonly places?: Places
   /** What the extensions of tools may do, by the tool's name. */
   readonly capabilities?: ReadonlyMap<string, Capabilities>
@@ -43,7 +43,7 @@ export function createJudge({ cwd, places = diskPlaces, capabilities, ...options
   const policy = readRunPolicy(options.policy ?? {})
   const rules = rulesOf(policy)
   let trust = options.trust ?? 'user-instruction'
-  const placeOf = async (): Promise<string | null> => (typeof cwd === 'function' ? await cwd() : cwd)
+  const placeOf = async (tool: JudgedTool): Promise<string | null> => (typeof cwd === 'function' ? await cwd(tool) : cwd)
   const isWorktree = async (place: string | null): Promise<boolean> =>
     autonomy === 'worktree-auto' && place !== null && (await places.isWorktree(place))
   return {
@@ -51,7 +51,7 @@ export function createJudge({ cwd, places = diskPlaces, capabilities, ...options
     offers: tool => modeHas(mode, tool) && policyHas(rules, tool.name),
     heard: heard => void (trust = higher(trust, heard)),
     async judgeCall({ tool, input, approved = false }) {
-      const place = await placeOf()
+      const place = await placeOf(tool)
       const standards = { mode, autonomy, rules, trust, isWorktree: await isWorktree(place) }
       let facts: CallFacts
       try {

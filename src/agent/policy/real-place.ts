@@ -26,6 +26,15 @@ export const diskPlaces: Places = {
   },
 }
 
+/** Whether there is a folder at an absolute path. */
+export async function isFolder(path: string): Promise<boolean> {
+  if (!isAbsolute(path) || path.includes('\0')) return false
+  return await stat(path).then(
+    found => found.isDirectory(),
+    () => false,
+  )
+}
+
 const maxLinks = 40
 
 /** Follows links also where they lead to nothing: writing there makes what they name. */

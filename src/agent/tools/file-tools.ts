@@ -69,6 +69,6 @@ export function fileTools(options: FileToolsOptions): readonly Tool[] {
 const secretName = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE/i
 
 /** Provider keys and the like stay with this process: a command could print them into the session. */
-function openEnvironment(): Readonly<Record<string, string | undefined>> {
+export function openEnvironment(): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !secretName.test(name)))
 }

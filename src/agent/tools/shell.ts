@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 export interface ShellCommand {
   readonly command: string
+  /** Default: bash where there is one, else sh. */
+  readonly shell?: '/bin/sh'
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timeoutMs: number
@@ -32,7 +34,7 @@ const drainMs = 1_000
 export async function runShell(asked: ShellCommand): Promise<ShellEnd> {
   const { command, cwd, env, timeoutMs, graceMs, signal, onOutput } = asked
   signal.throwIfAborted()
-  const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
+  const shell = asked.shell ?? (existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh')
   const child = spawn(shell, ['-c', command], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   keep(child)
   child.stdout.on('data', onOutput)
