@@ -21,6 +21,7 @@ import type {
   Summary,
   TurnSnapshot,
 } from './context-data.ts'
+import type { CheckpointSaved, CheckpointSettled, FilesRewound } from './checkpoint-data.ts'
 import type { Entry } from './entry.ts'
 import type { FinishReason, Message, ToolDescription } from './message.ts'
 import type { Usage } from './usage.ts'
@@ -89,6 +90,7 @@ export const entryTypes = {
   gate_started: { place: 'side', v: 1 },
   gate_ended: { place: 'side', v: 1 },
   checkpoint_saved: { place: 'side', v: 1 },
+  checkpoint_settled: { place: 'side', v: 1 },
   files_rewound: { place: 'side', v: 1 },
 
   state_changed: { place: 'side', v: 1 },
@@ -191,6 +193,9 @@ interface Defined {
   compaction_ended: CompactionResult
   map_started: MapStarted
   map_ended: MapEnded
+  checkpoint_saved: CheckpointSaved
+  checkpoint_settled: CheckpointSettled
+  files_rewound: FilesRewound
   snapshot_taken: TurnSnapshot
   input_admitted: InputAdmitted
   input_delivered: InputDelivered

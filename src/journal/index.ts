@@ -38,6 +38,7 @@ export type {
   SummaryLevel,
   TurnSnapshot,
 } from './context-data.ts'
+export type { CheckpointId, CheckpointSaved, CheckpointSettled, FileState, FilesRewound } from './checkpoint-data.ts'
 export { type Entry, entryBody, entryFrom, type NewEntry, noTotals, sealEntry, type Totals } from './entry.ts'
 export {
   type EntryDataOf,

@@ -52,7 +52,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'job.not_found': told('There is no such job.', 'job'),
   'route.not_found': told('There is no such route.', 'key'),
   'approval.not_found': told('There is no such approval.', 'approval'),
-  'checkpoint.not_found': told('There is no such checkpoint.', 'checkpoint'),
+  'checkpoint.not_found': told('There is no such checkpoint, label or token.', 'checkpoint'),
   'map.not_found': told('There is no such map.', 'map', 'session', 'ref'),
   'pairing.not_found': told('There is no such pairing.', 'pairing'),
   'schedule.not_found': told('There is no such schedule.', 'schedule'),
@@ -83,7 +83,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
     'decision',
     'scope',
   ),
-  'checkpoint.stale': told('Files changed after the preview. Look again.', 'checkpoint'),
+  'checkpoint.stale': told('Files changed after the preview. Nothing was touched. Look again.', 'path'),
   'context.exhausted': told(
     'The request does not fit, and nothing is left to shorten, or `auto` is off. `tokens` says what takes the room.',
     'tokens',

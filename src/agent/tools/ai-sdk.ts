@@ -4,7 +4,8 @@ import type { Tool, ToolCall, ToolReply } from './definition.ts'
 
 /** What `tool()` of the AI SDK makes, by its shape; its package is not needed. Names are the record's keys. */
 export interface AiSdkTool {
-  readonly description?: string | undefined
+  /** A text, or a function that gives one. */
+  readonly description?: unknown
   /** A Standard Schema, or what `jsonSchema()` makes; older objects call it `parameters`. */
   readonly inputSchema?: unknown
   readonly parameters?: unknown
@@ -32,7 +33,7 @@ function aiSdkTool(name: string, tool: AiSdkTool): Tool {
   const approval = approvalOf(tool.needsApproval)
   return {
     name,
-    description: tool.description ?? '',
+    description: wordsOf(tool.description),
     ...schemasOf(tool.inputSchema ?? tool.parameters, at),
     ...given({ approval }),
     run: async (input, call) => {
@@ -42,6 +43,11 @@ function aiSdkTool(name: string, tool: AiSdkTool): Tool {
       return replyOf(told, output)
     },
   }
+}
+
+const wordsOf = (description: unknown): string => {
+  const words: unknown = typeof description === 'function' ? (description as (given: object) => unknown)({}) : description
+  return typeof words === 'string' ? words : ''
 }
 
 interface JsonOptions {

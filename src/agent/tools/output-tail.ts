@@ -1,5 +1,6 @@
-export const tailLines = 2_000
-export const tailBytes: number = 50 * 1_024
+/** What is shown: with its notes 2,000 lines or 50 KiB, so that no result is cut again. */
+const tailLines = 1_995
+const tailBytes = 50_000
 /** What is held while a command runs; far more than is shown, so that a secret at its cut is never shown in part. */
 const heldBytes = 4 * 2 ** 20
 
@@ -19,7 +20,7 @@ export class OutputTail {
     }
   }
 
-  /** The last 2,000 lines or 50 KiB, with each secret hidden, and what was left out said first. */
+  /** The last lines, with each secret hidden, and what was left out said first. */
   text(secrets: readonly string[]): string {
     const all = hideSecrets(Buffer.concat(this.#chunks).toString('utf8'), secrets)
     const lines = all.split('\n')
