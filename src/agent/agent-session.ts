@@ -6,16 +6,13 @@ import type { RunDefaults } from './begin-run.ts'
 import { beginNoMore } from './next-runs.ts'
 import { Approvals } from './approvals.ts'
 import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
+import { recoverRun, type RecoverOptions, type Recovery } from './recover.ts'
 import { readTools } from './tool.ts'
-import { Checkpoints } from './tools/checkpoints.ts'
-import { placesOf } from './tools/tool-places.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
   /** What its runs ask a person about single calls; to be read and answered from any process. */
   readonly approvals: Approvals
-  /** What is kept of the files that its tools wrote, and the way back to it. */
-  readonly checkpoints: Checkpoints
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   #gear: AgentGear = {}
@@ -25,8 +22,6 @@ export class AgentSession extends ContextSession {
     this.#core = core
     this.approvals = new Approvals(core)
     this.#ports = ports
-    const places = () => placesOf([...this.#ports.tools, ...readTools(this.#gear.tools ?? [])])
-    this.checkpoints = new Checkpoints(core, places, entry => this.moveTo(entry))
   }
 
   /** What operators need of a session beside its verbs. */
@@ -57,6 +52,14 @@ export class AgentSession extends ContextSession {
   /** Says something that the run goes on with where it would end. Rejects with `run.not_running` if none goes on. */
   async followUp(input: unknown, options: InputOptions = {}): Promise<InputReceipt> {
     return await sayTo(this.#core, 'followUp', input, options)
+  }
+
+  /**
+   * What is to be done for a run whose process died; with `apply` it is done, and the run goes on. Calls that may have been
+   * carried out are asked for first, as `answers`. `session.busy` if another one carries the run on.
+   */
+  async recover(options: RecoverOptions = {}): Promise<Recovery> {
+    return await this.#core.verb(() => recoverRun(this.#core, this.#allPorts, this.#defaults, options))
   }
 
   /**

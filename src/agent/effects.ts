@@ -1,4 +1,4 @@
-import type { EffectReplay, EffectSettled, Entry, ToolResultPart } from '#journal'
+import type { EffectReplay, EffectSettled, Entry, PartInput, ToolResultPart } from '#journal'
 import { isType } from '#journal'
 
 export type EffectState = 'planned' | 'pending' | 'ready' | 'skipped' | 'unknown'
@@ -56,7 +56,7 @@ export function foldEffects(entries: readonly Entry[]): Map<string, Effect> {
 /** What is known of calls that were begun before a crash. */
 export interface CallsBefore {
   /** Their effects are settled already. */
-  readonly results: ReadonlyMap<string, ToolResultPart>
+  readonly results: ReadonlyMap<string, readonly PartInput[]>
   /** Which attempt of a call this is, if not the first. */
   readonly attempts: ReadonlyMap<string, number>
 }

@@ -1,6 +1,6 @@
 export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions } from './agent-options.ts'
 export { AgentSession } from './agent-session.ts'
-export { AgentSessions } from './agent-sessions.ts'
+export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
 export { type Approval, type ApprovalAnswer, type ApprovalId } from './approvals-row.ts'
 export { Operators, type OperatorsParts } from './operators.ts'
@@ -14,6 +14,8 @@ export { maxStepsDefault } from './run.ts'
 export { type RunStatus, type TurnResult } from './turn-result.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
+export { type RecoverOptions, type Recovery, type RecoveryAnswer } from './recover.ts'
+export { type RecoveryAction, type RecoveryEffect, type RecoveryPlan } from './recovery-plan.ts'
 export {
   type AiSdkTool,
   type AiSdkTools,

@@ -1,5 +1,5 @@
 import type { EntryId, RunId, TurnId } from '#kernel'
-import type { Change, ToolCallPart, ToolDescription } from '#journal'
+import type { Change, FinishReason, ToolCallPart, ToolDescription } from '#journal'
 import type { ConnectedModel } from '#models'
 import type { Steering, ToolOrder } from './agent-options.ts'
 import type { CallsBefore } from './effects.ts'
@@ -17,10 +17,6 @@ export interface RunOptions {
   readonly tools: readonly Tool[]
   /** Told to the model beside those that the session was given. */
   readonly offered: readonly ToolDescription[]
-  /** Of a session that was given no system text: what the run's rules have to say. */
-  readonly prompt: string | null
-  /** No tool is told, whoever gave it. */
-  readonly noTools: boolean
   readonly maxSteps: number
   /** Aborts when the run is cancelled. */
   readonly signal: AbortSignal
@@ -50,8 +46,10 @@ export interface Resumed {
   readonly calls: readonly ToolCallPart[]
   /** Calls without results, which come first. */
   readonly open?: { readonly calls: readonly ToolCallPart[]; readonly before: CallsBefore }
-  /** The answer without calls stands already. */
-  readonly answered: boolean
+  /** How the answer without calls finished, if it stands already. */
+  readonly answered: FinishReason | null
+  /** Nobody may say what became of calls, so the run ends blocked with this. */
+  readonly refused?: string
 }
 
 /** How a model is named in the journal. */

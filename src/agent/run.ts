@@ -1,7 +1,8 @@
 import { asSkeinError, every, type SkeinError } from '#kernel'
-import { isType, type ToolCallPart } from '#journal'
+import { type FinishReason, isType, type ToolCallPart } from '#journal'
 import { draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import { askModel } from './ask-model.ts'
+import type { CallsBefore } from './effects.ts'
 import { type CallsOutcome, runCalls, skipCalls } from './run-calls.ts'
 import { joinPlans } from './join-plans.ts'
 import type { RunOptions } from './run-options.ts'
@@ -72,8 +73,8 @@ function reasonOf(error: SkeinError): string {
 /** Goes on until nothing is left to go on with: no call, no input that waits, no hook, no gate. */
 async function takeSteps(record: RunRecord): Promise<TurnResult> {
   const { gates, hooks } = record.options.seams
-  for (;;) {
-    const answered = await untilAnswer(record)
+  for (let first = true; ; first = false) {
+    const answered = (first ? await resume(record) : undefined) ?? (await untilAnswer(record))
     if (!goesOn(answered)) return answered
     if (await record.deliverAtEnd()) continue
     const hooked = hooks.stepEnded && (await record.hook('stepEnded', () => hooks.stepEnded?.(record.steps, record.place)))
@@ -112,20 +113,43 @@ async function untilAnswer(record: RunRecord): Promise<TurnResult> {
       if (calls.length > 0) await writeResults(record, step, calls, skipCalls(record, calls))
       return cancelled(record)
     }
-    if (calls.length === 0) {
-      record.writeLast({ drafts: [draft('step_ended', { step, finishReason }, record.marks)] })
-      if (finishReason === 'length') return record.result('done_with_concerns', 'output_limit')
-      if (finishReason === 'content_filter') return record.result('blocked', 'refused')
-      return record.result('done', 'answered')
-    }
+    if (calls.length === 0) return answeredWith(record, step, finishReason)
     const ended = await actOn(record, step, calls)
     if (ended !== undefined) return ended
   }
 }
 
+/** The end that an answer without calls would be. */
+function answeredWith(record: RunRecord, step: number, finishReason: FinishReason): TurnResult {
+  record.writeLast({ drafts: [draft('step_ended', { step, finishReason }, record.marks)] })
+  if (finishReason === 'length') return record.result('done_with_concerns', 'output_limit')
+  if (finishReason === 'content_filter') return record.result('blocked', 'refused')
+  if (finishReason === 'aborted') return record.result('cancelled', 'user_cancelled')
+  return record.result('done', 'answered')
+}
+
+/** Where a crash cut a run off in the middle of a step, the rest of that step; undefined if a request comes next. */
+async function resume(record: RunRecord): Promise<TurnResult | undefined> {
+  const { resumed } = record.options
+  if (resumed === undefined) return undefined
+  const { open, answered, refused } = resumed
+  if (open !== undefined) {
+    const step = ++record.steps
+    const ended = await actOn(record, step, open.calls, open.before)
+    if (refused === undefined) return ended
+    return { ...record.result('blocked', 'recovery_unsafe'), error: { code: 'recovery_unsafe', message: refused } }
+  }
+  return answered === null ? undefined : answeredWith(record, ++record.steps, answered)
+}
+
 /** Runs the calls of a step and writes what came of them; what ends the run, if they do. */
-async function actOn(record: RunRecord, step: number, calls: readonly ToolCallPart[]): Promise<TurnResult | undefined> {
-  const outcome = await runCalls(record, step, calls)
+async function actOn(
+  record: RunRecord,
+  step: number,
+  calls: readonly ToolCallPart[],
+  before?: CallsBefore,
+): Promise<TurnResult | undefined> {
+  const outcome = await runCalls(record, step, calls, before)
   await writeResults(record, step, calls, outcome)
   const { ends } = outcome
   return ends === undefined ? undefined : record.result(ends.status, ends.reason)

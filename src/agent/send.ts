@@ -54,6 +54,25 @@ export function startRun(
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
   receipt.catch(() => undefined)
   outcome.catch(() => undefined)
+  if (options.signal !== undefined) heardOnce(receipt, options.signal, control)
+  return runFace(core, control, () => id, receipt, outcome)
+}
+
+function heardOnce(receipt: Promise<unknown>, signal: AbortSignal, control: RunControl): void {
+  void receipt.then(
+    () => listen(signal, () => control.cancel()),
+    () => undefined,
+  )
+}
+
+/** What a caller holds of a run, wherever it came from. */
+export function runFace(
+  core: SessionCore,
+  control: RunControl,
+  idOf: () => RunId,
+  receipt: Promise<InputReceipt>,
+  outcome: Promise<TurnResult>,
+): Run {
   const end = async (how: 'cancel' | 'abort'): Promise<void> => {
     control[how]()
     const known = await receipt.catch(() => undefined)
@@ -72,13 +91,9 @@ export function startRun(
     const { runId } = await receipt
     return await sayTo(core, delivery, more, moreOptions, runId)
   }
-  void receipt.then(
-    () => options.signal && listen(options.signal, () => control.cancel()),
-    () => undefined,
-  )
   return {
     get id() {
-      return id
+      return idOf()
     },
     receipt,
     result: () => outcome,

@@ -2,10 +2,11 @@ import { isType, type Message } from '#journal'
 import { isSkeinError } from '#kernel'
 import { type ScriptedModel, scriptedModel, type ScriptedStep } from '#models'
 import type { Session, Skein } from '#skein'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
 import { memoryPlace, type Place, sqlitePlace } from './stores.ts'
 
+type Run = ReturnType<Session['send']>
 type Tools = NonNullable<Parameters<Skein['sessions']['create']>[0]>['tools']
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -68,7 +69,9 @@ for (const [name, place] of [
   ['memory', memoryPlace],
   ['sqlite', sqlitePlace],
 ] as const) {
-  describe(`a run (${name})`, () => inputs(place))
+  describe(`inputs of a run (${name})`, () => inputs(place))
+  describe(`calls of a run (${name})`, () => calls(place))
+  describe(`a run that died (${name})`, () => recovery(place))
 }
 
 function inputs(place: () => Promise<Place>): void {
@@ -256,4 +259,433 @@ function inputs(place: () => Promise<Place>): void {
       expect(types.filter(type => type === 'step_started')).toHaveLength(2)
     },
   )
+}
+
+function calls(place: () => Promise<Place>): void {
+  const open = async (): Promise<Skein> => await (await place()).open()
+  const resultsOf = async (session: Session): Promise<{ status: string; output: unknown }[]> =>
+    (await session.conversation()).flatMap(({ parts }) =>
+      parts.flatMap(part => (part.type === 'tool_result' ? [{ status: part.status, output: part.output }] : [])),
+    )
+
+  verifies('A13', 'begins with run_started and ends with run_ended; one step for an answer, two with a call', async () => {
+    const { session } = await talk(await open(), ['hi', { calls: [call('one')] }, 'done'], [tool('one', () => 1)])
+    for (const steps of [1, 2]) {
+      const run = session.send('go')
+      const types: string[] = []
+      for await (const { type } of run) types.push(type)
+      expect([types[0], types.at(-1)]).toEqual(['run_started', 'run_ended'])
+      expect(types.filter(type => type === 'step_started')).toHaveLength(steps)
+      expect((await run.result()).steps).toBe(steps)
+    }
+  })
+
+  verifies('A14', 'makes at most as many requests as it may, and runs the calls of the last', async () => {
+    let ran = 0
+    const step = (n: number): ScriptedStep => ({ calls: [call('count', { n })] })
+    const { session, model } = await talk(await open(), [step(1), step(2), step(3), 'never'], [tool('count', () => ++ran)])
+    expect(await session.send('go', { maxSteps: 3 }).result()).toMatchObject({ status: 'blocked', reason: 'step_limit' })
+    expect([model.requests.length, ran]).toEqual([3, 3])
+  })
+
+  verifies('A18', 'where the store refuses a write the run ends store_error and no tool begins', async () => {
+    const skein = await open()
+    let ran = 0
+    const { session } = await talk(skein, [{ calls: [call('count')] }, 'x'], [tool('count', () => ++ran)])
+    const info = await session.info()
+    const store = skein.store.in('default')
+    const run = session.send('go')
+    await run.receipt
+    // Another owner has taken the session over.
+    const { lease } = (await store.session(info.id))!
+    await store.commit([{ type: 'release', fence: { session: info.id, owner: lease.owner ?? '', token: lease.token } }])
+    await store.acquire(info.id, 'other', 60_000)
+    expect(await run.result()).toMatchObject({ status: 'failed', reason: 'lease_lost' })
+    expect(ran).toBe(0)
+  })
+
+  verifies('A19', 'a cancel ends a deaf tool after the grace, keeps text and usage, and skips what had not begun', async () => {
+    const begun = gate()
+    const deaf = tool('deaf', async () => (begun.open(), await new Promise(() => undefined)))
+    const polite = tool('polite', async (_input: never, { signal }: { signal: AbortSignal }) => {
+      await new Promise(resolve => signal.addEventListener('abort', resolve))
+      return 'stopped in time'
+    })
+    const steps: ScriptedStep[] = [
+      { text: 'So.', calls: [call('deaf'), call('polite')], usage: { inputTokens: 5, outputTokens: 7 } },
+      { calls: [call('polite')] },
+    ]
+    const { session } = await talk(await open(), steps, [deaf, polite], { cancelGraceMs: 1 })
+    const run = session.send('go')
+    await begun.promise
+    await run.cancel()
+    expect(await run.result()).toMatchObject({
+      status: 'cancelled',
+      reason: 'user_cancelled',
+      text: 'So.',
+      usage: { inputTokens: 5, outputTokens: 7 },
+    })
+    expect(await resultsOf(session)).toMatchObject([
+      { status: 'interrupted' },
+      { status: 'skipped', output: 'Cancelled before this call began.' },
+    ])
+    const again = session.send('again', { cancelGraceMs: 20_000 })
+    for await (const { type } of again) if (type === 'tool_started') break
+    await again.cancel()
+    expect((await resultsOf(session)).at(-1)).toEqual({ status: 'ok', output: 'stopped in time' })
+  })
+
+  verifies('A21', 'after an abort the next send works, and what a tool gives late changes nothing', async () => {
+    const begun = gate()
+    const late = gate()
+    const deaf = tool('deaf', async () => (begun.open(), await late.promise, 'too late'))
+    const { session } = await talk(await open(), [{ calls: [call('deaf')] }, 'fine'], [deaf])
+    const run = session.send('go')
+    await begun.promise
+    await run.abort()
+    expect(await run.result()).toMatchObject({ status: 'cancelled', reason: 'aborted' })
+    expect((await session.send('again').result()).text).toBe('fine')
+    const before = await session.entries()
+    late.open()
+    await new Promise(setImmediate)
+    expect(await session.entries()).toEqual(before)
+    expect(JSON.stringify(before)).not.toContain('too late')
+  })
+
+  verifies('A22', 'whatever ended a run, the next request has one result for each call, after it, and no orphan', async () => {
+    const skein = await open()
+    const begun = gate()
+    const deaf = tool('deaf', async () => (begun.open(), await new Promise(() => undefined)))
+    const ends: ScriptedStep[][] = [
+      [{ calls: [call('deaf'), call('gone')] }],
+      [{ calls: [call('gone')], cut: true }],
+      [{ calls: [call('gone', { n: 1 })] }, { calls: [call('gone', { n: 2 })] }],
+    ]
+    for (const steps of ends) {
+      const { session, model } = await talk(skein, [...steps, 'fine', 'fine', 'fine'], [deaf], { cancelGraceMs: 0 })
+      const run = session.send('go', { maxSteps: 2 })
+      if (steps === ends[0]) {
+        await begun.promise
+        await run.cancel()
+      }
+      await run.result()
+      await session.send('again').result()
+      const parts = (model.requests.at(-1)?.messages ?? []).flatMap(message => message.parts)
+      const asked = parts.flatMap(part => (part.type === 'tool_call' ? [part.callId] : []))
+      const answered = parts.flatMap(part => (part.type === 'tool_result' ? [part.callId] : []))
+      expect(answered).toEqual(asked)
+    }
+  })
+
+  verifies('A23', 'reads go side by side and first; in call order a later read waits for what writes before it', async () => {
+    const skein = await open()
+    for (const [toolOrder, expected] of [
+      ['readsFirst', ['r1+', 'r3+', 'r4+', 'r1-', 'r3-', 'r4-', 'w2+', 'w2-']],
+      ['callOrder', ['r1+', 'r1-', 'w2+', 'w2-', 'r3+', 'r4+', 'r3-', 'r4-']],
+    ] as const) {
+      const log: string[] = []
+      const mark = async ({ n }: { n: string }): Promise<string> => {
+        log.push(`${n}+`)
+        for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
+        log.push(`${n}-`)
+        return n
+      }
+      const step = { calls: [call('r', { n: 'r1' }), call('w', { n: 'w2' }), call('r', { n: 'r3' }), call('r', { n: 'r4' })] }
+      const tools = [tool('r', mark, { readOnly: true }), tool('w', mark)]
+      const { session } = await talk(skein, [step, 'fine'], tools, { toolOrder })
+      await session.send('go').result()
+      expect(log).toEqual(expected)
+      expect((await resultsOf(session)).map(({ output }) => output)).toEqual(['r1', 'w2', 'r3', 'r4'])
+    }
+  })
+
+  verifies(
+    'A24',
+    'an unknown tool, broken JSON and wrong arguments are error results, nothing runs, and it goes on',
+    async () => {
+      let ran = 0
+      const strict = tool('strict', () => ++ran, {
+        input: { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
+      })
+      const step: ScriptedStep = {
+        calls: [call('gone'), { tool: 'strict', input: '{"n":' as never }, call('strict', { n: 'x' })],
+      }
+      const { session } = await talk(await open(), [step, 'fine'], [strict])
+      expect(await session.send('go').result()).toMatchObject({ status: 'done', text: 'fine', steps: 2 })
+      expect(ran).toBe(0)
+      expect((await resultsOf(session)).map(({ status }) => status)).toEqual(['error', 'error', 'error'])
+      const settled = await session.entries({ types: ['effect_begun', 'effect_settled'] })
+      expect(settled.map(entry => (isType(entry, 'effect_settled') ? entry.data.state : entry.type))).toEqual([
+        'skipped',
+        'skipped',
+        'skipped',
+      ])
+    },
+  )
+
+  verifies('A25', 'the 3rd identical call warns, the 4th does not run and ends the run; another call resets', async () => {
+    const skein = await open()
+    let ran = 0
+    const same = tool('same', () => `ran ${++ran}`)
+    const one = { calls: [call('same', { a: 1, b: 2 })] }
+    const two = { calls: [call('same', { b: 2, a: 1 })] }
+    const { session } = await talk(skein, [one, two, one, { calls: [...two.calls, call('same', { n: 2 })] }, 'never'], [same])
+    expect(await session.send('go').result()).toMatchObject({ status: 'blocked', reason: 'repeated_action', steps: 4 })
+    expect((await resultsOf(session)).map(({ output }) => output)).toEqual([
+      'ran 1',
+      'ran 2',
+      'ran 3\n\nidentical tool call repeated 3 times',
+      'Blocked: identical tool call repeated 4 times',
+      'ran 4',
+    ])
+    const other = { calls: [call('same', { n: 3 })] }
+    const { session: reset } = await talk(skein, [one, two, other, one, two, 'fine'], [same])
+    expect((await reset.send('go').result()).status).toBe('done')
+    const { session: exempt } = await talk(skein, [one, one, one, one, one, 'fine'], [{ ...same, repeatable: true }])
+    expect((await exempt.send('go').result()).status).toBe('done')
+  })
+
+  verifies('A26', 'a result of 60 KiB is at most 51,200 bytes and a marker, and whole in the blob that it names', async () => {
+    const skein = await open()
+    const text = Array.from({ length: 1_000 }, (_, n) => `${n} ${'é'.repeat(30)}`).join('\n')
+    expect(Buffer.byteLength(text)).toBeGreaterThan(60 * 1_024)
+    const long = 'ü'.repeat(40_000)
+    const steps = [{ calls: [call('big'), call('line'), call('many')] }, 'fine']
+    const many = Array.from({ length: 2_500 }, (_, n) => n).join('\n')
+    const tools = [tool('big', () => text), tool('line', () => long), tool('many', () => many)]
+    const { session } = await talk(skein, steps, tools)
+    await session.send('go').result()
+    const outputs = (await resultsOf(session)).map(({ output }) => String(output))
+    for (const [at, whole] of [text, long, many].entries()) {
+      const output = outputs[at] ?? ''
+      const marker = output.slice(output.lastIndexOf('\n') + 1)
+      const shown = output.slice(0, output.length - marker.length)
+      expect(Buffer.byteLength(shown.trimEnd())).toBeLessThanOrEqual(51_200)
+      expect(whole.startsWith(shown.trimEnd())).toBe(true)
+      expect(shown.split('\n').length).toBeLessThanOrEqual(2_001)
+      const [blob = ''] = /blb_[0-9a-f]{32}/.exec(marker) ?? []
+      const [row] = await skein.store.in('default').blobs([blob as `blb_${string}`])
+      expect(Buffer.from(row?.bytes ?? []).toString()).toBe(whole)
+      expect(await skein.store.in('default').hasBlob(session.id, blob as `blb_${string}`)).toBe(true)
+    }
+  })
+
+  verifies('A27', 'a tool past its time is told so and gives an error result, and the run goes on', async () => {
+    let told = false
+    const slow = tool(
+      'slow',
+      async (_input: never, { signal }: { signal: AbortSignal }) => {
+        signal.addEventListener('abort', () => (told = true))
+        await new Promise(() => undefined)
+      },
+      { timeoutMs: 5 },
+    )
+    const { session } = await talk(await open(), [{ calls: [call('slow')] }, 'fine'], [slow])
+    expect(await session.send('go').result()).toMatchObject({ status: 'done', text: 'fine' })
+    expect(told).toBe(true)
+    expect(await resultsOf(session)).toEqual([{ status: 'error', output: 'The tool took longer than 5 ms.' }])
+  })
+
+  verifies('A62', 'the usage of each attempt names the message that it stored, or none', async () => {
+    const { session } = await talk(await open(), [{ calls: [call('one')] }, 'done'], [tool('one', () => 1)])
+    await session.send('go').result()
+    const entries = await session.entries()
+    const answers = entries.flatMap(entry =>
+      isType(entry, 'message_added') && entry.data.role === 'assistant' ? [entry.id] : [],
+    )
+    const used = entries.flatMap(entry => (isType(entry, 'usage_recorded') ? [entry.data.entry] : []))
+    expect(used).toEqual(answers)
+    const started = entries.flatMap(entry => (isType(entry, 'step_started') ? [entry.data.requestId] : []))
+    expect(entries.flatMap(entry => (isType(entry, 'usage_recorded') ? [entry.data.requestId] : []))).toEqual(started)
+  })
+
+  it('tells how long things took', async () => {
+    const { session } = await talk(await open(), [{ text: 'x', calls: [call('one')] }, 'done'], [tool('one', () => 1)])
+    const told = new Set<unknown>()
+    for await (const event of session.send('go'))
+      if (event.type === 'timing_measured') told.add((event as { what?: unknown }).what)
+    expect([...told].sort()).toEqual(['closing', 'context', 'first_call', 'first_event', 'first_text', 'request', 'tool'])
+  })
+}
+
+/** A run that hangs in its tools as if its process had died: nobody renews its lease. */
+function recovery(place: () => Promise<Place>): void {
+  interface Died {
+    readonly here: Place
+    readonly id: Session['id']
+    readonly entered: string[]
+    readonly run: Run
+  }
+
+  const left: Run[] = []
+  afterEach(async () => {
+    for (const run of left.splice(0)) await run.abort()
+  })
+
+  /** Dies while `hang` is inside its tool, in the step that calls all these. */
+  async function died(names: readonly string[], tools: readonly object[] = []): Promise<Died> {
+    const here = await place()
+    const entered: string[] = []
+    const skein = await here.open()
+    const stuck = gate()
+    const hang = (name: string, more: object) =>
+      tool(
+        name,
+        async (_input: never, { idempotencyKey }: { idempotencyKey: string }) => {
+          entered.push(`${name} ${idempotencyKey}`)
+          if (name === 'quick') return 'was quick'
+          stuck.open()
+          return await new Promise(() => undefined)
+        },
+        more,
+      )
+    const own = [hang('quick', {}), hang('safe', { replay: 'safe' }), hang('same', { replay: 'idempotent' }), hang('once', {})]
+    const { session } = await talk(skein, [{ calls: names.map(name => call(name)) }], [...own, ...tools] as never, {
+      cancelGraceMs: 0,
+    })
+    const run = session.send('go')
+    left.push(run)
+    await run.receipt
+    await stuck.promise
+    here.clock.advance(120_000)
+    return { here, id: session.id, entered, run }
+  }
+
+  async function revived({ here, id }: Died, entered: string[]): Promise<{ session: Session; model: ScriptedModel }> {
+    const again = (name: string, more: object) =>
+      tool(
+        name,
+        (_input: never, { idempotencyKey }: { idempotencyKey: string }) => {
+          entered.push(`${name} ${idempotencyKey}`)
+          return `${name} again`
+        },
+        more,
+      )
+    const model = scriptedModel(['after all', 'next'])
+    const skein = await here.open()
+    const tools = [
+      again('quick', {}),
+      again('safe', { replay: 'safe' }),
+      again('same', { replay: 'idempotent' }),
+      again('once', {}),
+    ]
+    return { session: await skein.sessions.open(id, { modelOverride: model, tools: tools as never }), model }
+  }
+
+  verifies(
+    'A34',
+    'a pending safe call runs again, an idempotent one with its key, and a never one waits for an answer',
+    async () => {
+      const entered: string[] = []
+      const dead = await died(['once', 'safe'])
+      const { session } = await revived(dead, entered)
+      const { plan, run } = await session.recover({ apply: true })
+      expect(run).toBeNull()
+      expect(plan?.effects.map(({ tool: name, state, action }) => [name, state, action])).toEqual([
+        ['once', 'pending', 'ask'],
+        ['safe', 'planned', 'run'],
+      ])
+      expect(entered).toEqual([])
+      const callId = plan?.effects[0]?.callId ?? ''
+      expect(await codeOf(session.recover({ apply: true, answers: { other: 'skip' } }))).toBe('input.invalid')
+      const recovered = await session.recover({ apply: true, answers: { [callId]: { done: 'it was sent' } } })
+      expect(await recovered.run?.result()).toMatchObject({ status: 'done', reason: 'answered', text: 'after all', steps: 2 })
+      expect(entered.map(line => line.split(' ')[0])).toEqual(['safe'])
+      expect(said((await session.conversation()).find(({ role }) => role === 'tool'))).toBe('it was sent|safe again')
+
+      const same = await died(['same'])
+      const keys: string[] = []
+      const other = await revived(same, keys)
+      await (await other.session.recover({ apply: true })).run?.result()
+      expect(keys).toEqual(same.entered)
+
+      const safe = await died(['safe'])
+      const third = await revived(safe, keys)
+      expect(await (await third.session.recover({ apply: true })).run?.result()).toMatchObject({ status: 'done' })
+    },
+  )
+
+  verifies('A35', 'a ready effect is appended, and its tool is not entered', async () => {
+    const entered: string[] = []
+    const dead = await died(['quick', 'once'])
+    const { session } = await revived(dead, entered)
+    const { plan } = await session.recover()
+    expect(plan?.effects.map(({ action }) => action)).toEqual(['append', 'ask'])
+    const { run } = await session.recover({ apply: true, approvals: 'deny' })
+    expect((await run?.result())?.status).toBe('done')
+    expect(entered).toEqual([])
+    expect(said((await session.conversation()).find(({ role }) => role === 'tool'))).toBe(
+      'was quick|Outcome unknown: the process ended while this call was running. Check before repeating it.',
+    )
+  })
+
+  it('ends the run where nobody is to be asked', async () => {
+    const dead = await died(['once'])
+    const { session } = await revived(dead, [])
+    const { run } = await session.recover({ apply: true, approvals: 'end' })
+    expect(await run?.result()).toMatchObject({
+      status: 'blocked',
+      reason: 'recovery_unsafe',
+      error: { message: 'recovery requires user review: 1 incomplete non-retryable tool side effect(s)' },
+    })
+    expect((await session.info()).running).toBeNull()
+  })
+
+  verifies('A36', 'of two recoverers one continues and the other gets session.busy; a stale owner ends lease_lost', async () => {
+    const dead = await died(['safe'])
+    const entered: string[] = []
+    const one = await revived(dead, entered)
+    const two = await revived(dead, entered)
+    const results = await Promise.allSettled([one.session.recover({ apply: true }), two.session.recover({ apply: true })])
+    const runs = results.flatMap(result => (result.status === 'fulfilled' ? [result.value.run] : []))
+    const codes = results.flatMap(result =>
+      result.status === 'rejected' && isSkeinError(result.reason) ? [result.reason.code] : [],
+    )
+    expect([runs.length, codes]).toEqual([1, ['session.busy']])
+    expect((await runs[0]?.result())?.status).toBe('done')
+    expect(entered).toHaveLength(1)
+    await dead.run.abort()
+    expect(await dead.run.result()).toMatchObject({ status: 'failed', reason: 'lease_lost' })
+  })
+
+  verifies('A37', 'a send without recovery ends the old run abandoned and executes nothing of it', async () => {
+    const entered: string[] = []
+    const dead = await died(['safe'])
+    const { session } = await revived(dead, entered)
+    expect(await session.send('new').result()).toMatchObject({ status: 'done', text: 'after all' })
+    expect(entered).toEqual([])
+    const ended = (await session.entries({ types: ['run_ended'] })).flatMap(entry =>
+      isType(entry, 'run_ended') ? [entry.data.reason] : [],
+    )
+    expect(ended).toEqual(['abandoned', 'answered'])
+    expect((await session.recover()).plan).toBeNull()
+  })
+
+  verifies('A4', 'asks again where a request was lost, counts it, and carries on for whoever starts', async () => {
+    const here = await place()
+    const first = await here.open()
+    const { session } = await talk(first, [{ text: 'half', hang: true }])
+    const run = session.send('go')
+    left.push(run)
+    for await (const { type } of run) if (type === 'text_delta') break
+    await run.followUp('and then?')
+    here.clock.advance(120_000)
+    const model = scriptedModel(['whole', 'more'])
+    const skein = await here.open()
+    await skein.sessions.open(session.id, { modelOverride: model })
+    const [recovered] = await skein.sessions.recover()
+    expect(recovered?.recovery?.plan).toMatchObject({ state: 'requesting', inputs: 1, effects: [] })
+    expect(await recovered?.recovery?.run?.result()).toMatchObject({ status: 'done', text: 'more', cost: null })
+    const again = await skein.sessions.open(session.id)
+    const used = (await again.entries({ types: ['usage_recorded'] })).flatMap(entry =>
+      isType(entry, 'usage_recorded') ? [[entry.data.outcome, entry.data.attempt]] : [],
+    )
+    expect(used).toEqual([
+      ['lost', 1],
+      ['stop', 2],
+      ['stop', 1],
+    ])
+    expect(await fatesOf(again)).toEqual(['followUp: delivered'])
+    expect(await skein.sessions.recover()).toEqual([])
+  })
 }
