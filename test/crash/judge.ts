@@ -161,7 +161,7 @@ export class Judge {
       this.ledger.breach('fence', `${id} has token ${token}; ${effect.token} was granted`)
   }
 
-  /** Law S1: of each turn there is all, in one piece, or nothing. A fork may have been cut within one. */
+  /** Laws S1, C82: of each turn there is all, its snapshot too, in one piece, or nothing. A fork may have been cut within one. */
   #judgeTurns(id: SessionId, fresh: readonly Entry[]): void {
     const forked = fresh.findIndex(entry => entry.type === 'session_forked')
     const turns = Map.groupBy(
@@ -170,7 +170,7 @@ export class Judge {
     )
     for (const [turn, entries] of turns) {
       const [first, last] = [entries[0] as Entry, entries.at(-1) as Entry]
-      const ends = entries.at(-2)?.type === 'turn_ended' && last.type === 'snapshot_taken'
+      const ends = entries.at(-2)?.type === 'snapshot_taken' && last.type === 'turn_ended'
       const whole = first.type === 'turn_started' && ends && last.seq - first.seq === entries.length - 1
       if (!whole)
         this.ledger.breach('half', `turn ${turn} of ${id} is ${entries.map(entry => `${entry.seq} ${entry.type}`).join(', ')}`)
