@@ -16,16 +16,20 @@ import type { Change, ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
 import type { TurnResult } from './turn-result.ts'
+import { checkPrefill, type PrefillItem } from './prefill-session.ts'
+import { asConfig, ruleMembers, type RunRules } from './run-rules.ts'
 import type { AiSdkTools, Tool, ToolSet } from './tool.ts'
 
 /** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
-export interface AgentGear {
+export interface AgentGear extends RunRules {
   readonly modelOverride?: ModelPort | AiSdkModel
   readonly tools?: ToolSet
   readonly maxSteps?: number
   readonly steering?: Steering
   readonly cancelGraceMs?: number
   readonly toolOrder?: ToolOrder
+  /** No tools at all, and no thinking. Contradicts `tools`. */
+  readonly noTools?: boolean
 }
 
 /** `now`: calls that have not begun when a steer comes are skipped; `afterTools`: none is. */
@@ -34,16 +38,20 @@ export type Steering = 'now' | 'afterTools'
 export type ToolOrder = 'readsFirst' | 'callOrder'
 
 export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
+  /** Stands before all history in every request; kept with the session. */
+  readonly prefill?: readonly PrefillItem[]
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
   readonly tools?: readonly (Tool | ToolDescription)[] | AiSdkTools
 }
 
 export interface OpenOptions extends AgentGear {
+  /** Refused once a turn has begun (`session.prefill_too_late`), but for the one that is there. */
+  readonly prefill?: readonly PrefillItem[]
   /** What an unknown alias is created with. */
   readonly orCreate?: AgentOptions
 }
 
-export interface SendOptions {
+export interface SendOptions extends RunRules {
   /** Holds as long as the session: the same key and input again is the first run. */
   readonly idempotencyKey?: string
   readonly signal?: AbortSignal
@@ -78,13 +86,29 @@ const someTools: Check = (value, path) => (isObject(value) ? undefined : aList(v
 const gear: Members<AgentGear> = {
   modelOverride: anObject,
   tools: someTools,
-  maxSteps: wholeNumber(1),
+  maxSteps: asConfig(wholeNumber(1)),
   steering: oneOf('now', 'afterTools'),
   cancelGraceMs: wholeNumber(),
   toolOrder: oneOf('readsFirst', 'callOrder'),
+  noTools: aFlag,
+  ...ruleMembers,
 }
+const isGear = (key: string): boolean => Object.hasOwn(gear, key)
+
+/** Which options last as long as the object, and which the session keeps. */
+export function partGear(options: Omit<AgentOptions, 'tools'>): {
+  readonly gear: Omit<AgentGear, 'tools'>
+  readonly rest: Omit<CreateOptions, 'tools'>
+} {
+  const members = Object.entries(options)
+  return {
+    gear: Object.fromEntries(members.filter(([key]) => isGear(key))),
+    rest: Object.fromEntries(members.filter(([key]) => !isGear(key))),
+  }
+}
+
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
-const creatingAgent: Members<AgentOptions> = { ...creating, ...gear }
+const creatingAgent: Members<AgentOptions> = { ...creating, ...gear, prefill: checkPrefill }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
 export const checkAgent: Readonly<
@@ -92,7 +116,7 @@ export const checkAgent: Readonly<
 > = {
   gear: shape<AgentGear>(gear),
   create: shape<AgentOptions>(creatingAgent),
-  open: shape<OpenOptions>({ ...gear, orCreate: shape<AgentOptions>(creatingAgent) }),
+  open: shape<OpenOptions>({ ...gear, prefill: checkPrefill, orCreate: shape<AgentOptions>(creatingAgent) }),
   recover: shape<{ apply?: boolean; approvals?: string; answers?: object }>({
     apply: aFlag,
     approvals: oneOf('wait', 'deny', 'end'),
@@ -101,6 +125,7 @@ export const checkAgent: Readonly<
   input: shape<InputOptions>({ ...writing, trust: aText }),
   send: shape<SendOptions>({
     ...writing,
+    ...ruleMembers,
     model: aModel,
     maxSteps: gear.maxSteps,
     tools: gear.tools,

@@ -1,24 +1,20 @@
 import { given, isSkeinError, type SessionId } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
-import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions } from './agent-options.ts'
-import type { AgentSession } from './agent-session.ts'
+import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions, partGear } from './agent-options.ts'
+import { AgentSession } from './agent-session.ts'
 import { findApproval } from './approvals.ts'
 import type { Approval } from './approvals-row.ts'
+import { badConfig } from './policy/bad-config.ts'
+import { isFolder } from './policy/real-place.ts'
 import { runCollection } from './input-queue.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
+import { prefillSession } from './prefill-session.ts'
 import { checkTools } from './send.ts'
 import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions extends Sessions<AgentSession> {
-  readonly #kept: TenantStore
-
-  constructor(parts: ConstructorParameters<typeof Sessions<AgentSession>>[0]) {
-    super(parts)
-    this.#kept = parts.runtime.store.in(parts.tenant)
-  }
-
   readonly #stores: readonly TenantStore[]
 
   constructor(parts: ConstructorParameters<typeof Sessions<AgentSession>>[0]) {
@@ -33,24 +29,29 @@ export class AgentSessions extends Sessions<AgentSession> {
 
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
-    const { gear, created } = parted(options)
-    return (await super.create(created)).equip(gear)
+    await checkTogether(options)
+    const { prefill, ...more } = options
+    const { gear, created } = parted(more)
+    return await prefilled((await super.create(created)).equip(gear), prefill)
   }
 
   override async open(id: string, options: OpenOptions = {}): Promise<AgentSession> {
     checkAgent.open(options)
-    const { orCreate, ...gear } = options
-    if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
-    const { gear: own, created } = parted(orCreate)
+    const { orCreate, prefill, ...gear } = options
+    if (orCreate === undefined) return await prefilled((await super.open(id)).equip(gearOf(gear)), prefill)
+    await checkTogether(orCreate)
+    const { prefill: begun, ...more } = orCreate
+    const { gear: own, created } = parted(more)
     const session = await super.open(id, { orCreate: created })
-    return session.equip({ ...own, ...gearOf(gear) })
+    const isNew = (await session.info()).turnCount === 0
+    return await prefilled(session.equip({ ...own, ...gearOf(gear) }), prefill ?? (isNew ? begun : undefined))
   }
 
   /** Carries on what died with other processes of this store, as `session.recover` does; for whoever starts. */
   async recover(options: Omit<RecoverOptions, 'apply' | 'answers'> = {}): Promise<Recovered[]> {
     const done: Recovered[] = []
-    const store = this.#kept
-    for (let cursor: string | undefined; ;) {
+    const [store] = this.#stores
+    for (let cursor: string | undefined; store !== undefined;) {
       const page = await store.records(runCollection, { limit: 100, ...given({ cursor }) })
       for (const { key } of page.items) done.push(await this.#recoverOne(key as SessionId, options))
       if (page.next === undefined) break
@@ -65,10 +66,21 @@ export class AgentSessions extends Sessions<AgentSession> {
     } catch (error) {
       const code = isSkeinError(error) ? error.code : 'skein.bug'
       if (code === 'session.not_found')
-        await this.#kept.commit([{ type: 'delete_record', collection: runCollection, key: session }])
+        await this.#stores[0]?.commit([{ type: 'delete_record', collection: runCollection, key: session }])
       return { session, recovery: null, code }
     }
   }
+}
+
+async function prefilled(session: AgentSession, prefill: AgentOptions['prefill']): Promise<AgentSession> {
+  if (prefill !== undefined) await prefillSession(AgentSession.insideOf(session).core, prefill)
+  return session
+}
+
+/** What only makes sense together. Law A3. */
+async function checkTogether({ cwd, noTools, tools }: AgentOptions): Promise<void> {
+  if (noTools === true && tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
+  if (typeof cwd === 'string' && !(await isFolder(cwd))) throw badConfig('cwd', 'Expected the absolute path of a folder.')
 }
 
 /** What became of one session whose run died, or whose turns wait. */
@@ -81,10 +93,11 @@ export interface Recovered {
 
 /** What the session keeps, and what only this process has of it. */
 function parted(options: AgentOptions): { readonly gear: AgentGear; readonly created: CreateOptions } {
-  const { modelOverride, tools: asked, maxSteps, steering, cancelGraceMs, toolOrder, ...rest } = options
+  const { tools: asked, ...more } = options
   const tools = listed(asked)
+  const { gear, rest } = partGear(more)
   return {
-    gear: gearOf({ modelOverride, tools: runnable(tools), maxSteps, steering, cancelGraceMs, toolOrder }),
+    gear: gearOf({ ...gear, tools: runnable(tools) }),
     created: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
   }
 }

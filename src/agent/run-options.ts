@@ -17,6 +17,10 @@ export interface RunOptions {
   readonly tools: readonly Tool[]
   /** Told to the model beside those that the session was given. */
   readonly offered: readonly ToolDescription[]
+  /** Of a session that was given no system text: what the run's rules have to say. */
+  readonly prompt: string | null
+  /** No tool is told, whoever gave it. */
+  readonly noTools: boolean
   readonly maxSteps: number
   /** Aborts when the run is cancelled. */
   readonly signal: AbortSignal
