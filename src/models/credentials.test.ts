@@ -52,6 +52,61 @@ verifies('P18', 'OAuth is found only for providers that take it', async () => {
   expect(await credentials.find('openai-codex')).toMatchObject({ kind: 'oauth' })
 })
 
+verifies(
+  'P18',
+  'a connector of a provider that takes keys only is never given a login, not even one that could refresh it',
+  async () => {
+    const store = memoryCredentials({ groq: { oauth }, openai: { oauth } })
+    const models = createModels({ store })
+    for (const provider of ['groq', 'openai'])
+      models.register({ provider, connect: () => expect.unreachable(), refresh: () => expect.unreachable() }, { replace: true })
+    await expect(models.connect('llama-groq')).rejects.toMatchObject({ code: 'auth.missing' })
+    await expect(models.connect('openai/gpt-4o')).rejects.toMatchObject({ code: 'auth.missing' })
+    await expect(models.credentials.set('zai', { oauth })).rejects.toMatchObject({ code: 'input.invalid' })
+    await expect(models.credentials.set('openai-codex', { apiKey: 'k' })).rejects.toMatchObject({ code: 'input.invalid' })
+  },
+)
+
+it('what is kept is added to, told by name and kind, and taken away', async () => {
+  const store = memoryCredentials()
+  const { credentials } = createModels({ store })
+  await credentials.set(' Groq ', { apiKey: ' k1 ' })
+  await credentials.set('groq', { fields: { baseUrl: 'http://a' } })
+  await credentials.set('anthropic', { oauth })
+  await credentials.set('mine', { apiKey: 'k2' })
+  expect(await store.get('groq')).toEqual({ apiKey: 'k1', fields: { baseUrl: 'http://a' } })
+  expect(await credentials.list()).toEqual([
+    { provider: 'anthropic', kind: 'oauth', source: 'stored' },
+    { provider: 'groq', kind: 'apiKey', source: 'stored' },
+    { provider: 'mine', kind: 'apiKey', source: 'stored' },
+  ])
+  expect([await credentials.remove('GROQ'), await credentials.remove('groq')]).toEqual([true, false])
+  expect((await credentials.list()).map(({ provider }) => provider)).toEqual(['anthropic', 'mine'])
+})
+
+it('nonsense is refused before anything is kept, and so is keeping where there is no file', async () => {
+  const { credentials } = createModels({ store: memoryCredentials() })
+  const nonsense: readonly (readonly [unknown, unknown])[] = [
+    ['', { apiKey: 'k' }],
+    [7, { apiKey: 'k' }],
+    ['groq', null],
+    ['groq', 'k'],
+    ['groq', {}],
+    ['groq', { apiKey: ' ' }],
+    ['groq', { key: 'k' }],
+    ['groq', { fields: { a: 1 } }],
+    ['anthropic', { oauth: { accessToken: 'a' } }],
+  ]
+  for (const [provider, credential] of nonsense)
+    await expect(credentials.set(provider as string, credential as StoredCredential)).rejects.toMatchObject({
+      code: 'input.invalid',
+    })
+  expect(await credentials.list()).toEqual([])
+  const nowhere = createModels().credentials
+  await expect(nowhere.set('groq', { apiKey: 'k' })).rejects.toMatchObject({ code: 'config.invalid' })
+  await expect(nowhere.remove('groq')).rejects.toMatchObject({ code: 'config.invalid' })
+})
+
 it.each([
   ['google', 'GEMINI_API_KEY'],
   ['google', 'GOOGLE_API_KEY'],

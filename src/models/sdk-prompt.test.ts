@@ -188,6 +188,33 @@ describe('options of a request', () => {
       google: { thinkingConfig: { thinkingBudget: 0, includeThoughts: false } },
     })
   })
+  it.each([
+    ['minimal', 1_024, 'low', 1_024, 1_024],
+    ['low', 4_096, 'low', 4_096, 4_096],
+    ['medium', 10_000, 'medium', 10_000, 10_000],
+    ['high', 32_000, 'high', 24_576, 24_576],
+    ['xhigh', 100_000, 'high', 24_576, 32_768],
+  ] as const)('think %s as each provider calls it', (level, anthropic, openai, flash, pro) => {
+    const optionsOf = (provider: string, modelId = 'm') =>
+      sdkOptions(
+        { ...request, thinking: level },
+        { ...target, provider, modelId, version: 'v3', info: { ...target.info, maxOutput: 128_000 } },
+      )
+    expect(optionsOf('anthropic.messages')).toMatchObject({
+      providerOptions: { anthropic: { thinking: { budgetTokens: anthropic } } },
+      maxOutputTokens: 1_024,
+    })
+    expect(optionsOf('openai.responses')).toMatchObject({ providerOptions: { openai: { reasoningEffort: openai } } })
+    for (const [modelId, thinkingBudget] of [
+      ['gemini-2.5-flash', flash],
+      ['gemini-2.5-pro', pro],
+    ] as const)
+      // prettier-ignore
+      expect(optionsOf('google.generative-ai', modelId)).toMatchObject({
+        providerOptions: { google: { thinkingConfig: { thinkingBudget } } },
+      })
+    expect(sdkOptions({ ...request, thinking: level }, { ...target, version: 'v4' })).toMatchObject({ reasoning: level })
+  })
   it("let the caller's provider options win", () => {
     const providerOptions = { openai: { store: true, user: 'u' } }
     expect(thinking('low', 'openai.responses', { providerOptions })['providerOptions']).toEqual({
