@@ -8,11 +8,15 @@ import { Approvals } from './approvals.ts'
 import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
 import { recoverRun, type RecoverOptions, type Recovery } from './recover.ts'
 import { readTools } from './tool.ts'
+import { Checkpoints } from './tools/checkpoints.ts'
+import { placesOf } from './tools/tool-places.ts'
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
   /** What its runs ask a person about single calls; to be read and answered from any process. */
   readonly approvals: Approvals
+  /** What is kept of the files that its tools wrote, and the way back to it. */
+  readonly checkpoints: Checkpoints
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   #gear: AgentGear = {}
@@ -22,6 +26,8 @@ export class AgentSession extends ContextSession {
     this.#core = core
     this.approvals = new Approvals(core)
     this.#ports = ports
+    const places = () => placesOf([...this.#ports.tools, ...readTools(this.#gear.tools ?? [])])
+    this.checkpoints = new Checkpoints(core, places, entry => this.moveTo(entry))
   }
 
   /** What operators need of a session beside its verbs. */

@@ -8,6 +8,7 @@ import { joinPlans } from './join-plans.ts'
 import type { RunRecord } from './run-record.ts'
 import { resultOf } from './run-seams.ts'
 import { carryOut } from './tool.ts'
+import { CallCheckpoint } from './tools/call-checkpoint.ts'
 import type { TurnResult } from './turn-result.ts'
 import { watchSteers } from './watch-steers.ts'
 
@@ -90,6 +91,7 @@ export async function runCalls(
     settle(...rulings.flatMap(({ refused }) => refused ?? []))
     const allowed = rulings.filter(({ refused }) => refused === undefined)
     if (allowed.length === 0) continue
+    const saves = await beginCheckpoints(record, allowed)
     let begun = allowed
     const due = unwritten
     await record.write(() => {
@@ -98,10 +100,11 @@ export async function runCalls(
         ...drafts,
         draft('effect_begun', { callId: call.callId, attempt: attemptOf(call) }, record.marks),
       ])
-      return joinPlans(settledPlan(record, due, attemptOf, true), { drafts: begins })
+      const kept = begun.flatMap(({ call }) => saves.get(call.callId)?.plan ?? [])
+      return [{ drafts: begins }, ...kept].reduce(joinPlans, settledPlan(record, due, attemptOf, true))
     })
     unwritten = []
-    settle(...(await Promise.all(begun.map(({ call }) => enter(record, call, step)))))
+    settle(...(await Promise.all(begun.map(({ call }) => enter(record, call, step, saves.get(call.callId)?.checkpoint)))))
   }
   const left = open.filter(({ callId }) => !settled.has(callId))
   settle(...left.map(call => skippedCall(record, call)))
@@ -165,8 +168,27 @@ async function judgeGroup(record: RunRecord, group: readonly ToolCallPart[]): Pr
   }
 }
 
+interface Begun {
+  readonly checkpoint: CallCheckpoint
+  /** What is kept in the commit that begins the call. */
+  readonly plan: Plan
+}
+
+/** How the files that calls say they will write stand now. Source: spec/agent.md 15. */
+async function beginCheckpoints(record: RunRecord, judged: readonly Judged[]): Promise<Map<string, Begun>> {
+  const { core, options, marks } = record
+  const { cwd } = await core.row()
+  const begun = judged.map(async ({ call }): Promise<[string, Begun][]> => {
+    const tool = options.tools.find(({ name }) => name === call.tool)
+    if (tool === undefined) return []
+    const checkpoint = new CallCheckpoint(core, tool, call.callId, cwd, marks)
+    return [[call.callId, { checkpoint, plan: await checkpoint.begin(call.input) }]]
+  })
+  return new Map((await Promise.all(begun)).flat())
+}
+
 /** Enters the tool of a call that has begun. Never throws. */
-async function enter(record: RunRecord, call: ToolCallPart, step: number): Promise<Settled> {
+async function enter(record: RunRecord, call: ToolCallPart, step: number, checkpoint?: CallCheckpoint): Promise<Settled> {
   const { core, options } = record
   const { run, signal } = options
   const tool = options.tools.find(({ name }) => name === call.tool)
@@ -178,7 +200,9 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number): Promi
     giveUp: record.giveUp,
     idempotencyKey: `${run}.${call.callId}`,
     progress: text => void core.live.emit({ type: 'tool_delta', ...about, text }),
+    ...(checkpoint === undefined ? {} : { cwd: checkpoint.cwd, checkpoint: paths => checkpoint.save(paths) }),
   })
+  const kept = (await checkpoint?.settled()) ?? []
   const { afterCall } = options.seams.hooks
   const hooked = afterCall && (await record.hook('afterCall', () => afterCall(call, outcome.result, record.place)))
   const isLoop = (record.repeats.get(call.callId) ?? 0) === record.loopLimit
@@ -191,6 +215,7 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number): Promi
     state: result.status === 'interrupted' ? 'unknown' : 'ready',
     result,
     files: outcome.files,
+    drafts: kept,
     ...(whole === undefined ? {} : { whole }),
     ends: endOf(outcome.terminate),
   }
