@@ -1,6 +1,6 @@
 import { canonical, given, type Json, sha256, type SkeinError, toJson, unlessAborted, wait } from '#kernel'
-import { type Message, noUsage, type StepStarted, type ToolCallPart, type ToolDescription } from '#journal'
-import { decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
+import { type Message, noUsage, type StepStarted, type ToolCallPart, type ToolDescription, type UsageRecorded } from '#journal'
+import { type Cost, decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
 import {
   compactSession,
   type Draft,
@@ -106,7 +106,14 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   await record.write({ drafts: [draft('step_started', started, marks)] }, 'relaxed')
   core.live.emit({ type: 'step_requested', run, step, attempt, model: refOf(model) })
   const firsts = firstTimes(record, step)
-  const request = { system, messages: await withFiles(core, messages), tools, maxTokens, ...given({ thinking }) }
+  const request = {
+    system,
+    messages: await withFiles(core, messages),
+    tools,
+    maxTokens,
+    cache: { ttl: '5m' },
+    ...given({ thinking }),
+  } as const
   const outcome = await streamStep(
     model,
     request,
@@ -120,7 +127,8 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   record.timed('request', asked, { step, attempt })
   const isDemo = model.info.demo === true
   const { parts, finishReason, rawFinishReason, usage, error } = outcome
-  const cost = usage === null && !isDemo ? null : model.cost(usage ?? noUsage, asked).total
+  const priced = usage === null && !isDemo ? undefined : model.cost(usage ?? noUsage, asked)
+  const cost = priced?.total ?? null
   record.count(outcome, cost)
   const answer = { role: 'assistant', parts, model: refOf(model), finishReason, ...given({ rawFinishReason }) } as const
   const stowed = messageDrafts(core, parts.length > 0 ? [answer] : [], marks)
@@ -135,6 +143,7 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
       entry: said[0]?.id ?? null,
       usage: usage ?? noUsage,
       cost,
+      ...pricing(priced),
       step,
       attempt,
       outcome: error?.code ?? finishReason,
@@ -178,6 +187,13 @@ const plannedEffect = ({ options, marks }: RunRecord, { callId, tool: name }: To
   const tool = options.tools.find(one => one.name === name)
   const replay = tool === undefined ? 'never' : replayOf(tool)
   return draft('effect_planned', { callId, tool: name, step, attempt: 1, replay }, marks)
+}
+
+/** Beside a cost, what it was made of. Law P24. */
+function pricing(cost: Cost | undefined): Pick<UsageRecorded, 'costParts' | 'rates' | 'billing' | 'listNano'> {
+  if (cost === undefined) return {}
+  const { parts, rates, billing, listNano } = cost
+  return { costParts: parts, rates, ...given({ billing, listNano }) }
 }
 
 interface RunRequest {

@@ -134,6 +134,9 @@ export interface TurnEnded {
 }
 
 /** One provider attempt. `cost` in nano-dollars, `null` if the price is unknown. Counted once by `requestId`. */
+/** Kinds of tokens that have a price of their own. */
+export type TokenKind = 'input' | 'output' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h'
+
 export interface UsageRecorded {
   readonly requestId: string
   readonly purpose: string
@@ -141,6 +144,13 @@ export interface UsageRecorded {
   readonly entry: EntryId | null
   readonly usage: Usage
   readonly cost: number | null
+  /** What each kind of token cost, and the rates that it was priced by: a price table that changes changes nothing of it. */
+  readonly costParts?: { readonly [kind in TokenKind]: number | null }
+  /** Integer nano-dollars per million tokens. */
+  readonly rates?: { readonly [kind in TokenKind]?: number } | null
+  /** Paid by subscription: `cost` is 0, and `listNano` what it would have been. */
+  readonly billing?: 'subscription'
+  readonly listNano?: number | null
   readonly step?: number
   readonly attempt?: number
   readonly outcome?: string

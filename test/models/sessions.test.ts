@@ -73,6 +73,33 @@ describe("a session's model", () => {
     },
   )
 
+  verifies(
+    'P24',
+    'is recorded with what was paid by which rates, so that another price table changes nothing of it',
+    async () => {
+      const skein = await open({
+        models: { store: memoryCredentials({ openai: { oauth } }) },
+        env: { ANTHROPIC_API_KEY: 'sk-ant-1' },
+      })
+      for (const provider of ['anthropic', 'openai-codex'])
+        skein.models.register({ provider, connect: () => scriptedModel([{ text: 'ok', usage }]) }, { replace: true })
+      const session = await skein.sessions.create({ model: 'opus' })
+      await session.send('Hi').result()
+      await session.setModel('gpt-5.4')
+      await session.send('Again').result()
+      const used = (await session.entries()).filter(entry => entry.type === 'usage_recorded').map(entry => entry.data)
+      expect(used).toMatchObject([
+        {
+          cost: 5_000_000,
+          costParts: { input: 5_000_000, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
+          rates: { input: 5_000_000_000, output: 25_000_000_000, cacheWrite1h: 10_000_000_000 },
+        },
+        { cost: 0, billing: 'subscription', listNano: 2_500_000, rates: { input: 2_500_000_000 } },
+      ])
+      expect(used[0]).not.toHaveProperty('billing')
+    },
+  )
+
   verifies('P17', 'without a credential refuses a send, and nothing else: the journal is as it was', async () => {
     const skein = await open()
     const session = await skein.sessions.create({ model: 'groq/llama-3.3-70b-versatile' })
