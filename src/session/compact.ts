@@ -1,6 +1,7 @@
 import { SkeinError, unlessAborted } from '#kernel'
 import type { CompactionResult } from '#journal'
-import { type CompactionCause, Compaction, type CompactOptions } from './compaction.ts'
+import { Compaction } from './compaction.ts'
+import type { CompactionCause, CompactOptions } from './compaction-cause.ts'
 import { CompactionLock } from './compaction-lock.ts'
 import type { SessionCore } from './core.ts'
 

@@ -1,4 +1,4 @@
-import { asSkeinError, type EntryId, given, invalidInput, type RunId, SkeinError } from '#kernel'
+import { asSkeinError, type EntryId, given, invalidInput, SkeinError } from '#kernel'
 import {
   applyEdit,
   countShown,
@@ -21,57 +21,18 @@ import {
   type CompactionId,
   type CompactionResult,
   type CompactionStatus,
-  type CompactionTrigger,
   noUsage,
   type PartRef,
   type Summary,
   type SummaryAttempt,
   type Usage,
 } from '#journal'
-import type { CompactionLock } from './compaction-lock.ts'
-import { type ContextState, readContextState, type RequestOptions } from './context-state.ts'
-import type { SessionCore } from './core.ts'
+import { type ContextState, readContextState } from './context-state.ts'
+import { startedDraft, summaryDraft } from './compaction-drafts.ts'
 import { type Draft, draft } from './draft.ts'
-import { type Frontier, summaryEntryId } from './frontier.ts'
 import { isGrown, sharedTokens } from './frontier-growth.ts'
+import { type CompactionParts, overflowFactor } from './compaction-cause.ts'
 import { SummaryMaker } from './summary-maker.ts'
-
-export interface CompactOptions {
-  /** Plans only: no model is called, nothing is written. */
-  readonly dryRun?: boolean
-  /** Goes on until the next request is projected to take this much. Default: the session's target. */
-  readonly targetTokens?: number
-  /** Added to what the summarizer is told. */
-  readonly instructions?: string
-  readonly only?: 'prune'
-  /** Aborted: the frontier stays, finished summaries are kept for the next time. */
-  readonly signal?: AbortSignal
-}
-
-/** Why it is done, and for which request. */
-export interface CompactionCause {
-  readonly trigger: CompactionTrigger
-  /** A preparation that is shown as soon as it is made. */
-  readonly early?: boolean
-  readonly request?: RequestOptions
-  /** What comes with the next request and is not stored: an input. */
-  readonly extraTokens?: number
-  /** The run that waits for it. */
-  readonly run?: RunId
-  /** What the provider counted, when it said that the request was too long. */
-  readonly reported?: number | null
-}
-
-/** What a compaction is given: whether it may swap is asked when it comes to that. */
-export interface CompactionParts {
-  readonly core: SessionCore
-  readonly options: CompactOptions
-  readonly cause: CompactionCause
-  readonly signal: AbortSignal
-  readonly swaps: () => boolean
-  /** Absent for a dry run. */
-  readonly lock?: CompactionLock
-}
 
 /** Thrown inside, when the branch was left or edited while summaries were made. */
 class Superseded extends Error {}
@@ -433,14 +394,4 @@ export class Compaction {
 
 const remadeAtOnce = 8
 
-function overflowFactor(state: ContextState, reported: number | null): number {
-  return reported === null ? state.factor * 1.25 : Math.max(state.factor, reported / Math.max(1, state.tokens.total))
-}
-
 const isEmpty = ({ swap, prune, cut, restore }: Edit): boolean => swap.length + prune.length + cut.length + restore.length === 0
-
-const startedDraft = (compaction: CompactionId, trigger: CompactionTrigger): Draft =>
-  draft('compaction_started', { compaction, trigger }, { by: 'compaction' })
-
-const summaryDraft = (summary: Summary): Draft =>
-  draft('summary_added', summary, { id: summaryEntryId(summary.id), by: 'compaction' })

@@ -1,7 +1,7 @@
 import type { CompactionResult, PartRef, Summary, TurnSnapshot } from '#journal'
 import { audit, type Audit } from './audit.ts'
 import { compactSession, settleCompaction } from './compact.ts'
-import type { CompactOptions } from './compaction.ts'
+import type { CompactOptions } from './compaction-cause.ts'
 import { compactionInfo, type CompactionInfo } from './compaction-lock.ts'
 import type { SessionCore } from './core.ts'
 import { describe, type Described } from './describe.ts'
