@@ -2,13 +2,14 @@ import { given, isSkeinError, type SessionId } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions, partGear } from './agent-options.ts'
-import type { AgentSession } from './agent-session.ts'
+import { AgentSession } from './agent-session.ts'
 import { findApproval } from './approvals.ts'
 import type { Approval } from './approvals-row.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { isFolder } from './policy/real-place.ts'
 import { runCollection } from './input-queue.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
+import { prefillSession } from './prefill-session.ts'
 import { checkTools } from './send.ts'
 import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
@@ -29,17 +30,21 @@ export class AgentSessions extends Sessions<AgentSession> {
   override async create(options: AgentOptions = {}): Promise<AgentSession> {
     checkAgent.create(options)
     await checkTogether(options)
-    const { gear, created } = parted(options)
-    return (await super.create(created)).equip(gear)
+    const { prefill, ...more } = options
+    const { gear, created } = parted(more)
+    return await prefilled((await super.create(created)).equip(gear), prefill)
   }
 
   override async open(id: string, options: OpenOptions = {}): Promise<AgentSession> {
     checkAgent.open(options)
-    const { orCreate, ...gear } = options
-    if (orCreate === undefined) return (await super.open(id)).equip(gearOf(gear))
+    const { orCreate, prefill, ...gear } = options
+    if (orCreate === undefined) return await prefilled((await super.open(id)).equip(gearOf(gear)), prefill)
     await checkTogether(orCreate)
-    const { gear: own, created } = parted(orCreate)
-    return (await super.open(id, { orCreate: created })).equip({ ...own, ...gearOf(gear) })
+    const { prefill: begun, ...more } = orCreate
+    const { gear: own, created } = parted(more)
+    const session = await super.open(id, { orCreate: created })
+    const isNew = (await session.info()).turns === 0
+    return await prefilled(session.equip({ ...own, ...gearOf(gear) }), prefill ?? (isNew ? begun : undefined))
   }
 
   /** Carries on what died with other processes of this store, as `session.recover` does; for whoever starts. */
@@ -65,6 +70,11 @@ export class AgentSessions extends Sessions<AgentSession> {
       return { session, recovery: null, code }
     }
   }
+}
+
+async function prefilled(session: AgentSession, prefill: AgentOptions['prefill']): Promise<AgentSession> {
+  if (prefill !== undefined) await prefillSession(AgentSession.insideOf(session).core, prefill)
+  return session
 }
 
 /** What only makes sense together. Law A3. */

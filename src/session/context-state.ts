@@ -13,6 +13,7 @@ import {
   type ContextBudget,
   type ContextTokens,
   isType,
+  type Message,
   type PrefixChange,
   type SessionRow,
   type ToolDescription,
@@ -21,6 +22,7 @@ import {
 import { readFactor } from './calibrate.ts'
 import type { SessionCore } from './core.ts'
 import { type Frontier, readFrontier } from './frontier.ts'
+import { prefillOf } from './prefill.ts'
 import type { ModelFacts } from './runtime.ts'
 
 /** The settings that hold at the leaf. */
@@ -59,6 +61,8 @@ export interface ContextState {
   readonly budget: ContextBudget
   readonly settings: ContextSettings
   readonly show: ShowOptions
+  /** What stands before all history. */
+  readonly prefill: readonly Message[]
   readonly tokens: ContextTokens
   /** Model tokens per estimated token. */
   readonly factor: number
@@ -95,10 +99,11 @@ export async function readContextState(
   const show: ShowOptions = showOptions(core, settings.recall)
   const frontier = await readFrontier(core, row, show)
   const model = facts.ref ?? options.model ?? row.model
-  const tokens = countShown({ system, tools, items: frontier.items }, show)
+  const prefill = await prefillOf(core, row)
+  const tokens = countShown({ system, tools, items: frontier.items, prefill }, show)
   const factor = await readFactor(core, model)
   const mark = markOf(row)
-  const base = { row, frontier, model, facts, system, tools, ownTools, budget, settings, show, tokens, factor, mark }
+  const base = { row, frontier, model, facts, system, tools, ownTools, budget, settings, show, prefill, tokens, factor, mark }
   return { ...base, projected: projectedOf(base, extraTokens) }
 }
 

@@ -89,7 +89,7 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
             ...given({ title }),
             hidden: false,
           },
-          merge: { ...effect.merge, ...settings.merge },
+          merge: { ...effect.merge, ...settings.merge, ...given({ prefill: source.data['prefill'] }) },
           add: { turnCount: await turnsUpTo(store, core.id, at.seq) },
           setsLeaf: end.id,
           totals: place.totals,

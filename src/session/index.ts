@@ -16,7 +16,7 @@ export { compactSession } from './compact.ts'
 export { compactDue, compactKind } from './compact-job.ts'
 export { CallStreak, type DoomLoop } from './doom-loop.ts'
 export { type EndedTurn, turnEnding } from './end-turn.ts'
-export { type CompactionCause, type CompactOptions } from './compaction-cause.ts'
+export { type CompactionCause, type CompactOptions } from './compaction.ts'
 export { type CompactionInfo } from './compaction-lock.ts'
 export { ContextSession } from './context-session.ts'
 export { type ContextState, promptTokens, readContextState, requestMark, type Settings, settingsOf } from './context-state.ts'
@@ -29,6 +29,7 @@ export { type AbsentReason, type ContextItem, type Standing } from './standings.
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
 export { changedNotes, noteDrafts } from './notes.ts'
+export { setPrefill } from './prefill.ts'
 export { type ModelFacts, type Notice, type Runtime } from './runtime.ts'
 export {
   type EntryEvent,

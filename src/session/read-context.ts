@@ -14,7 +14,7 @@ import {
 } from '#context'
 import type { ContextBudget, ContextTokens, CompactionResult, Message, PartInput, PrefixChange, ToolDescription } from '#journal'
 import { compactSession } from './compact.ts'
-import type { CompactionCause } from './compaction-cause.ts'
+import type { CompactionCause } from './compaction.ts'
 import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
@@ -108,7 +108,7 @@ export function exhausted({ tokens, budget, projected }: ContextState, message: 
 /** The newest rendering of each session: asked again unchanged, nothing is made anew. */
 const rendered = new WeakMap<
   SessionCore['memory'],
-  { readonly key: string; readonly items: unknown; readonly context: OwnContext }
+  { readonly key: string; readonly items: unknown; readonly prefill: unknown; readonly context: OwnContext }
 >()
 
 function render(
@@ -118,16 +118,16 @@ function render(
   { input, notes }: { readonly input: Message | undefined; readonly notes: readonly ShownEntry[] },
 ): OwnContext {
   const family = familyFor(state, format)
-  const { system, tools, frontier, show, model, budget } = state
+  const { system, tools, frontier, show, prefill, model, budget } = state
   const prefix = prefixOf(state)
   const whole = { system, tools, budget, prefix, fits: fits(state), version: frontier.version, state }
   const key = JSON.stringify([model, family, show.recall])
   const known = rendered.get(core.memory)
   const isStored = input === undefined && notes.length === 0
-  if (isStored && known?.key === key && known.items === frontier.items)
+  if (isStored && known?.key === key && known.items === frontier.items && known.prefill === prefill)
     return { ...known.context, ...whole, tokens: state.tokens }
   const items = notes.length === 0 ? frontier.items : hideReplaced([...frontier.items, ...notes])
-  const { messages, tokens } = assemble({ system, tools, items }, show)
+  const { messages, tokens } = assemble({ system, tools, items, prefill }, show)
   const all: ContextMessage[] = input === undefined ? [...messages] : [...messages, input]
   const repaired = repair(all, { family, model, media: takenMedia(state) })
   const context = {
@@ -137,7 +137,7 @@ function render(
     refs: repaired.refs,
     tokens: input === undefined ? tokens : withInput(tokens, messageTokens(input, show.counter)),
   }
-  if (isStored) rendered.set(core.memory, { key, items: frontier.items, context })
+  if (isStored) rendered.set(core.memory, { key, items: frontier.items, prefill, context })
   return context
 }
 

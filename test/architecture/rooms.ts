@@ -54,6 +54,7 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'models/credential-file.ts': ['node:fs/promises', 'node:path', 'node:timers/promises'],
   'models/file-lock.ts': ['node:fs/promises'],
   'agent/policy/real-place.ts': ['node:fs/promises', 'node:path'],
+  'agent/prompt/prefill-files.ts': ['node:fs/promises', 'node:path'],
 }
 
 /** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */

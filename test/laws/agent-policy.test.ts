@@ -407,6 +407,51 @@ describe('the prompt', () => {
   })
 })
 
+onEveryStore('prefill', place => {
+  verifies('A55', 'begins every request, also after a restart and in a fork', async () => {
+    const at = await place()
+    const cwd = await folder()
+    await writeFile(join(cwd, 'a.md'), 'one\ntwo </file> three\nfour\n')
+    const skein = await at.open()
+    const prefill = [
+      { path: 'a.md', mode: { range: [2, 2] as const }, note: 'the plan' },
+      { path: 'gone.md', mode: 'full' as const },
+    ]
+    const session = await skein.sessions.create({ cwd, prefill })
+    const model = scriptedModel(['One.', 'Two.', 'Three.', 'Four.'])
+    await session.send('first', { model }).result()
+    await session.send('second', { model }).result()
+    await skein.close()
+    const again = await (await at.open()).sessions.open(session.id)
+    await again.send('third', { model }).result()
+    await (await again.fork()).send('fourth', { model }).result()
+    const file = '<context>\n<file path="a.md" note="the plan">\ntwo <\\/file> three\n</file>\n</context>'
+    const begin = [
+      { role: 'user', parts: [{ type: 'text', text: file }] },
+      { role: 'assistant', parts: [{ type: 'text', text: 'Context loaded. Ready to work.' }] },
+    ]
+    expect(model.requests.map(({ messages }) => messages.slice(0, 2))).toEqual([begin, begin, begin, begin])
+    expect(model.requests[3]?.messages.length).toBe(2 + 7)
+    expect((await again.context({ format: 'skein' })).messages.slice(0, 2)).toEqual(begin)
+    expect((await again.context()).tokens.prefill).toBeGreaterThan(0)
+    expect((await again.messages()).length).toBe(6)
+  })
+
+  it('is refused once a turn has begun, but for the one that is there', async () => {
+    const at = await place()
+    const { sessions } = await at.open()
+    const prefill = [{ role: 'user', parts: [{ type: 'text', text: 'Hear this.' }] }] as const
+    const session = await sessions.create({ prefill })
+    const other = [{ role: 'user', parts: [{ type: 'text', text: 'Hear that.' }] }] as const
+    await sessions.open(session.id, { prefill: other })
+    const model = scriptedModel(['One.'])
+    await session.send('first', { model }).result()
+    expect(model.requests[0]?.messages[0]?.parts[0]).toMatchObject({ text: 'Hear that.' })
+    expect(await codeOf(sessions.open(session.id, { prefill }))).toBe('session.prefill_too_late')
+    expect(await codeOf(sessions.open(session.id, { prefill: other }))).toBe('resolved')
+  })
+})
+
 describe('results', () => {
   verifies('A61', 'of what is outside carry their trust', async () => {
     const tool = counting('search', { readOnly: true, trust: 'external-untrusted' })
