@@ -54,13 +54,14 @@ export function startRun(
   // Whoever asks for neither still learns of a refusal from iterating; nobody listening is no crash.
   receipt.catch(() => undefined)
   outcome.catch(() => undefined)
-  if (options.signal !== undefined) heardOnce(receipt, options.signal, control)
+  heardOnce(receipt, options, control)
   return runFace(core, control, () => id, receipt, outcome)
 }
 
-function heardOnce(receipt: Promise<unknown>, signal: AbortSignal, control: RunControl): void {
+/** Options are looked at once they were checked: there is a receipt. */
+function heardOnce(receipt: Promise<unknown>, options: SendOptions, control: RunControl): void {
   void receipt.then(
-    () => listen(signal, () => control.cancel()),
+    () => options.signal !== undefined && listen(options.signal, () => control.cancel()),
     () => undefined,
   )
 }
