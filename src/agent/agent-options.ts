@@ -16,6 +16,7 @@ import type { Change, ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
 import type { TurnResult } from './turn-result.ts'
+import { checkPrefill, type PrefillItem } from './prefill-session.ts'
 import { asConfig, ruleMembers, type RunRules } from './run-rules.ts'
 import type { AiSdkTools, Tool, ToolSet } from './tool.ts'
 
@@ -37,11 +38,15 @@ export type Steering = 'now' | 'afterTools'
 export type ToolOrder = 'readsFirst' | 'callOrder'
 
 export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
+  /** Stands before all history in every request; kept with the session. */
+  readonly prefill?: readonly PrefillItem[]
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
   readonly tools?: readonly (Tool | ToolDescription)[] | AiSdkTools
 }
 
 export interface OpenOptions extends AgentGear {
+  /** Refused once a turn has begun (`session.prefill_too_late`), but for the one that is there. */
+  readonly prefill?: readonly PrefillItem[]
   /** What an unknown alias is created with. */
   readonly orCreate?: AgentOptions
 }
@@ -103,7 +108,7 @@ export function partGear(options: Omit<AgentOptions, 'tools'>): {
 }
 
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
-const creatingAgent: Members<AgentOptions> = { ...creating, ...gear }
+const creatingAgent: Members<AgentOptions> = { ...creating, ...gear, prefill: checkPrefill }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
 export const checkAgent: Readonly<
@@ -111,7 +116,7 @@ export const checkAgent: Readonly<
 > = {
   gear: shape<AgentGear>(gear),
   create: shape<AgentOptions>(creatingAgent),
-  open: shape<OpenOptions>({ ...gear, orCreate: shape<AgentOptions>(creatingAgent) }),
+  open: shape<OpenOptions>({ ...gear, prefill: checkPrefill, orCreate: shape<AgentOptions>(creatingAgent) }),
   recover: shape<{ apply?: boolean; approvals?: string; answers?: object }>({
     apply: aFlag,
     approvals: oneOf('wait', 'deny', 'end'),
