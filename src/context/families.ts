@@ -43,7 +43,7 @@ const everywhere = { anthropic: true, openai: true, google: true } as const
 const notOpenai = { anthropic: true, openai: false, google: true } as const
 
 /** Which rules hold where. Source: spec/context.md 3. */
-export const repairTable = {
+export const repairTable: Readonly<Record<RepairRule, Readonly<Record<Family, boolean>>>> = {
   result_missing: everywhere,
   result_orphan: everywhere,
   result_duplicate: everywhere,
@@ -58,9 +58,9 @@ export const repairTable = {
   reasoning_foreign: everywhere,
   media_unsupported: everywhere,
   bad_unicode: everywhere,
-} as const satisfies Record<RepairRule, Record<Family, boolean>>
+}
 
-interface FamilyRules {
+export interface FamilyRules {
   /** Whose turn results are: the user's, so that a user message behind them is the same turn, or one of their own. */
   readonly resultsAre: 'user' | 'tool'
   /** Text that is refused: nothing but blanks, or nothing at all. */
@@ -80,7 +80,7 @@ interface FamilyRules {
 const pictures = ['image/jpeg', 'image/png', 'image/gif', 'image/webp']
 
 /** What each family's documents say of its messages, as far as the rules differ by it. */
-export const familyRules = {
+export const familyRules: Readonly<Record<Family, FamilyRules>> = {
   anthropic: {
     resultsAre: 'user',
     refusesBlank: true,
@@ -115,4 +115,4 @@ export const familyRules = {
       system: [],
     },
   },
-} as const satisfies Record<Family, FamilyRules>
+}

@@ -8,7 +8,11 @@ import { markPart } from './markers.ts'
 import type { ShowOptions } from './shown.ts'
 
 /** An entry for reading: who, when, its ref, and all that it says; what is large by its outline and the ref of the whole. */
-export function readableEntry(entry: ContextEntry, show: ShowOptions, { hidesFailed = false } = {}): string {
+export function readableEntry(
+  entry: ContextEntry,
+  show: ShowOptions,
+  { hidesFailed = false }: { readonly hidesFailed?: boolean } = {},
+): string {
   const who = entry.note === undefined ? entry.message.role : `note ${entry.note.name}`
   const head = `[${entry.id} ${who} ${isoTime(entry.at)}]`
   if (hidesFailed && isFailed(entry)) return `${head}\n[a failed attempt, not shown]`

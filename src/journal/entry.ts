@@ -42,7 +42,7 @@ export type NewEntry = Omit<Entry, 'seq' | 'session'>
 type Columns = Pick<Entry, 'id' | 'session' | 'seq' | 'parentId' | 'type' | 'at'>
 
 /** Where an entry carries its body as text, once it was made. */
-const bodyText = Symbol('body')
+const bodyText: unique symbol = Symbol('body')
 type Carrying = { readonly [bodyText]?: string }
 
 /**

@@ -63,7 +63,7 @@ export async function recall(
   core: SessionCore,
   query: unknown,
   options: RecallOptions = {},
-  { forModel = false } = {},
+  { forModel = false }: { readonly forModel?: boolean } = {},
 ): Promise<Recalled> {
   const ask = readAsk(query, options, forModel)
   const row = await core.row()
