@@ -16,7 +16,8 @@ export function findAnchors(text: string, entry: EntryId): Anchor[] {
   let rest = text.replace(urlPattern, url => {
     const whole = trimmed(url)
     if (whole.length <= longestAnchor && hasHost.test(whole)) add(whole, 'url')
-    return ' '
+    // A line's end, so that no quotation reaches over what is gone.
+    return '\n'
   })
   for (const [, name = ''] of rest.matchAll(quotedPattern)) {
     const quoted = name.trim()
