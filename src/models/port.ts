@@ -133,7 +133,11 @@ export type Credential =
     }
   | { readonly kind: 'oauth'; readonly oauth: OAuth; readonly source: 'stored' }
 
-/** Makes ports for one provider. `refresh` is called under the credential file's lock. */
+/**
+ * Makes ports for one provider. `refresh` is called under the credential file's lock, 300 s before a login's time is over, and
+ * has 20 s. It throws `auth.rejected`, or an error with the `status` 400, 401 or 403, where the provider refuses the login; whatever
+ * else it throws means that the provider could not be asked now. It may leave `refreshToken` out: then the old one is kept.
+ */
 export interface Connector {
   readonly provider: string
   connect(credential: Credential, info: ModelInfo): ModelPort | Promise<ModelPort>
