@@ -40,12 +40,12 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     },
     events: (id, { after, types, signal }) => eventsOf(open(id), { signal, ...given({ after, types }) }),
     send: async (id, input, options) => await started(await open(id), input, options),
-    cancel: async () => {
-      throw new SkeinError(
-        'input.invalid',
-        'A run is cancelled where it runs: press Ctrl-C there, or name its server with --url.',
-        { details: { path: '--url' } },
-      )
+    cancel: elsewhere,
+    abort: elsewhere,
+    recover: async (id, options) => {
+      const { plan, run } = await (await open(id)).recover(options)
+      await run?.result()
+      return { plan, runId: run?.id ?? null }
     },
     map: asked => localMap(skein, asked),
     approvals: async id => await (await open(id)).approvals.list(),
@@ -61,6 +61,12 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     },
     [Symbol.asyncDispose]: () => house.close(),
   }
+}
+
+const elsewhere = async (): Promise<never> => {
+  throw new SkeinError('input.invalid', 'A run is cancelled where it runs: press Ctrl-C there, or name its server with --url.', {
+    details: { path: '--url' },
+  })
 }
 
 /** As many as a server gives at once. */
@@ -81,7 +87,16 @@ async function* eventsOf(opening: Promise<Session>, options: Parameters<Session[
   yield* (await opening).events(options)
 }
 
+/** What died here goes on first, where nobody has to be asked. */
+async function carryOn(session: Session): Promise<void> {
+  if ((await session.info()).running === null) return
+  // Why it can't be carried on shows when the new input is refused, or else it is ended by that.
+  const { run } = await session.recover({ apply: true }).catch(() => ({ run: null }))
+  await run?.result()
+}
+
 async function started(session: Session, input: string, options: Parameters<Verbs['send']>[2]): Promise<Started> {
+  await carryOn(session)
   const run = session.send(input, options)
   const receipt = await run.receipt
   return {

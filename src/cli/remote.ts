@@ -55,6 +55,9 @@ export function remoteVerbs(server: Server): Verbs {
       }
     },
     cancel: id => post(session(id, '/cancel'), {}),
+    abort: id => post(session(id, '/abort'), {}),
+    recover: (id, { apply = false, approvals }) =>
+      apply ? post(session(id, '/recovery'), given({ approvals })) : get(session(id, '/recovery')),
     map: asked => remoteMap(server, asked),
     approvals: async id => (await get<{ items: readonly Approval[] }>(session(id, '/approvals'))).items,
     answerApproval: async (id, answer) => {

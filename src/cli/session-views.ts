@@ -6,7 +6,7 @@ import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { itemRows } from './context-views.ts'
 import { findSession } from './name-session.ts'
 import { columns, countText, moneyText, oneLine } from './table.ts'
-import type { ContextQuery } from './verbs.ts'
+import type { ContextQuery, RecoverFlags } from './verbs.ts'
 
 /** `skein VERB ID` on one session: context, usage, watch and cancel. */
 export function addSessionViews(program: Command, run: Runner): void {
@@ -42,6 +42,18 @@ export function addSessionViews(program: Command, run: Runner): void {
     .description('follow a session; ends with Ctrl-C')
     .action(run(watch))
   program.command('cancel').argument('<session>').description('end the run that goes on; over --url').action(run(cancel))
+  program
+    .command('abort')
+    .argument('<session>')
+    .description('the same, without waiting for tools that go on; over --url')
+    .action(run(abort))
+  program
+    .command('recover')
+    .argument('<session>')
+    .option('--apply', 'carry it out, and go on with the run')
+    .addOption(new Option('--approvals <how>', 'calls of unknown outcome').choices(['wait', 'deny', 'end']))
+    .description('what is to be done for a run whose process died')
+    .action(run(recover))
 }
 
 async function showContext(invocation: Invocation, name: string, flags: ContextQuery): Promise<void> {
@@ -125,8 +137,26 @@ function shown(event: object): string {
 }
 
 async function cancel(invocation: Invocation, name: string): Promise<void> {
+  await endRun(invocation, name, 'cancel')
+}
+
+async function abort(invocation: Invocation, name: string): Promise<void> {
+  await endRun(invocation, name, 'abort')
+}
+
+async function recover(invocation: Invocation, name: string, flags: RecoverFlags): Promise<void> {
   const { out } = invocation
-  const answer = await withVerbs(invocation, async verbs => await verbs.cancel(await findSession(verbs, name)))
+  const told = await withVerbs(invocation, async verbs => await verbs.recover(await findSession(verbs, name), flags))
+  if (out.json) return await out.body(told)
+  const { plan, runId } = told
+  if (plan === null) return out.talk('No run died here.')
+  for (const { callId, tool, state, action } of plan.effects) await out.line(`${callId}  ${tool}  ${state}  ${action}`)
+  out.talk(`${plan.run} was ${plan.state} in step ${plan.step}; ${runId === null ? 'it waits.' : 'it goes on.'}`)
+}
+
+async function endRun(invocation: Invocation, name: string, verb: 'cancel' | 'abort'): Promise<void> {
+  const { out } = invocation
+  const answer = await withVerbs(invocation, async verbs => await verbs[verb](await findSession(verbs, name)))
   if (out.json) await out.body(answer)
   else out.talk(isObject(answer) && answer['cancelled'] === true ? 'Cancelled.' : 'No run was going on.')
 }

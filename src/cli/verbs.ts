@@ -1,4 +1,12 @@
-import type { AnswerInput, Approval, InputReceipt, MapInfo, MapKind, MapResult } from '#agent'
+import type {
+  AnswerInput,
+  Approval,
+  InputReceipt,
+  MapInfo,
+  MapKind,
+  MapResult,
+  RecoveryPlan,
+} from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
 import type { ModelInfo } from '#models'
@@ -54,6 +62,17 @@ export interface Started {
   cancel(): Promise<void>
 }
 
+/** What `skein recover` may ask. */
+export interface RecoverFlags {
+  readonly apply?: boolean
+  readonly approvals?: 'wait' | 'deny' | 'end'
+}
+
+export interface Recovering {
+  readonly plan: RecoveryPlan | null
+  readonly runId: string | null
+}
+
 /** What `skein map` may ask: a new map, or to go on with one. `options` stand under the verb's names. */
 export interface MapAsked {
   readonly kind: MapKind
@@ -99,6 +118,9 @@ export interface Verbs extends AsyncDisposable {
   events(id: SessionId, query: EventsQuery): AsyncIterable<SessionEvent>
   send(id: SessionId, input: string, options: { readonly model?: string; readonly maxSteps?: number }): Promise<Started>
   cancel(id: SessionId): Promise<unknown>
+  abort(id: SessionId): Promise<unknown>
+  /** What is to be done for a run that died; with `apply` it is done. Here the run is waited for. */
+  recover(id: SessionId, options: RecoverFlags): Promise<Recovering>
   map(asked: MapAsked): Promise<GoingMap>
   approvals(id: SessionId): Promise<readonly Approval[]>
   /** By its id alone, whichever session asks. */

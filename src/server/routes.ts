@@ -8,6 +8,7 @@ import { mapRoutes } from './map-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { readingRoutes } from './reading-routes.ts'
 import type { Route } from './route.ts'
+import { recoveryRoutes } from './recovery-routes.ts'
 import { runRoutes } from './run-routes.ts'
 import { systemRoutes } from './system-routes.ts'
 import { writingRoutes } from './writing-routes.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...contextRoutes,
   eventRoute,
   ...runRoutes,
+  ...recoveryRoutes,
   ...approvalRoutes,
   ...mapRoutes,
   ...modelRoutes,

@@ -2,12 +2,22 @@ import { z } from '@hono/zod-openapi'
 import { given, parseId, type RunId, SkeinError } from '#kernel'
 import { foldResult } from '#agent'
 import { type Entry, isType } from '#journal'
-import type { AgentSession } from '#agent'
-import { ok } from './answer.ts'
+import type { AgentSession, InputReceipt } from '#agent'
+import { type Answer, ok } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
 import { input } from './entry-schemas.ts'
 import { route, type Route } from './route.ts'
 import { inputReceipt, runAnswer } from './run-schemas.ts'
+
+/** A repetition answers what the first call did. */
+const admitted = (receipt: InputReceipt, first: 'started' | 'queued'): Answer => {
+  const isAgain = receipt.disposition === 'duplicate'
+  return {
+    status: 202,
+    value: { ...receipt, disposition: isAgain ? first : receipt.disposition },
+    ...(isAgain ? { replayed: true } : {}),
+  }
+}
 
 const cancelled = z.object({ cancelled: z.boolean() })
 
@@ -18,7 +28,13 @@ export const runRoutes: readonly Route[] = [
     path: '/v1/sessions/{id}/inputs',
     operation: 'session.send',
     summary: 'Says something to the agent; answers once it is durable, and the run goes on.',
-    body: z.strictObject({ input, model: z.string().optional(), maxSteps: z.int().min(1).optional() }),
+    body: z.strictObject({
+      input,
+      model: z.string().optional(),
+      maxSteps: z.int().min(1).optional(),
+      delivery: z.enum(['reject', 'steer', 'followUp', 'next']).optional(),
+      trust: z.string().optional(),
+    }),
     answers: { 202: inputReceipt },
     run: async call => {
       const { input: said, ...options } = call.body
@@ -26,13 +42,28 @@ export const runRoutes: readonly Route[] = [
       // Not the request's signal: it would end the run with the request.
       const run = (await sessionOf(call)).send(said, given({ ...options, idempotencyKey, traceId }))
       const receipt = await run.receipt
-      return {
-        status: 202,
-        value: { ...receipt, disposition: 'started' },
-        ...(receipt.disposition === 'duplicate' ? { replayed: true } : {}),
-      }
+      return admitted(receipt, 'started')
     },
   }),
+  ...(['steer', 'followUp'] as const).map(verb =>
+    route({
+      method: 'post',
+      path: verb === 'steer' ? '/v1/sessions/{id}/steer' : '/v1/sessions/{id}/follow-up',
+      operation: `session.${verb}`,
+      summary:
+        verb === 'steer'
+          ? 'Says something that the run which goes on heeds before its next request.'
+          : 'Says something that the run goes on with where it would end.',
+      body: z.strictObject({ input, trust: z.string().optional() }),
+      answers: { 202: inputReceipt },
+      run: async call => {
+        const { input: said, trust } = call.body
+        const { idempotencyKey, traceId } = call.verb
+        const session = await sessionOf(call)
+        return admitted(await session[verb](said, given({ trust, idempotencyKey, traceId })), 'queued')
+      },
+    }),
+  ),
   route({
     method: 'post',
     path: '/v1/sessions/{id}/cancel',

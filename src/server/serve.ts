@@ -6,6 +6,7 @@ import type { Skein } from '#skein'
 import { isLoopback } from './access.ts'
 import { createFace } from './create-handler.ts'
 import type { ServerOptions } from './options.ts'
+import { recoverRuns } from './recover-runs.ts'
 
 export interface Serving extends AsyncDisposable {
   /** Where it listens, e.g. `http://127.0.0.1:7544`. */
@@ -18,7 +19,7 @@ export interface Serving extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Listens. Rejects `config.invalid` for a port that is taken or refused, and for anywhere but loopback without tokens. Law H8. */
+/** Listens, and carries on what died with another process. Rejects `config.invalid` for a port that is taken or refused, and for anywhere but loopback without tokens. Law H8. */
 export async function serve(skein: Skein, options: ServerOptions = {}): Promise<Serving> {
   const face = createFace(skein, options)
   const { host, port } = face.settings
@@ -38,8 +39,12 @@ export async function serve(skein: Skein, options: ServerOptions = {}): Promise<
   await listening(server, host, port)
   const address = server.address() as AddressInfo
   const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  const recovering = recoverRuns(skein)
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> => (closing ??= closed(server, face.stop()))
+  const close = (): Promise<void> => {
+    recovering.stop()
+    return (closing ??= closed(server, face.stop()))
+  }
   return { url: `http://${shown}:${address.port}`, port: address.port, close, [Symbol.asyncDispose]: close }
 }
 
