@@ -1,7 +1,6 @@
 import type { Json, RunId, TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
 import type { SessionCore } from '#session'
-import type { SendOptions } from './agent-options.ts'
 import type { Judge } from './judge.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -32,8 +31,8 @@ export interface RunHooks {
 
 /** Where policy, gates and hooks are let into a run. */
 export interface RunSeams {
-  /** Made when the run begins. */
-  judge(place: RunPlace, options: SendOptions): Judge
+  /** Made when the run begins. `trust`: how far what it was given may be trusted. */
+  judge(place: RunPlace, options: { readonly trust?: string }): Judge
   readonly gates: RunGates
   readonly hooks: RunHooks
 }
