@@ -7,8 +7,8 @@ export type Question = Omit<Approval, 'id' | 'session' | 'requestedAt' | 'state'
 
 /**
  * Asks a person about one call and waits until there is an answer, from whatever process; one that was asked before, or
- * answered for the whole run, is not asked again. When `signal` aborts, the question is withdrawn. `drafts` are written with
- * a new question. Law A43.
+ * answered for the whole run, is not asked again; one about the call as it was before, or under another policy, is withdrawn.
+ * When `signal` aborts, so is this one. `drafts` are written with a new question. Laws A43, A44.
  */
 export async function askPerson(
   core: SessionCore,
@@ -17,7 +17,8 @@ export async function askPerson(
   signal: AbortSignal,
 ): Promise<Approval> {
   let { seq } = await core.row()
-  const known = await knownAnswer(core, question)
+  const { known, stale } = await earlier(core, question)
+  for (const old of stale) await withdraw(core, old)
   if (known !== undefined && known.state !== 'open') return known
   let approval = known
   if (approval === undefined) {
@@ -39,15 +40,19 @@ export async function askPerson(
 }
 
 /** Of the newest question about this exact call, else an answer for the run that covers it. */
-async function knownAnswer(core: SessionCore, question: Question): Promise<Approval | undefined> {
-  const [same, others] = await Promise.all([approvalsBy(core, question.hash), approvalsBy(core, core.id)])
-  const exact = same.filter(({ run, state }) => run === question.run && state !== 'withdrawn').at(-1)
-  if (exact !== undefined) return exact
-  const { run, tool, code, policy } = question
-  return others.find(
-    known =>
-      known.answer?.scope === 'run' && known.run === run && known.tool === tool && known.code === code && known.policy === policy,
-  )
+async function earlier(
+  core: SessionCore,
+  question: Question,
+): Promise<{ readonly known: Approval | undefined; readonly stale: readonly Approval[] }> {
+  const { run, tool, code, policy, callId, hash } = question
+  const mine = (await approvalsBy(core, core.id)).filter(known => known.run === run)
+  const exact = mine.filter(known => known.hash === hash && known.state !== 'withdrawn').at(-1)
+  const covers = ({ answer, ...known }: Approval): boolean =>
+    answer?.scope === 'run' && known.tool === tool && known.code === code && known.policy === policy
+  return {
+    known: exact ?? mine.find(covers),
+    stale: mine.filter(old => old.state === 'open' && old.callId === callId && old.hash !== hash),
+  }
 }
 
 async function approvalsBy(core: SessionCore, tag: string): Promise<Approval[]> {

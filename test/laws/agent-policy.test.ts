@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileTools, type Tool } from '#agent'
+import { type Approval, fileTools, type Run, type Tool } from '#agent'
 import { type Entry, isType, type ToolResultPart } from '#journal'
 import { isSkeinError, type Json } from '#kernel'
 import { type ScriptedStep, scriptedModel } from '#models'
 import { openSkein, type Session, type Skein, type SkeinOptions } from '#skein'
 import { afterEach, describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { onEveryStore } from './stores.ts'
+import { onEveryStore, type Place } from './stores.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -52,7 +52,8 @@ async function told(session: Session, type: string): Promise<Json[]> {
 }
 
 /** A tool that counts how often it ran. */
-function counting(name: string, more: Partial<Tool> = {}): Tool & { readonly runs: readonly unknown[] } {
+type Counting = Tool & { readonly runs: readonly unknown[] }
+function counting(name: string, more: Partial<Tool> = {}): Counting {
   const runs: unknown[] = []
   return { name, description: name, input: { type: 'object' }, runs, run: input => String(runs.push(input)), ...more }
 }
@@ -193,6 +194,63 @@ onEveryStore('approvals', place => {
     await run.result()
     const said = (await told(session, 'approval_answered'))[0] as { decision: string }
     expect(deploy.runs.length).toBe(said.decision === 'allow' ? 1 : 0)
+  })
+
+  /** A run that waits for an answer when its process falls asleep for good: nobody renews its lease. */
+  async function asleep(
+    options: { autonomy?: string } = {},
+  ): Promise<{ at: Place; session: Session; asked: Approval; old: Counting }> {
+    const at = await place()
+    const old = counting('deploy', asking)
+    const session = await (await at.open()).sessions.create({ tools: [old], approvals: 'wait', ...options })
+    const run = session.send('go', { model: modelOf({ tool: 'deploy', input: { to: 'stage' } }) })
+    closers.push(() => run.abort())
+    const [asked] = await opened(session)
+    at.clock.advance(120_000)
+    return { at, session, asked: asked as Approval, old }
+  }
+
+  async function woken(
+    { at, session }: { at: Place; session: Session },
+    options: { autonomy?: string } = {},
+  ): Promise<{ again: Session; run: Run; deploy: Counting }> {
+    const deploy = counting('deploy', asking)
+    const more = { modelOverride: scriptedModel(['Done.']), tools: [deploy], approvals: 'wait', ...options } as const
+    const again = await (await at.open()).sessions.open(session.id, more)
+    const { run } = await again.recover({ apply: true })
+    return { again, run: run as Run, deploy }
+  }
+
+  verifies('A43', 'a question survives a restart, and its call runs once when another process answers', async () => {
+    const before = await asleep()
+    const { run, deploy } = await woken(before)
+    const other = await (await before.at.open()).sessions.open(before.session.id)
+    expect((await other.approvals.list()).map(({ id }) => id)).toEqual([before.asked.id])
+    await other.approvals.answer(before.asked.id, { decision: 'allow' })
+    expect((await run.result()).status).toBe('done')
+    expect([before.old.runs.length, deploy.runs.length]).toEqual([0, 1])
+    expect((await told(other, 'approval_requested')).length).toBe(1)
+  })
+
+  verifies('A44', 'under another policy the approval does not hold: the call is judged and asked about again', async () => {
+    const before = await asleep()
+    const { again, run, deploy } = await woken(before, { autonomy: 'local-auto' })
+    await expect.poll(async () => (await again.approvals.list()).map(({ id }) => id)).not.toContain(before.asked.id)
+    expect(await codeOf(again.approvals.answer(before.asked.id, { decision: 'allow' }))).toBe('approval.answered')
+    expect(deploy.runs).toEqual([])
+    const [second] = await opened(again)
+    expect(second?.hash).not.toBe(before.asked.hash)
+    await again.approvals.answer(second?.id ?? '', { decision: 'allow' })
+    expect((await run.result()).status).toBe('done')
+    expect([before.old.runs.length, deploy.runs.length]).toEqual([0, 1])
+  })
+
+  verifies('A44', 'under a policy that denies it now, the call is denied', async () => {
+    const before = await asleep()
+    const { run, deploy, again } = await woken(before, { autonomy: 'ci' })
+    expect((await run.result()).status).toBe('done')
+    expect(deploy.runs).toEqual([])
+    expect((await told(again, 'policy_decided')).at(-1)).toMatchObject({ decision: 'deny', code: 'autonomy_ci_approval_denied' })
   })
 
   it('are withdrawn when the run is cancelled; nobody can answer them any more', async () => {
