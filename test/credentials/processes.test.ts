@@ -11,9 +11,11 @@ import { verifies } from '#verifies'
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-credentials-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-const argumentsOf = (program: string, ...given: string[]): string[] => [
+const refresher = new URL('refresher.ts', import.meta.url)
+const keeper = new URL('keeper.ts', import.meta.url)
+const argumentsOf = (program: URL, ...given: string[]): string[] => [
   '--conditions=skein-source',
-  fileURLToPath(new URL(program, import.meta.url)),
+  fileURLToPath(program),
   ...given,
 ]
 
@@ -62,7 +64,7 @@ describe('ten processes', () => {
       JSON.stringify({ version: 7, openai: { oauth: { accessToken: 'old', refreshToken: 'r0', expiresAt: 1 } } }),
     )
     await using server = await tokenServer('r0')
-    const children = Array.from({ length: 10 }, () => spawn(process.execPath, argumentsOf('refresher.ts', file, server.url)))
+    const children = Array.from({ length: 10 }, () => spawn(process.execPath, argumentsOf(refresher, file, server.url)))
     const said = children.map(child => linesOf(child))
     const errors = children.map(child => {
       let text = ''
@@ -89,7 +91,7 @@ describe('a process that is killed while it writes', () => {
   /** Runs a change that is killed at a step; gives how many steps it had if it was not. */
   const change = (file: string, at: number): Promise<{ readonly steps?: number }> =>
     new Promise((resolve, reject) => {
-      execFile(process.execPath, argumentsOf('keeper.ts', file, 'new-key', String(at)), (error, stdout, stderr) => {
+      execFile(process.execPath, argumentsOf(keeper, file, 'new-key', String(at)), (error, stdout, stderr) => {
         if (error === null) resolve({ steps: Number(stdout) })
         else if (error.signal === 'SIGKILL') resolve({})
         else reject(new Error(stderr))
