@@ -74,7 +74,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'store.version': told('The store has a format that this release does not read. It was not touched.', 'file', 'format', 'known'),
   'store.driver_missing': told('The store needs a package; `install` is the command.', 'package', 'install'),
   'model.provider_missing': told('The model needs a package or a connector.', 'provider', 'package'),
-  'session.prefill_too_late': told('Files are loaded before the first turn only.'),
+  'session.prefill_too_late': told('Files are loaded before the first turn only.', 'session'),
   'run.not_running': told('No run is going that this could reach.', 'session', 'run'),
   'approval.answered': told(
     'The approval was answered otherwise, or nobody waits for it any more. `state` says which.',
