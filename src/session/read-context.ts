@@ -14,7 +14,7 @@ import {
 } from '#context'
 import type { ContextBudget, ContextTokens, CompactionResult, Message, PartInput, PrefixChange, ToolDescription } from '#journal'
 import { compactSession } from './compact.ts'
-import type { CompactionCause } from './compaction.ts'
+import type { CompactionCause } from './compaction-cause.ts'
 import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { type MessageFormat, writeMessages } from './formats/messages.ts'
