@@ -28,11 +28,15 @@ const shownBefore = 6
 
 async function chat(invocation: Invocation, name: string | undefined, flags: ChatFlags): Promise<void> {
   if (flags.continue === true && name !== undefined) throw invalidInput('session', 'Name a session or give --continue, not both.')
-  await withVerbs(invocation, async verbs => {
-    const named = { ...flags, ...given({ session: name }) }
-    const session = await existingSession(invocation, verbs, named)
-    await new Chat(invocation, verbs, session, flags).talk()
-  })
+  await withVerbs(
+    invocation,
+    async verbs => {
+      const named = { ...flags, ...given({ session: name }) }
+      const session = await existingSession(invocation, verbs, named)
+      await new Chat(invocation, verbs, session, flags).talk()
+    },
+    { tools: 'files' },
+  )
 }
 
 class Chat {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { fileTools } from '#agent'
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
 import { given, parseTenant, SkeinError } from '#kernel'
@@ -23,6 +24,11 @@ export interface GlobalFlags {
   readonly json?: boolean
   readonly quiet?: boolean
   readonly yes?: boolean
+}
+
+/** What runs of a command may use, where they run in this process. */
+export interface Gear {
+  readonly tools?: 'none' | 'files'
 }
 
 /** What a command is given: the outside, its output, the configuration, and the verbs. */
@@ -99,8 +105,8 @@ export class Invocation {
     }
   }
 
-  /** Opens the store, or names the server. Dispose of it. */
-  async verbs(): Promise<Verbs> {
+  /** Opens the store, or names the server. Dispose of it. With `files` what runs here works on the files of this folder. */
+  async verbs({ tools = 'none' }: Gear = {}): Promise<Verbs> {
     const { server, tenant } = this
     if (server !== undefined) {
       if (this.flags.tenant !== undefined)
@@ -110,7 +116,8 @@ export class Invocation {
       return remoteVerbs(server)
     }
     const { openSkein } = await import('#skein')
-    const house = await openSkein(this.skeinOptions())
+    const given = tools === 'files' ? { tools: fileTools({ cwd: this.io.cwd }) } : {}
+    const house = await openSkein({ ...this.skeinOptions(), ...given })
     return localVerbs(house.in(tenant), house)
   }
 
@@ -136,8 +143,8 @@ export type Runner = <A extends readonly unknown[]>(
 ) => (...given: unknown[]) => Promise<void>
 
 /** Runs with the verbs open, and closes them whatever happens. */
-export async function withVerbs<T>(invocation: Invocation, act: (verbs: Verbs) => Promise<T>): Promise<T> {
-  const verbs = await invocation.verbs()
+export async function withVerbs<T>(invocation: Invocation, act: (verbs: Verbs) => Promise<T>, gear: Gear = {}): Promise<T> {
+  const verbs = await invocation.verbs(gear)
   try {
     return await act(verbs)
   } finally {

@@ -53,6 +53,8 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
       const { session } = await sessions.approval(id)
       return await (await open(session)).approvals.answer(id, answer)
     },
+    previewRewind: async (id, options) => await (await open(id)).checkpoints.preview(options),
+    applyRewind: async (id, token) => await (await open(id)).checkpoints.apply(token),
     models: () => Promise.resolve({ items: models.list() }),
     checkModel: async ref => {
       const { problem, ...check } = await models.check(ref)

@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addLogin } from './login.ts'
 import { addMap } from './map.ts'
 import { addModels } from './models.ts'
+import { addRewind } from './rewind.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
 import { addSessionChanges } from './sessions-change.ts'
@@ -60,6 +61,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addSessionViews(program, run)
   addContextViews(program, run)
   addApprovals(program, run)
+  addRewind(program, run)
   addMap(program, run)
   addModels(program, run)
   addLogin(program, run)

@@ -64,6 +64,8 @@ export function remoteVerbs(server: Server): Verbs {
       const { session: asking } = await get<Approval>(`v1/approvals/${encodeURIComponent(id)}`)
       return await post<Approval>(session(asking, `/approvals/${encodeURIComponent(id)}/answer`), answer)
     },
+    previewRewind: (id, options) => post(session(id, '/checkpoints/preview'), options),
+    applyRewind: (id, token) => post(session(id, '/checkpoints/apply'), { token }),
     models: () => get('v1/models'),
     checkModel: ref => get('v1/models/check', { ref }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -37,30 +37,34 @@ async function runOnce(invocation: Invocation, words: readonly string[], flags: 
     throw invalidInput('--session', 'Give --session or --continue, not both.')
   const text = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ')
   if (text.trim() === '') throw invalidInput('text', 'Say something.')
-  const code = await withVerbs(invocation, async verbs => {
-    const { session, created } = await chooseSession(invocation, verbs, flags)
-    const started = await verbs.send(session, text, sendOptions(invocation, flags)).catch(async (refused: unknown) => {
-      // Refused, so nothing was said: no empty session stays behind.
-      if (created) await verbs.delete(session, true).catch(() => undefined)
-      throw refused
-    })
-    interrupts.take(() => void started.cancel().catch(() => undefined))
-    try {
-      const end = await streamRun(
-        out,
-        started.events(new AbortController().signal),
-        out.json ? 'json' : flags.print === true ? 'none' : 'text',
-      )
-      if (flags.print === true && !out.json) await out.line(end.text)
-      if (!out.json) tellEnd(out, end)
-      if (!out.json) out.talk(`session ${session}`)
-      return exitOfRun(end)
-    } catch (error) {
-      // Nobody reads any more, so nobody waits for the rest.
-      await started.cancel()
-      throw error
-    }
-  })
+  const code = await withVerbs(
+    invocation,
+    async verbs => {
+      const { session, created } = await chooseSession(invocation, verbs, flags)
+      const started = await verbs.send(session, text, sendOptions(invocation, flags)).catch(async (refused: unknown) => {
+        // Refused, so nothing was said: no empty session stays behind.
+        if (created) await verbs.delete(session, true).catch(() => undefined)
+        throw refused
+      })
+      interrupts.take(() => void started.cancel().catch(() => undefined))
+      try {
+        const end = await streamRun(
+          out,
+          started.events(new AbortController().signal),
+          out.json ? 'json' : flags.print === true ? 'none' : 'text',
+        )
+        if (flags.print === true && !out.json) await out.line(end.text)
+        if (!out.json) tellEnd(out, end)
+        if (!out.json) out.talk(`session ${session}`)
+        return exitOfRun(end)
+      } catch (error) {
+        // Nobody reads any more, so nobody waits for the rest.
+        await started.cancel()
+        throw error
+      }
+    },
+    { tools: 'files' },
+  )
   if (code !== 0) throw new Exit(code)
 }
 

@@ -6,6 +6,9 @@ import type {
   MapKind,
   MapResult,
   RecoveryPlan,
+  RewindOptions,
+  RewindPreview,
+  Rewound,
 } from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
@@ -125,6 +128,8 @@ export interface Verbs extends AsyncDisposable {
   approvals(id: SessionId): Promise<readonly Approval[]>
   /** By its id alone, whichever session asks. */
   answerApproval(id: string, answer: AnswerInput): Promise<Approval>
+  previewRewind(id: SessionId, options: RewindOptions): Promise<RewindPreview>
+  applyRewind(id: SessionId, token: string): Promise<Rewound>
   models(): Promise<{ readonly items: readonly ModelInfo[] }>
   checkModel(ref: string): Promise<unknown>
 }

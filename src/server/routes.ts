@@ -1,4 +1,5 @@
 import { approvalRoutes } from './approval-routes.ts'
+import { checkpointRoutes } from './checkpoint-routes.ts'
 import { collectionRoutes } from './collection-routes.ts'
 import { contextRoutes } from './context-routes.ts'
 import { eventRoute } from './event-route.ts'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...recoveryRoutes,
   ...approvalRoutes,
+  ...checkpointRoutes,
   ...mapRoutes,
   ...modelRoutes,
   ...jobRoutes,

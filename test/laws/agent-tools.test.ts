@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jsonSchema, tool as sdkTool } from 'ai'
-import { fileTools, type FileToolsOptions, mcpTools, type Tool } from '#agent'
+import { fileTools, type FileToolsOptions, mcpTools, nullUi, type Tool } from '#agent'
 import { openSkein, type Session, type Skein, type SkeinOptions } from '#skein'
 import { isSkeinError, type Json } from '#kernel'
 import { isType, type ToolResultPart } from '#journal'
@@ -57,9 +57,31 @@ async function call(session: Session, ...calls: readonly Call[]): Promise<ToolRe
 
 const textOf = ({ output }: ToolResultPart): string => (typeof output === 'string' ? output : JSON.stringify(output))
 
+/** What a file tool itself says, with nobody before it. */
+async function alone(cwd: string, name: string, input: Json, options: Partial<FileToolsOptions> = {}): Promise<string> {
+  const [tool] = fileTools({ cwd, only: [name as 'read'], ...options })
+  const signal = new AbortController().signal
+  const nothing = (): void => undefined
+  const call = {
+    id: 'c',
+    idempotencyKey: 'c',
+    signal,
+    cwd,
+    ui: nullUi,
+    progress: nothing,
+    usage: nothing,
+    checkpoint: async () => undefined,
+  }
+  try {
+    return JSON.stringify(await tool?.run(input, call))
+  } catch (error) {
+    return String(error)
+  }
+}
+
 /** The result of one call of the file tools in a folder. */
 async function one(cwd: string, tool: string, input: Json, options: Partial<FileToolsOptions> = {}): Promise<ToolResultPart> {
-  const session = await (await open()).sessions.create({ tools: fileTools({ cwd, ...options }) })
+  const session = await (await open()).sessions.create({ tools: fileTools({ cwd, ...options }), autonomy: 'allow-all' })
   const [result] = await call(session, { tool, input })
   if (result === undefined) throw new Error('No result.')
   return result
@@ -185,19 +207,19 @@ describe('file tools', () => {
       `inner/up/${name}/secret.txt`,
       'inner/../../' + name + '/secret.txt',
     ]
-    const session = await (await open()).sessions.create({ tools: fileTools({ cwd }) })
+    const session = await (await open()).sessions.create({ tools: fileTools({ cwd }), autonomy: 'allow-all' })
     for (const path of outside) {
-      const results = await call(
-        session,
+      const calls: readonly (Call & { readonly input: Json })[] = [
         { tool: 'read', input: { path } },
         { tool: 'ls', input: { path } },
         { tool: 'grep', input: { path, pattern: 's' } },
         { tool: 'write', input: { path, content: 'changed' } },
         { tool: 'edit', input: { path, oldText: 'secret', newText: 'changed' } },
-      )
-      expect(results.map(({ status, output }) => [path, status, /outside/.test(JSON.stringify(output))])).toEqual(
-        results.map(() => [path, 'error', true]),
-      )
+      ]
+      // By the rules of a run, and by the tools themselves.
+      expect((await call(session, ...calls)).map(({ status }) => status === 'ok')).toEqual(calls.map(() => false))
+      for (const { tool, input } of calls)
+        expect([path, await alone(cwd, tool, input)]).toEqual([path, expect.stringContaining('outside of the working folder')])
     }
     expect(await readdir(elsewhere)).toEqual(['secret.txt'])
     expect(await readFile(join(elsewhere, 'secret.txt'), 'utf8')).toBe('secret')
@@ -401,11 +423,11 @@ describe('a shell command', () => {
       output: 'no\n[Exit code 3]',
     })
     const secrets = { PASSWORD: 'hunter2 & more' }
-    const with_ = { command: 'echo "$PASSWORD"; echo "$PASSWORD" > kept', withSecrets: ['PASSWORD'] }
-    expect((await one(cwd, 'bash', with_, { secrets })).output).toBe('[REDACTED_SECRET]')
-    expect((await one(cwd, 'bash', { command: 'echo "[$PASSWORD]"; cat kept' }, { secrets })).output).toBe(
-      '[]\n[REDACTED_SECRET]',
-    )
+    const asked = { command: 'echo "$PASSWORD"; echo "$PASSWORD" > kept', withSecrets: ['PASSWORD'] }
+    expect(JSON.parse(await alone(cwd, 'bash', asked, { secrets }))).toMatchObject({ content: '[REDACTED_SECRET]' })
+    expect(await readFile(join(cwd, 'kept'), 'utf8')).toBe('hunter2 & more\n')
+    const unasked = await one(cwd, 'bash', { command: 'echo "[$PASSWORD]"; cat kept' }, { secrets })
+    expect(textOf(unasked)).toBe('[]\n[REDACTED_SECRET]')
     expect(await one(cwd, 'bash', { command: 'x', withSecrets: ['OTHER'] }, { secrets })).toMatchObject({ status: 'error' })
   })
 })
