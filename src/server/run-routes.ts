@@ -19,6 +19,9 @@ const admitted = (receipt: InputReceipt, first: 'started' | 'queued'): Answer =>
   }
 }
 
+const names = z.array(z.string()).optional()
+const runPolicy = z.strictObject({ allowTools: names, denyTools: names, allowWrites: names, denyWrites: names, grants: names })
+
 const cancelled = z.object({ cancelled: z.boolean() })
 
 /** What a session's agent does. A run goes on in the server whether or not its caller stays. */
@@ -34,10 +37,16 @@ export const runRoutes: readonly Route[] = [
       maxSteps: z.int().min(1).optional(),
       delivery: z.enum(['reject', 'steer', 'followUp', 'next']).optional(),
       trust: z.string().optional(),
+      mode: z.enum(['full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor']).optional(),
+      autonomy: z.string().optional(),
+      policy: runPolicy.optional(),
+      approvals: z.enum(['wait', 'deny', 'end']).optional(),
     }),
     answers: { 202: inputReceipt },
     run: async call => {
-      const { input: said, ...options } = call.body
+      // Somebody may always answer over HTTP.
+      const { input: said, approvals = 'wait', policy, ...more } = call.body
+      const options = { ...more, approvals, policy: policy && given(policy) }
       const { idempotencyKey, traceId } = call.verb
       // Not the request's signal: it would end the run with the request.
       const run = (await sessionOf(call)).send(said, given({ ...options, idempotencyKey, traceId }))
