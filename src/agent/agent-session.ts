@@ -102,23 +102,32 @@ export class AgentSession extends ContextSession {
     check.close(options)
     const { clock } = this.#core.runtime
     const began = clock.now()
-    await this.settle({ graceMs: options.graceMs ?? closeGraceMs })
+    if (!(await this.#ended(options.graceMs ?? closeGraceMs))) await this.#leave()
     // Of the grace what the run has left of it; without one a compaction has its own time.
     await super.close(options.graceMs === undefined ? {} : { graceMs: Math.max(0, options.graceMs - (clock.now() - began)) })
   }
 
   /** A run has `graceMs` to end by itself; then it is cancelled. No turn that waits is begun any more. */
   override async settle({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    if (!(await this.#ended(graceMs))) await this.cancel()
+  }
+
+  /** Whether the run that goes on has ended by then. */
+  async #ended(graceMs: number): Promise<boolean> {
     beginNoMore(this.#core)
     const run = activeRunOf(this.#core)
-    if (run === undefined) return
+    if (run === undefined) return true
     let cancelTimer = (): void => undefined
-    const late = new Promise<'late'>(resolve => (cancelTimer = this.#core.runtime.timers.after(graceMs, () => resolve('late'))))
-    const ended = await Promise.race([run.control.over.then(() => 'ended' as const), late])
+    const late = new Promise<false>(resolve => (cancelTimer = this.#core.runtime.timers.after(graceMs, () => resolve(false))))
+    const ended = await Promise.race([run.control.over.then(() => true as const), late])
     cancelTimer()
-    if (ended === 'ended') return
-    run.control.cancel()
-    await run.control.over
+    return ended
+  }
+
+  /** Leaves the run to recovery: what it writes from here on is refused, so that nothing of it is ended. */
+  async #leave(): Promise<void> {
+    await this.#core.releaseLease()
+    await this.abort()
   }
 }
 

@@ -113,7 +113,7 @@ describe('a run that goes on', () => {
       const asleep = await openSkein({ store, clock, timers, worker: false })
       const session = await asleep.sessions.create({ modelOverride: scriptedModel([step]) })
       const run = session.send('first')
-      await run.receipt
+      for await (const event of run) if (event.type === 'step_requested') break
       now += 3_600_000
       const other = await openSkein({ store, clock, timers, worker: false })
       const taken = await other.sessions.open(session.id)

@@ -167,6 +167,19 @@ function recovery(place: () => Promise<Place>): void {
     expect((await session.recover()).plan).toBeNull()
   })
 
+  it('is left to recovery when the session is closed before its end', async () => {
+    const here = await place()
+    const { session } = await talk(await here.open(), [{ text: 'half', hang: true }])
+    const run = session.send('go')
+    for await (const { type } of run) if (type === 'text_delta') break
+    await session.close({ graceMs: 1 })
+    expect(await run.result()).toMatchObject({ status: 'failed', reason: 'lease_lost' })
+    const again = await (await here.open()).sessions.open(session.id, { modelOverride: scriptedModel(['whole']) })
+    const recovered = await again.recover({ apply: true })
+    expect(recovered.plan).toMatchObject({ state: 'requesting', step: 1 })
+    expect(await recovered.run?.result()).toMatchObject({ status: 'done', text: 'whole' })
+  })
+
   verifies('A4', 'asks again where a request was lost, counts it, and carries on for whoever starts', async () => {
     const here = await place()
     const first = await here.open()
