@@ -130,6 +130,16 @@ describe('a session from its first message to its end', () => {
     for (const verb of ['retry', 'skip']) expect((await ask('POST', `/v1/jobs/${job}/${verb}`)).status).toBe(409)
     expect((await ask('DELETE', `/v1/sessions/${copy.id}?erase=true`)).status).toBe(200)
 
+    const turns = (await ask('GET', `${at}/turns`)).value as { items: { turn: string }[] }
+    const back = await ask('POST', `${at}/checkpoints/preview`, { body: { to: turns.items[0]?.turn } })
+    const { token } = back.value as { token: string }
+    expect((await ask('POST', `${at}/checkpoints/apply`, { body: { token } })).value).toMatchObject({
+      checkpoint: null,
+      items: [],
+    })
+    expect((await ask('POST', `${at}/checkpoints/apply`, { body: { token } })).status).toBe(404)
+    expect((await ask('GET', `${at}/checkpoints`)).value).toEqual({ items: [] })
+
     const inputs = [{ n: 1 }, { n: 2 }]
     const begun = await ask('POST', '/v1/maps', { body: { inputs, prompt: '```\n{{item.n}}\n```', schema: { type: 'integer' }, model: 'demo/echo', parent: info.id } }) // prettier-ignore
     const map = `/v1/maps/${(begun.value as { map: string }).map}`
