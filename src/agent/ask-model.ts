@@ -201,12 +201,18 @@ interface RunRequest {
   readonly facts: ModelFacts
   readonly maxTokens: number
   readonly offered: readonly ToolDescription[]
+  readonly tools?: readonly ToolDescription[]
 }
 
 /** A run asks for as much as the model may say, within reason. */
-function requestFor({ options: { model, offered, prompt } }: RunRecord): RunRequest {
+function requestFor({ options: { model, offered, told, prompt } }: RunRecord): RunRequest {
   const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
-  return { facts: { ...model.info, ref: refOf(model) }, maxTokens, offered, ...(prompt === null ? {} : { system: prompt }) }
+  return {
+    facts: { ...model.info, ref: refOf(model) },
+    maxTokens,
+    offered,
+    ...given({ tools: told, system: prompt ?? undefined }),
+  }
 }
 
 /** After a provider has refused a request as too long: once for a run. Throws `context.exhausted` the second time. Law C62. */

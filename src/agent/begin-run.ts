@@ -46,6 +46,7 @@ export type RunGear = Pick<
   | 'model'
   | 'tools'
   | 'offered'
+  | 'told'
   | 'maxSteps'
   | 'steering'
   | 'cancelGraceMs'
@@ -80,6 +81,7 @@ export async function readGear(
     model: await ports.connect(options.model ?? defaults.model ?? row.model),
     tools,
     offered,
+    ...given({ told: await toldTools(core, row, own) }),
     maxSteps: options.maxSteps ?? defaults.maxSteps ?? maxStepsDefault,
     steering: options.steering ?? defaults.steering ?? 'now',
     cancelGraceMs: options.cancelGraceMs ?? defaults.cancelGraceMs ?? cancelGraceDefault,
@@ -92,6 +94,14 @@ export async function readGear(
     asked: options,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+/** Tools that came with the process or the call are told beside the session's own; one of the same name is told once. */
+async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[]): Promise<ToolDescription[] | undefined> {
+  const { tools: stored } = await settingsOf(core, row)
+  const known = new Set(stored.map(({ name }) => name))
+  const more = own.filter(({ name }) => !known.has(name)).map(describeTool)
+  return more.length === 0 ? undefined : [...stored, ...more]
 }
 
 /** The prompt of a session that was given none of its own. Law A54. */

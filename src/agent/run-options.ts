@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly tools: readonly Tool[]
   /** Told to the model beside those that the session was given. */
   readonly offered: readonly ToolDescription[]
+  /** What the session was given and what this run brings; absent where that is the same. */
+  readonly told?: readonly ToolDescription[]
   /** Of a session that was given no system text: what the run's rules have to say. */
   readonly prompt: string | null
   /** No tool is told, whoever gave it. */

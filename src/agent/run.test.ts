@@ -60,6 +60,19 @@ describe('running a turn', () => {
     expect(text).toBe(words.join(''))
   })
 
+  it('tells the model of every tool that it may call, whoever brought it', async () => {
+    const model = scriptedModel(['ok', 'ok'])
+    const skein = await open({ tools: [{ ...adder, name: 'house' }], context: { recall: false } })
+    const session = await skein.sessions.create({ modelOverride: model, tools: [{ ...adder, name: 'own' }] })
+    await session.send('x', { tools: [{ ...adder, name: 'call' }] }).result()
+    await session.send('y').result()
+    const told = model.requests.map(request => request.tools.map(({ name }) => name).sort())
+    expect(told).toEqual([
+      ['call', 'house', 'own'],
+      ['house', 'own'],
+    ])
+  })
+
   it('runs the tools that it asks for and goes on until an answer without calls', async () => {
     const model = scriptedModel([{ text: 'Let me see.', calls: [{ tool: 'add', input: { a: 2, b: 3 } }] }, { text: 'It is 5.' }])
     const session = await (await open()).sessions.create({ modelOverride: model, tools: [adder] })
