@@ -249,10 +249,8 @@ export class RunRecord {
     const { status, reason, steps, error } = ending
     const { run, traceId, atEnd } = this.options
     const finishReason = ending.finishReason ?? undefined
-    const ended = [
-      draft('turn_ended', { index: this.options.index, status, reason, ...given({ finishReason }) }, this.marks),
-      draft('run_ended', { status, reason, steps, ...given({ error }) }, this.marks),
-    ]
+    const turnEnded = draft('turn_ended', { index: this.options.index, status, reason, ...given({ finishReason }) }, this.marks)
+    const runEnded = draft('run_ended', { status, reason, steps, ...given({ error }) }, this.marks)
     for (let tries = 1; ; tries++) {
       try {
         await this.core.path(
@@ -262,9 +260,11 @@ export class RunRecord {
             const { version } = await runVersion(this.core)
             const dropped = droppedInputs(waiting, reason)
             const alongside = [...leaveRun(this.core, row, version), ...(atEnd?.(ending) ?? [])]
-            const own: Plan = { drafts: [...dropped, ...ended], ...given({ alongside: listOrNone(alongside) }) }
+            const own: Plan = { drafts: dropped, ...given({ alongside: listOrNone(alongside) }) }
             const answered = this.#since + tokensOf(this.#last)
-            return joinPlans(joinPlans(this.#last, own), await this.#ending(row, ending, answered))
+            const told = joinPlans(joinPlans(this.#last, own), await this.#ending(row, ending, answered))
+            // Whoever reads a run reads to this, so nothing of it may come behind. Law A13.
+            return joinPlans(told, { drafts: [turnEnded, runEnded] })
           },
           { run, ...given({ traceId }) },
         )

@@ -41,7 +41,7 @@ export const recoveryRoutes: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/sessions/{id}/recovery',
-    operation: 'session.recover',
+    operation: 'session.recovery',
     summary: 'What is to be done for a run whose process died; null if none did.',
     answers: { 200: recovery },
     run: async call => ok(told(await (await sessionOf(call)).recover())),

@@ -80,6 +80,15 @@ describe('a session from its first message to its end', () => {
       '/search?query=hello', '/context', '/context?format=anthropic', '/export', '/export?format=pi', '/export?format=markdown', '/export?format=messages',
     ]) expect((await ask('GET', `${at}${path}`)).status, path).toBe(200) // prettier-ignore
     await ask('POST', `${at}/context`, { body: { input: 'next?', system: 'Be brief.' } })
+    for (const path of ['/summaries', '/audit', `/expand/${entryId}`, `/explain/${entryId}`, '/recall?query=hello', '/approvals'])
+      expect((await ask('GET', `${at}${path}`)).status, path).toBe(200)
+    expect((await ask('POST', `${at}/compact`, { body: { dryRun: true } })).value).toMatchObject({ status: 'nothing' })
+    expect((await ask('POST', `${at}/unprune`, { body: { refs: [] } })).status).toBe(200)
+    // Nobody has asked for anything.
+    const approval = 'apr_01HF7YAT000000000000000000'
+    expect((await ask('GET', `/v1/approvals/${approval}`)).status).toBe(404)
+    const answered = await ask('POST', `${at}/approvals/${approval}/answer`, { body: { decision: 'allow' } })
+    expect(answered.status).toBe(404)
     const large = (await ask('POST', `${at}/append`, { body: { messages: { role: 'user', content: 'x'.repeat(5_000) } } }))
       .value as { entries: { data: { parts: { blob: string }[] } }[] }
     const blob = large.entries[0]?.data.parts[0]?.blob ?? ''
@@ -110,10 +119,17 @@ describe('a session from its first message to its end', () => {
       ['POST', '/move-to', { entryId }],
       ['POST', '/cancel', {}],
       ['POST', '/abort', {}],
+      ['POST', '/recovery', {}],
       ['POST', '/end', { reason: 'done' }],
       ['POST', '/reopen', {}],
     ]
     for (const [method, path, body] of wrote) expect((await ask(method, `${at}${path}`, { body })).status, path).toBeLessThan(300)
+    expect((await ask('GET', `${at}/recovery`)).value).toEqual({ plan: null, runId: null })
+    // Nobody listens any more; the document tells of that, too.
+    for (const path of ['steer', 'follow-up']) {
+      const refused = await ask('POST', `${at}/${path}`, { body: { input: 'x' } })
+      expect([refused.status, refused.text.includes('run.not_running')]).toEqual([409, true])
+    }
     expect((await ask('GET', `${at}/tree`)).text).toContain('"label":"start"')
     const bundle = (await ask('GET', `${at}/export`)).text
     const ndjson = { 'content-type': 'application/x-ndjson' }
