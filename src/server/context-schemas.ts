@@ -33,7 +33,7 @@ export const compactionResult: z.ZodType = z
     target: sum,
     usable: sum,
     attempts: z.array(z.object({ level: count, outcome: z.string(), tokens: sum, ms: sum })),
-    usage: usage.nullable(),
+    usage: z.union([usage, z.null()]),
     cost: z.number().nullable(),
     elapsedMs: sum,
   })
