@@ -18,7 +18,7 @@ describe('the doctor', () => {
     await place.skein(['run', 'hi'])
     const { code, stdout } = await place.skein(['doctor', '--deep'], { env: { SKEIN_SERVER_PORT: '8000' } })
     expect(code).toBe(0)
-    expect(stdout).toContain('1 session, 11 entries, 0 blobs')
+    expect(stdout).toMatch(/1 session, \d+ entries, 0 blobs/)
     expect(stdout).toContain('mode 0600')
     expect(stdout).toMatch(/^server\.port +8000 +environment {2}SKEIN_SERVER_PORT$/m)
     expect(stdout).toMatch(/^maxSteps +100 +default$/m)
