@@ -42,7 +42,10 @@ export function scriptedSummarizer(answers: Behaviour[] = ['extracts'], maxInput
 }
 
 async function textOf(behaviour: Behaviour, request: SummaryRequest): Promise<string> {
-  if (typeof behaviour === 'function') return String((await behaviour()) ?? extract(request))
+  if (typeof behaviour === 'function') {
+    const said = await behaviour()
+    return typeof said === 'string' ? said : extract(request)
+  }
   switch (behaviour) {
     case 'extracts':
       return extract(request)
