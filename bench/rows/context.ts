@@ -14,7 +14,9 @@ export const context: Row = async setting => {
   const shown = (await large.context({ facts })).messages.length
   await small.context({ facts })
   const planning = planningOf(200_000)
-  const [growing, grown] = [await opened.skein.sessions.open(small.id), someMessages(4_000, 9)]
+  // One of its own, so that the small one stays as it is.
+  const [growing, grown] = [await opened.skein.sessions.create(), someMessages(4_000, 9)]
+  await growing.append(someMessages(100, 10))
   let added = 0
   const cold = async (id: string): Promise<{ cold: number }> => {
     const times: number[] = []
