@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     ...(report === undefined ? {} : { reporters: ['default', ['json', { outputFile: report }]] }),
     projects: [
-      project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false }),
+      project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false, testTimeout: 60_000 }),
       project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 60_000 }),
       project('rules', ['test/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('whole', ['test/*/**/*.test.ts'], { ...withPostgres, exclude: ['test/{crash,package}/**'], testTimeout: 120_000 }),
