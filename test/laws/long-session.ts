@@ -16,7 +16,10 @@ export async function addTurn(session: Session, n: number): Promise<void> {
   const { user, call, result, answer } = wordsOf(n)
   await session.record({
     messages: [
-      { role: 'user', parts: [{ type: 'text', text: `Please look into matter ${n}: ${user}. ${'Mind the details. '.repeat(12)}` }] },
+      {
+        role: 'user',
+        parts: [{ type: 'text', text: `Please look into matter ${n}: ${user}. ${'Mind the details. '.repeat(12)}` }],
+      },
       { role: 'assistant', parts: [{ type: 'tool_call', callId: `c${n}`, tool: 'read', input: { path: call } }] },
       {
         role: 'tool',
