@@ -100,11 +100,6 @@ export interface CallOutcome {
   readonly terminate?: 'terminated' | 'question_open'
 }
 
-/** Carries out one call and gives its result alone. */
-export async function runCall(tool: Tool | undefined, call: ToolCallPart, context: CallContext): Promise<ToolResultPart> {
-  return (await carryOut(tool, call, context)).result
-}
-
 /**
  * The arguments of a call as its tool takes them. Throws `input.invalid`, with every issue, for what is no JSON or does not
  * fit. Changes nothing, so a call can be judged by what it says before it begins.

@@ -141,8 +141,3 @@ export async function contextEntries(core: SessionCore, entries: readonly Entry[
     }
   })
 }
-
-/** Forgets what was read, for who has changed what never changes. */
-export function forgetFrontier(core: SessionCore): void {
-  known.delete(core)
-}

@@ -1,6 +1,6 @@
 import type { ArchiveRow, Entry, JobRow, MemoryRow, RecordRow, SessionRow, ViewRow } from '#journal'
 import { entryFrom } from '#journal'
-import type { EntryId, Id, IdPrefix, JobId, Json, JsonObject, SessionId } from '#kernel'
+import type { Id, IdPrefix, JobId, Json, JsonObject, SessionId } from '#kernel'
 import type { Row, Value } from './values.ts'
 
 const ulid = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
@@ -191,10 +191,6 @@ export function entryFromRow(session: SessionId, [seq, uid, parent, type, at, bo
     },
     body as string,
   )
-}
-
-export function entryIdOut(uid: string): EntryId {
-  return longId('ent', uid)
 }
 
 export const recordColumns = 'collection, key, value, tag1, tag2, tag3, sort, expiresAt, version'
