@@ -1,4 +1,4 @@
-import { type AgentPorts, AgentSession, AgentSessions, mapText, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
+import { type AgentPorts, AgentSessions, mapText, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
 import {
   type ContextHook,
   type ContextSettingsInput,
@@ -29,6 +29,7 @@ import {
   wholeNumber,
   within,
 } from '#kernel'
+import { Memories, MemorySession } from '#memory'
 import { type ConnectOptions, createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
 import {
   compactDue,
@@ -102,9 +103,10 @@ const checkOptions = shape<SkeinOptions>({
 export interface House {
   readonly store: Store
   readonly models: Models
-  sessionsOf(tenant: string): AgentSessions
+  sessionsOf(tenant: string): AgentSessions<MemorySession>
   jobsOf(tenant: string): Jobs
-  operatorsOf(tenant: string, sessions: AgentSessions): Operators
+  memoryOf(tenant: string): Memories
+  operatorsOf(tenant: string, sessions: AgentSessions<MemorySession>): Operators
   /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. Again: the same end. */
   close(waitMs: number): Promise<void>
 }
@@ -161,7 +163,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       return name === 'deterministic' ? deterministic : modelSummarizer(await ports.connect(name), clock)
     },
   }
-  const live = new LiveSessions<AgentSession>(runtime, { ...liveDefaults, ...options.sessions })
+  const live = new LiveSessions<MemorySession>(runtime, { ...liveDefaults, ...options.sessions })
   // A notice shows among the live events of its session, too; ids may be equal in two tenants.
   tellSession = ({ session, tenant, ...told }) => {
     if (session === undefined || tenant === undefined) return
@@ -207,12 +209,13 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (typeof options.store !== 'object') await store.close()
   }
   let ended: Promise<void> | undefined
-  const sessionsOf = (tenant: string): AgentSessions =>
-    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new AgentSession(core, opened, ports) })
+  const sessionsOf = (tenant: string): AgentSessions<MemorySession> =>
+    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new MemorySession(core, opened, ports) })
   return {
     store,
     models,
     sessionsOf,
+    memoryOf: tenant => new Memories({ runtime, store: store.in(tenant) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: store.in(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
     jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake(), [sweepKind]),

@@ -4,7 +4,6 @@ export {
   type AgentGear,
   type AgenticMapOptions,
   type AgentOptions,
-  AgentSession as Session,
   type AnswerInput,
   type Approval,
   type Approvals,
@@ -33,6 +32,7 @@ export {
   type ToolSet,
   type TurnResult,
 } from '#agent'
+export { type Memories, MemorySession as Session } from '#memory'
 export type {
   Appended,
   ContextOptions,

@@ -3,16 +3,18 @@ import { type House, openHouse, type SkeinOptions } from '#house'
 import type { Jobs } from '#jobs'
 import type { Store } from '#journal'
 import { parseTenant, shape, wholeNumber } from '#kernel'
+import type { Memories, MemorySession } from '#memory'
 import type { Models } from '#models'
 
-export type { AgentSession as Session } from '#agent'
+export type { MemorySession as Session } from '#memory'
 export type { SkeinOptions } from '#house'
 
 const checkClose = shape<{ waitMs?: number }>({ waitMs: wholeNumber() })
 
 /** Everything of one tenant; `in` gives the same face for another. */
 export class Skein implements AsyncDisposable {
-  readonly sessions: AgentSessions
+  readonly sessions: AgentSessions<MemorySession>
+  readonly memory: Memories
   readonly jobs: Jobs
   readonly models: Models
   readonly operators: Operators
@@ -24,6 +26,7 @@ export class Skein implements AsyncDisposable {
     this.store = house.store
     this.models = house.models
     this.sessions = house.sessionsOf(tenant)
+    this.memory = house.memoryOf(tenant)
     this.operators = house.operatorsOf(tenant, this.sessions)
     this.jobs = house.jobsOf(tenant)
   }

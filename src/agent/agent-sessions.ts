@@ -14,10 +14,10 @@ import { checkTools } from './send.ts'
 import { aiSdkTools, describeTool, type Tool } from './tool.ts'
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
-export class AgentSessions extends Sessions<AgentSession> {
+export class AgentSessions<S extends AgentSession = AgentSession> extends Sessions<S> {
   readonly #stores: readonly TenantStore[]
 
-  constructor(parts: ConstructorParameters<typeof Sessions<AgentSession>>[0]) {
+  constructor(parts: ConstructorParameters<typeof Sessions<S>>[0]) {
     super(parts)
     this.#stores = [parts.runtime.store.in(parts.tenant), parts.volatile.in(parts.tenant)]
   }
@@ -27,7 +27,7 @@ export class AgentSessions extends Sessions<AgentSession> {
     return await findApproval(this.#stores, id)
   }
 
-  override async create(options: AgentOptions = {}): Promise<AgentSession> {
+  override async create(options: AgentOptions = {}): Promise<S> {
     checkAgent.create(options)
     await checkTogether(options)
     const { prefill, ...more } = options
@@ -35,7 +35,7 @@ export class AgentSessions extends Sessions<AgentSession> {
     return await prefilled((await super.create(created)).equip(gear), prefill)
   }
 
-  override async open(id: string, options: OpenOptions = {}): Promise<AgentSession> {
+  override async open(id: string, options: OpenOptions = {}): Promise<S> {
     checkAgent.open(options)
     const { orCreate, prefill, ...gear } = options
     if (orCreate === undefined) return await prefilled((await super.open(id)).equip(gearOf(gear)), prefill)
@@ -72,7 +72,7 @@ export class AgentSessions extends Sessions<AgentSession> {
   }
 }
 
-async function prefilled(session: AgentSession, prefill: AgentOptions['prefill']): Promise<AgentSession> {
+async function prefilled<S extends AgentSession>(session: S, prefill: AgentOptions['prefill']): Promise<S> {
   if (prefill !== undefined) await prefillSession(AgentSession.insideOf(session).core, prefill)
   return session
 }

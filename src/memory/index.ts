@@ -1,0 +1,2 @@
+export { Memories } from './memories.ts'
+export { MemorySession } from './memory-session.ts'
