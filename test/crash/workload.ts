@@ -197,7 +197,8 @@ const comings: Scene = async author => {
   const bundle = await bundleOf(author)
   if ((await author.act({ verb: 'import', ...bundle })) === undefined) return
   await author.act({ verb: 'delete', session: bundle.session })
-  await author.act({ verb: 'restore', session: bundle.session })
+  // One that was not answered leaves it hidden, perhaps.
+  if ((await author.act({ verb: 'restore', session: bundle.session })) === undefined) return
   await author.act({ verb: 'append', session: bundle.session, texts: [author.text()] })
   await author.act({ verb: 'erase', session: bundle.session })
   if (author.below(2) === 0) await author.act({ verb: 'import', ...bundle })
