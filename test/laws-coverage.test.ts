@@ -7,13 +7,22 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): string => readFileSync(join(repository, file), 'utf8')
 
 /** Laws that have no test yet, and why. Whoever writes one takes its law from this list, which ends empty. */
-const pending: Readonly<Record<string, string>> = {}
+const pending: Readonly<Record<string, string>> = {
+  A1: 'layers of settings reach the command line, not a session yet',
+  A2: 'no project can be trusted yet',
+  A32: 'the overflow of a run is tested by C62 alone',
+  A48: 'there are no extensions yet',
+  A52: 'counting over forks is tested without runs',
+  A53: 'there is no allowance yet',
+  A56: 'there are no children yet',
+}
 
 /** The pages that tell laws, and how many there are of each family. */
 const pages: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'laws.md': { J: 50, S: 25, H: 25 },
   'laws-context.md': { C: 93 },
   'laws-models.md': { P: 34 },
+  'laws-agent.md': { A: 63 },
 }
 
 interface Law {
