@@ -3,6 +3,7 @@ import { type Message, noUsage, type StepStarted, type ToolCallPart, type ToolDe
 import { type Cost, decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
 import {
   compactSession,
+  type ContextState,
   type Draft,
   draft,
   exhausted,
@@ -16,6 +17,7 @@ import {
   type SessionCore,
   settingsOf,
 } from '#session'
+import type { ContextMeasured } from './hooks.ts'
 import { refOf } from './run-options.ts'
 import type { RunRecord } from './run-record.ts'
 import { type StepOutcome, streamStep } from './stream-step.ts'
@@ -88,6 +90,9 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   record.timed('context', began, { step })
   let reported: number | null = null
   record.ask({ state, prefix, repairs: repairs.length, reported: () => reported })
+  const { contextMeasured } = record.options.seams.hooks
+  if (contextMeasured !== undefined)
+    await record.hook('contextMeasured', () => contextMeasured(measured(state, step), record.place))
   const { maxTokens } = options
   const thinking = ((await settingsOf(core, state.row)).thinking ?? undefined) as ThinkingLevel | undefined
   const asked = core.runtime.clock.now()
@@ -165,6 +170,11 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
     ...(sample === undefined ? {} : { alongside: [sample] }),
   }
   return { outcome, plan }
+}
+
+function measured({ projected, budget: { usable } }: ContextState, step: number): ContextMeasured {
+  const tokens = Math.ceil(projected)
+  return { step, tokens, usable, ratio: usable > 0 ? projected / usable : 1 }
 }
 
 /** Says once for each kind of event when the first of it came. */

@@ -1,12 +1,26 @@
-import { type Json, messageOf, SkeinError, toJson, within } from '#kernel'
+import { type Json, type SessionId, SkeinError, within } from '#kernel'
 import type { ToolCallPart, ToolResultPart } from '#journal'
-import type { BeforeCall } from './approvals-judge.ts'
+import type { SessionCore } from '#session'
 import { badConfig } from './policy/bad-config.ts'
-import { globMatcher } from './policy/glob.ts'
-import type { RunHooks, RunPlace } from './run-seams.ts'
+import type { RunPlace } from './run-seams.ts'
 import type { TurnResult } from './turn-result.ts'
 
-type Maybe<T> = T | undefined | Promise<T | undefined>
+export type Maybe<T> = T | undefined | Promise<T | undefined>
+
+/** What a hook of a session is told, beside the runs that go on in it. */
+export interface SessionPlace {
+  readonly session: SessionId
+  readonly core: SessionCore
+}
+
+/** What a hook of `context_threshold` is told. */
+export interface ContextMeasured {
+  readonly step: number
+  /** Tokens of the request that is about to go out, as its model counts, by the room that there is for them. */
+  readonly ratio: number
+  readonly tokens: number
+  readonly usable: number
+}
 
 interface HookCommon {
   /** A glob over the tool's name, or over the path that was written. Default: all. */
@@ -15,13 +29,21 @@ interface HookCommon {
   readonly timeoutMs?: number
 }
 
-/** Code at a place of a run; hooks are called in the order given. Source: spec/agent.md 13. */
+/** Code at a place of a session or run; hooks are called in the order given. Source: spec/agent.md 13. */
 export type Hook = HookCommon &
+  /** Once for each object that a process makes of a session, when it was created or opened. */
   (
+    | { readonly on: 'session_opened'; run(place: SessionPlace): Maybe<void> }
+    /** Once, after the object was closed. Nothing can be read by it any more. */
+    | { readonly on: 'session_closed'; run(place: SessionPlace): Maybe<void> }
+    /** A route of the gateway has let go of the session, and what it said is in its archive. */
+    | { readonly on: 'session_finalized'; run(place: SessionPlace): Maybe<void> }
     | { readonly on: 'run_started'; run(place: RunPlace): Maybe<void> }
     | { readonly on: 'run_ended'; run(event: RunPlace & { readonly result: TurnResult }): Maybe<void> }
     | { readonly on: 'before_request'; run(event: RunPlace & { readonly step: number }): Maybe<void> }
-    /** Where the run would end done: a text that it goes on with. */
+    /** When a request takes `ratio` of the room, where the one before it took less. Default 0.8. */
+    | { readonly on: 'context_threshold'; readonly ratio?: number; run(event: RunPlace & ContextMeasured): Maybe<void> }
+    /** After each step. Where the run would end done, a text that it goes on with, 10 times at the most. */
     | { readonly on: 'step_ended'; run(event: RunPlace & { readonly step: number }): Maybe<{ readonly continueWith?: string }> }
     /** May refuse the call, or give it another input, which is checked and judged. */
     | {
@@ -44,19 +66,22 @@ export type Hook = HookCommon &
       }
   )
 export type HookName = Hook['on']
-type HookOn<N extends HookName> = Extract<Hook, { on: N }>
+export type HookOn<N extends HookName> = Extract<Hook, { on: N }>
 
 const names: Readonly<Record<HookName, true>> = {
+  session_opened: true,
+  session_closed: true,
+  session_finalized: true,
   run_started: true,
   run_ended: true,
   before_request: true,
   step_ended: true,
+  context_threshold: true,
   before_call: true,
   after_call: true,
   after_file_write: true,
 }
 const timeoutDefault = 30_000
-const writers = ['write', 'edit']
 
 /** Throws `config.invalid` for what is no list of hooks. */
 export function readHooks(value: unknown): readonly Hook[] {
@@ -69,104 +94,47 @@ export function readHooks(value: unknown): readonly Hook[] {
     const { timeoutMs } = hook
     if (timeoutMs !== undefined && !(Number.isSafeInteger(timeoutMs) && timeoutMs > 0))
       throw badConfig(`hooks[${index}].timeoutMs`, 'Expected a whole number of milliseconds.')
+    if (hook.on === 'context_threshold' && !isRatio(hook.ratio))
+      throw badConfig(`hooks[${index}].ratio`, 'Expected a number above 0 and at most 1.')
   }
   return value as readonly Hook[]
 }
 
-/** What a run's judge is told by the hooks before its calls. The first that blocks decides; each sees the input of the one before. Law A47. */
-export function beforeCallOf(hooks: readonly Hook[], place: RunPlace): BeforeCall | undefined {
-  const mine = hooksOn(hooks, 'before_call')
-  if (mine.length === 0) return undefined
-  return async asked => {
-    let call = asked
-    for (const hook of mine.filter(fits(call.tool))) {
-      let said: { readonly block?: string; readonly input?: Json } | undefined
-      try {
-        said = await inTime(hook, place, () => hook.run({ ...place, call }))
-      } catch (error) {
-        if (hook.blocking === true) return { block: `A hook failed: ${messageOf(error)}` }
-        tell(place, hook, error)
-      }
-      if (said?.block !== undefined) return { block: said.block }
-      if (said?.input !== undefined) call = { ...call, input: toJson(said.input, 'input') }
-    }
-    return call === asked ? undefined : { input: call.input }
-  }
-}
+const isRatio = (value: unknown): boolean => value === undefined || (typeof value === 'number' && value > 0 && value <= 1)
 
-/** The places of a run at which hooks were given something to do; the others are absent. */
-export function runHooksOf(hooks: readonly Hook[]): RunHooks {
-  const started = hooksOn(hooks, 'run_started')
-  const requests = hooksOn(hooks, 'before_request')
-  const steps = hooksOn(hooks, 'step_ended')
-  const after = hooksOn(hooks, 'after_call')
-  const writes = hooksOn(hooks, 'after_file_write')
-  const ended = hooksOn(hooks, 'run_ended')
-  return {
-    ...(started.length > 0 && { runStarted: place => each(started, place, hook => hook.run(place)) }),
-    ...(requests.length > 0 && {
-      beforeRequest: (step, place) => each(requests, place, hook => hook.run({ ...place, step })),
-    }),
-    ...(steps.length > 0 && {
-      stepEnded: async (step, place) => {
-        const texts: string[] = []
-        await each(steps, place, async hook => {
-          const text = (await hook.run({ ...place, step }))?.continueWith
-          if (text !== undefined) texts.push(text)
-        })
-        return texts.length === 0 ? undefined : { continueWith: texts.join('\n\n') }
-      },
-    }),
-    ...(after.length + writes.length > 0 && {
-      afterCall: async (call, result, place) => {
-        const path = writtenBy(call, result)
-        if (path !== undefined) await each(writes.filter(fits(path)), place, hook => hook.run({ ...place, call, path }))
-        let replaced: ToolResultPart | undefined
-        await each(after.filter(fits(call.tool)), place, async hook => {
-          const { content, isError } = (await hook.run({ ...place, call, result })) ?? {}
-          const status = isError === undefined ? {} : { status: isError ? ('error' as const) : ('ok' as const) }
-          if (content !== undefined) replaced = { ...result, ...status, output: toJson(content, 'content') }
-        })
-        return replaced
-      },
-    }),
-    ...(ended.length > 0 && { runEnded: (result, place) => each(ended, place, hook => hook.run({ ...place, result })) }),
-  }
-}
-
-const hooksOn = <N extends HookName>(hooks: readonly Hook[], on: N): readonly HookOn<N>[] =>
+export const hooksOn = <N extends HookName>(hooks: readonly Hook[], on: N): readonly HookOn<N>[] =>
   hooks.filter((hook): hook is HookOn<N> => hook.on === on)
 
-const fits =
-  (name: string) =>
-  ({ match }: HookCommon): boolean =>
-    match === undefined || globMatcher(match)(name)
-
-function writtenBy(call: ToolCallPart, { status }: ToolResultPart): string | undefined {
-  const { input } = call
-  const path = typeof input === 'object' && input !== null && !Array.isArray(input) ? (input as { path?: Json }).path : undefined
-  return status === 'ok' && writers.includes(call.tool) && typeof path === 'string' ? path : undefined
-}
-
-/** One after the other; one that fails is a notice, and the next is called. */
-async function each<H extends Hook>(hooks: readonly H[], place: RunPlace, call: (hook: H) => Maybe<unknown>): Promise<undefined> {
+/** One after the other, and what they said; one that fails or is late says nothing but a notice, and the next is called. */
+export async function each<H extends Hook, T>(
+  hooks: readonly H[],
+  core: SessionCore,
+  call: (hook: H) => T | Promise<T>,
+): Promise<T[]> {
+  const said: T[] = []
   for (const hook of hooks) {
     try {
-      await inTime(hook, place, () => call(hook))
+      said.push(await inTime(hook, core, () => call(hook)))
     } catch (error) {
-      tell(place, hook, error)
+      tellFailure(core, hook, error)
     }
   }
+  return said
 }
 
-async function inTime<T>({ on, timeoutMs = timeoutDefault }: Hook, { core }: RunPlace, work: () => T | Promise<T>): Promise<T> {
+/** Rejects what the hook throws, and `server.timeout` when it takes too long. */
+export async function inTime<T>(
+  { on, timeoutMs = timeoutDefault }: Hook,
+  { runtime }: SessionCore,
+  work: () => T | Promise<T>,
+): Promise<T> {
   const late = (): never => {
     throw new SkeinError('server.timeout', `The hook ${on} took longer than ${timeoutMs} ms.`)
   }
-  return await within(core.runtime.timers, timeoutMs, (async () => await work())(), late)
+  return await within(runtime.timers, timeoutMs, (async () => await work())(), late)
 }
 
-function tell({ core }: RunPlace, { on }: Hook, error: unknown): void {
+export function tellFailure({ runtime, id, store }: SessionCore, { on }: Hook, error: unknown): void {
   const message = `A hook ${on} failed: ${error instanceof Error ? error.name : typeof error}.`
-  core.runtime.notice({ level: 'warn', code: 'hook.failed', message, session: core.id, tenant: core.store.tenant })
+  runtime.notice({ level: 'warn', code: 'hook.failed', message, session: id, tenant: store.tenant })
 }

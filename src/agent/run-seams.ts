@@ -1,6 +1,7 @@
 import type { Json, RunId, TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
 import type { SessionCore } from '#session'
+import type { ContextMeasured } from './hooks.ts'
 import type { Judge } from './judge.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -22,9 +23,11 @@ type Maybe<T> = T | undefined | Promise<T | undefined>
 export interface RunHooks {
   runStarted?(place: RunPlace): Maybe<void>
   beforeRequest?(step: number, place: RunPlace): Maybe<void>
+  /** Before a request goes out, once it is known what it holds. */
+  contextMeasured?(measured: ContextMeasured, place: RunPlace): Maybe<void>
   /** What stands in the result's place from here on. */
   afterCall?(call: ToolCallPart, result: ToolResultPart, place: RunPlace): Maybe<ToolResultPart>
-  /** Where a run would end done: a text that it goes on with, 10 times at the most. */
+  /** After each step. Where the run would end done, a text that it goes on with, 10 times at the most. */
   stepEnded?(step: number, place: RunPlace): Maybe<{ readonly continueWith?: string }>
   runEnded?(result: TurnResult, place: RunPlace): Maybe<void>
 }

@@ -115,6 +115,9 @@ async function untilAnswer(record: RunRecord): Promise<TurnResult> {
     }
     if (calls.length === 0) return answeredWith(record, step, finishReason)
     const ended = await actOn(record, step, calls)
+    // It goes on or ends whatever a hook says here.
+    const { stepEnded } = seams.hooks
+    if (stepEnded !== undefined) await record.hook('stepEnded', () => stepEnded(step, record.place))
     if (ended !== undefined) return ended
   }
 }
