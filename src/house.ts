@@ -7,7 +7,7 @@ import {
   readContextSettings,
   type Summarizer,
 } from '#context'
-import { type JobWork, Jobs, startWorker } from '#jobs'
+import { type JobEvent, type JobWork, Jobs, startWorker, wakingStore } from '#jobs'
 import { memoryStore, type Store } from '#journal'
 import {
   aFlag,
@@ -138,7 +138,9 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     timers,
     notice: given => notice({ ...given, level: given.level === 'warning' ? 'warn' : given.level }),
   })
-  const store = await storeOf(options.store ?? 'sqlite:skein.db', clock)
+  const opened = await storeOf(options.store ?? 'sqlite:skein.db', clock)
+  let wakeWorker = (): void => undefined
+  const store = wakingStore(opened, () => wakeWorker())
   const volatile = memoryStore({ clock })
   const ids = createIds({ clock, random })
   const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
@@ -179,7 +181,11 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       run: (job, signal) => compactDue(job, async id => await (await sessionsOf(job.tenant).open(id)).prepareContext(signal)),
     },
   }
-  const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice })
+  const tell = ({ type, job: { tenant, session, id, kind } }: JobEvent): void => {
+    if (session !== null) live.core(tenant, session)?.live.emit({ type, session, job: id, kind })
+  }
+  const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice, tell })
+  wakeWorker = () => worker?.wake()
   let found: Promise<string> | undefined
   const defaultModel = (): Promise<string> => {
     found ??= Promise.resolve(options.model ?? models.defaultModel())
@@ -206,19 +212,19 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     await within(timers, leftMs + sayMs, closed, () => undefined)
     await stopped
     await volatile.close()
-    if (typeof options.store !== 'object') await store.close()
+    if (typeof options.store !== 'object') await opened.close()
   }
   let ended: Promise<void> | undefined
   const sessionsOf = (tenant: string): AgentSessions<MemorySession> =>
     new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new MemorySession(core, opened, ports) })
   return {
-    store,
+    store: opened,
     models,
     sessionsOf,
     memoryOf: tenant => new Memories({ runtime, store: store.in(tenant) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: store.in(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
-    jobsOf: tenant => new Jobs(store.in(tenant), clock, timers, () => worker?.wake(), [sweepKind]),
+    jobsOf: tenant => new Jobs(store.in(tenant), timers, wakeWorker, [sweepKind]),
     close: waitMs => (ended ??= end(waitMs)),
   }
 }

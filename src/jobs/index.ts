@@ -1,13 +1,8 @@
 export { backoffMs } from './backoff.ts'
-export { afterFailure, errorInfo } from './job-outcome.ts'
-export { Jobs, type JobsFilter } from './jobs.ts'
-export {
-  heartbeatMs,
-  type JobDone,
-  jobLeaseMs,
-  type JobWork,
-  pollMs,
-  startWorker,
-  type Worker,
-  type WorkerParts,
-} from './worker.ts'
+export { afterFailure, type ErrorInfo, errorInfo } from './job-outcome.ts'
+export { forgetSteps, type JobStep, stepCollection } from './job-steps.ts'
+export { type JobDone, type JobEvent, type JobWork, type WorkerParts } from './job-work.ts'
+export { type Job } from './job.ts'
+export { Jobs, type JobsFilter, type JobsScope, unknownJob } from './jobs.ts'
+export { wakingStore } from './waking-store.ts'
+export { heartbeatMs, jobLeaseMs, pollMs, startWorker, type Worker } from './worker.ts'

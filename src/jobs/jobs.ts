@@ -1,9 +1,10 @@
 import {
   aText,
   type Check,
-  type Clock,
   given,
   invalidInput,
+  isId,
+  type JobId,
   type Members,
   oneOf,
   parseId,
@@ -15,24 +16,24 @@ import {
   wholeNumber,
 } from '#kernel'
 import type { JobRow, JobState, TenantStore } from '#journal'
+import { type Job, jobOf } from './job.ts'
+import { forgetSteps } from './job-steps.ts'
 
 export interface JobsFilter {
   readonly state?: JobState
   readonly kind?: string
   readonly session?: SessionId
-  readonly before?: JobRow['id']
+  readonly before?: JobId
   /** 1–200, default 50. */
   readonly limit?: number
 }
 
-interface Scope {
-  readonly session?: SessionId
-  readonly kind?: string
-}
+/** Which jobs; none given means all. */
+export type JobsScope = Pick<JobsFilter, 'kind' | 'session'>
 
 const ofSession: Check = (value, path) => void parseId('ses', value, path)
-const scope: Members<Scope> = { session: ofSession, kind: aText }
-const checkScope = shape<Scope>(scope, 'filter')
+const scope: Members<JobsScope> = { session: ofSession, kind: aText }
+const checkScope = shape<JobsScope>(scope, 'filter')
 const checkFilter = shape<JobsFilter>(
   {
     ...scope,
@@ -44,85 +45,110 @@ const checkFilter = shape<JobsFilter>(
 )
 const checkWait = shape<{ waitMs?: number }>({ waitMs: wholeNumber() })
 
+const idlePollMs = 50
+
 /** `skein.jobs`: background work of one tenant. */
 export class Jobs {
   readonly #store: TenantStore
-  readonly #clock: Clock
   readonly #timers: Timers
   readonly #wake: () => void
   readonly #unasked: readonly string[]
 
   /** `unasked`: kinds of housekeeping, which show only when they are asked for by kind, or parked. */
-  constructor(store: TenantStore, clock: Clock, timers: Timers, wake: () => void, unasked: readonly string[] = []) {
+  constructor(store: TenantStore, timers: Timers, wake: () => void, unasked: readonly string[] = []) {
     this.#store = store
-    this.#clock = clock
     this.#timers = timers
     this.#wake = wake
     this.#unasked = unasked
   }
 
   /** `null` for an unknown or foreign id. Law Q13. */
-  async get(id: string): Promise<JobRow | null> {
-    return (await this.#store.job(parseId('job', id))) ?? null
+  async get(id: string): Promise<Job | null> {
+    if (typeof id !== 'string') throw invalidInput('id', 'Expected the id of a job.')
+    const row = isId('job', id) ? await this.#store.job(id) : undefined
+    return row === undefined ? null : jobOf(row)
   }
 
   /** Newest first, without housekeeping that nobody asked for. */
-  async list(filter: JobsFilter = {}): Promise<readonly JobRow[]> {
+  async list(filter: JobsFilter = {}): Promise<readonly Job[]> {
     checkFilter(filter)
     const { state, limit = 50, ...rest } = filter
-    const found: JobRow[] = []
+    const found: Job[] = []
     for (let { before } = filter; found.length < limit;) {
       const page = await this.#store.jobs({ ...rest, ...given({ before, states: state && [state] }), limit })
-      found.push(...page.filter(job => this.#shows(job, filter)))
+      found.push(...page.filter(job => this.#shows(job, filter)).map(jobOf))
       before = page.at(-1)?.id
       if (page.length < limit) break
     }
     return found.slice(0, limit)
   }
 
-  #shows({ kind, state }: JobRow, filter: Scope): boolean {
+  #shows({ kind, state }: JobRow, filter: JobsScope): boolean {
     return filter.kind === kind || state === 'parked' || !this.#unasked.includes(kind)
   }
 
   /** Lets a parked job run again, with all its attempts. Throws `job.not_found`, `job.wrong_state`. */
-  async retry(id: string): Promise<void> {
-    await this.#store.commit([{ type: 'redrive', job: parseId('job', id), action: 'retry' }])
+  async retry(id: string): Promise<Job> {
+    const job = readJobId(id)
+    await this.#store.commit([{ type: 'redrive', job, action: 'retry' }])
     this.#wake()
+    return await this.#known(job)
   }
 
-  /** Gives a parked job up. */
-  async skip(id: string, reason?: string): Promise<void> {
+  /** Gives a parked job up. Throws `job.not_found`, `job.wrong_state`. */
+  async skip(id: string, reason?: string): Promise<Job> {
     if (reason !== undefined && typeof reason !== 'string') throw invalidInput('reason', 'Expected a text.')
-    await this.#store.commit([{ type: 'redrive', job: parseId('job', id), action: 'skip', ...given({ reason }) }])
+    const job = readJobId(id)
+    const forgotten = await forgetSteps(this.#store, { job })
+    await this.#store.commit([{ type: 'redrive', job, action: 'skip', ...given({ reason }) }, ...forgotten])
+    return await this.#known(job)
+  }
+
+  async #known(id: JobId): Promise<Job> {
+    const job = await this.get(id)
+    if (job === null) throw unknownJob(id)
+    return job
   }
 
   /** Resolves when nothing that fits is queued or running; after `waitMs` it is `job.not_idle`, with counts. Law Q14. */
-  async idle(filter: Scope = {}, options: { readonly waitMs?: number } = {}): Promise<void> {
+  async idle(filter: JobsScope = {}, options: { readonly waitMs?: number } = {}): Promise<void> {
     checkScope(filter)
     checkWait(options)
-    const { waitMs = 30_000 } = options
-    const until = this.#clock.now() + waitMs
-    for (;;) {
-      const open = await this.#open(filter)
-      if (open.length === 0) return
-      if (this.#clock.now() >= until) {
-        const running = open.filter(job => job.state === 'running').length
-        throw new SkeinError('job.not_idle', `${open.length} jobs are not done.`, {
-          details: { queued: open.length - running, running },
-        })
+    let late = false
+    const cancel = this.#timers.after(options.waitMs ?? 30_000, () => (late = true))
+    try {
+      for (;;) {
+        // Asked once more after the time is up, so that a wait of nothing is an answer, too.
+        const isLast = late || options.waitMs === 0
+        const open = await this.#open(filter)
+        if (open.queued + open.running === 0) return
+        if (isLast) throw new SkeinError('job.not_idle', `${open.queued + open.running} jobs are not done.`, { details: open })
+        this.#wake()
+        await wait(this.#timers, idlePollMs)
       }
-      this.#wake()
-      await wait(this.#timers, 50)
+    } finally {
+      cancel()
     }
   }
 
-  /** Those that somebody may wait for, up to 200. */
-  async #open(filter: Scope): Promise<JobRow[]> {
-    for (let before: JobRow['id'] | undefined; ;) {
+  /** How many somebody may wait for. */
+  async #open(filter: JobsScope): Promise<{ readonly queued: number; readonly running: number }> {
+    const counts = { queued: 0, running: 0 }
+    for (let before: JobId | undefined; ;) {
       const page = await this.#store.jobs({ ...filter, ...given({ before }), states: ['queued', 'running'], limit: 200 })
-      const open = page.filter(job => this.#shows(job, filter))
-      if (open.length > 0 || page.length < 200) return open
+      for (const job of page) if (this.#shows(job, filter)) counts[job.state as keyof typeof counts]++
+      if (page.length < 200) return counts
       before = page.at(-1)?.id
     }
   }
+}
+
+function readJobId(id: unknown): JobId {
+  if (typeof id !== 'string') throw invalidInput('id', 'Expected the id of a job.')
+  if (!isId('job', id)) throw unknownJob(id)
+  return id
+}
+
+export function unknownJob(id: string): SkeinError {
+  return new SkeinError('job.not_found', `There is no job ${id}.`, { details: { job: id } })
 }

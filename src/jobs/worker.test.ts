@@ -3,7 +3,8 @@ import { type JobRow, memoryStore } from '#journal'
 import { describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
 import { afterFailure } from './job-outcome.ts'
-import { type JobWork, startWorker, type WorkerParts } from './worker.ts'
+import type { JobWork, WorkerParts } from './job-work.ts'
+import { startWorker } from './worker.ts'
 
 const still = { after: () => () => undefined }
 const owner = 'own_1'
@@ -102,19 +103,19 @@ describe('a failed attempt', () => {
   const one = { number: () => 1 }
 
   it('waits 1, 2, 4 and 8 s before the next, and is parked after the fifth', () => {
-    const outcome = (attempts: number): unknown => afterFailure({ ...job, attempts }, new Error('x'), 0, one)
+    const outcome = (attempts: number): unknown => afterFailure({ ...job, attempts }, new Error('x'), one)
     expect([1, 2, 3, 4].map(attempts => outcome(attempts))).toMatchObject(
-      [1, 2, 4, 8].map(seconds => ({ type: 'fail', runAfter: seconds * 1_000 })),
+      [1, 2, 4, 8].map(seconds => ({ type: 'fail', afterMs: seconds * 1_000 })),
     )
     expect(outcome(5)).toMatchObject({ type: 'park', error: { message: 'x' } })
   })
 
   it('is parked at once when trying again cannot help', () => {
-    expect(afterFailure({ ...job, attempts: 1 }, new SkeinError('auth.missing', 'No key.'), 0, one)).toMatchObject({
+    expect(afterFailure({ ...job, attempts: 1 }, new SkeinError('auth.missing', 'No key.'), one)).toMatchObject({
       type: 'park',
       error: { code: 'auth.missing' },
     })
-    expect(afterFailure({ ...job, attempts: 1 }, new SkeinError('store.unavailable', 'Away.'), 0, one)).toMatchObject({
+    expect(afterFailure({ ...job, attempts: 1 }, new SkeinError('store.unavailable', 'Away.'), one)).toMatchObject({
       type: 'fail',
     })
   })

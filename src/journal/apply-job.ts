@@ -72,7 +72,7 @@ export function redrive(rows: Rows, change: RedriveJob, turn: Turn): Results['re
           state: 'skipped',
           endedAt: turn.now,
           result: null,
-          lastError: change.reason === undefined ? job.lastError : { skipped: change.reason },
+          lastError: change.reason === undefined ? job.lastError : { code: 'job.skipped', message: change.reason },
         },
   )
   return { job: job.id }

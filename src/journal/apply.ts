@@ -107,7 +107,11 @@ function applyChange(rows: Rows, change: Change, turn: Turn): Result {
     case 'complete':
       return endJob(rows, change, turn, { state: 'done', result: change.result ?? null, lastError: null, endedAt: turn.now })
     case 'fail':
-      return endJob(rows, change, turn, { state: 'queued', lastError: change.error, runAfter: change.runAfter })
+      return endJob(rows, change, turn, {
+        state: 'queued',
+        lastError: change.error,
+        runAfter: change.runAfter ?? turn.now + (change.afterMs ?? 0),
+      })
     case 'park':
       return endJob(rows, change, turn, { state: 'parked', lastError: change.error, endedAt: turn.now })
     case 'release_job':

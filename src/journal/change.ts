@@ -156,11 +156,12 @@ export interface CompleteJob extends JobClaim {
   readonly type: 'complete'
   readonly result?: Json
 }
-/** The attempt failed; the job runs again at `runAfter`. */
+/** The attempt failed; the job runs again at `runAfter`, or `afterMs` from now by the store's clock. */
 export interface FailJob extends JobClaim {
   readonly type: 'fail'
   readonly error: Json
-  readonly runAfter: number
+  readonly runAfter?: number
+  readonly afterMs?: number
 }
 export interface ParkJob extends JobClaim {
   readonly type: 'park'

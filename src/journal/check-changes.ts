@@ -10,6 +10,9 @@ export const maxBlobBytes: number = 64 * 2 ** 20
 /** How long an idempotency key is remembered. */
 export const keyLifeMs: number = 7 * 86_400_000
 
+/** How long jobs that are done or skipped are kept. Source: spec/memory.md 11. */
+export const jobLifeMs: number = 7 * 86_400_000
+
 /** Checks a commit before any effect and says how many bytes it weighs. Throws `input.invalid` or `input.too_large`. */
 export function checkCommit(changes: readonly Change[], options: CommitOptions): number {
   if (options.key !== undefined) checkKey(options.key)

@@ -139,7 +139,7 @@ export type {
 export type { CommitContext, Rows } from './rows.ts'
 export { applyChanges, live, routeCollection } from './apply.ts'
 export { unknownSession } from './refusal.ts'
-export { checkCommit, checkKey, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
+export { checkCommit, checkKey, jobLifeMs, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
 export { checkStore, totalsAfter } from './check.ts'
 export { CommitQueue, type Flights, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'
 export { erasedEntry } from './erase.ts'

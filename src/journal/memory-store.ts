@@ -1,7 +1,7 @@
 import { type Clock, given, parseStoreTenant, SkeinError, systemClock } from '#kernel'
 import { applyChanges, live, routeCollection } from './apply.ts'
 import { checkStore } from './check.ts'
-import { keyLifeMs } from './check-changes.ts'
+import { jobLifeMs, keyLifeMs } from './check-changes.ts'
 import { CommitQueue, type Outcome, type Waiting } from './commit-queue.ts'
 import type { Entry } from './entry.ts'
 import { renewLease } from './lease.ts'
@@ -32,6 +32,9 @@ export interface StoreOptions {
   /** Called with a name before and after each statement, commit, sync and publication; a crash test kills the process there. */
   readonly probe?: (name: string) => void
 }
+
+/** After how many commits old jobs are looked for. */
+const sweepEvery = 256
 
 /** The reference: the whole port in memory, for tests and throw-away sessions. Nothing outlives the process. */
 export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): Store {
@@ -65,11 +68,11 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
         results,
         ...given({ memo: options.memo }),
       }
+      if (++counts.commits % sweepEvery === 0) sweepJobs(rows, now)
       if (options.key !== undefined) keys.set(options.key, { digest: options.digest, committed, until: now + keyLifeMs })
       for (const change of changes)
         if (change.type === 'append' || change.type === 'erase_session' || change.type === 'erase_entries')
           bell.ring(tenant, change.session)
-      counts.commits++
       return { committed }
     } catch (error) {
       return { error }
@@ -308,18 +311,29 @@ function claimIn(rows: MemoryRows, kinds: ClaimKinds, owner: string, leaseMs: nu
 
 /** The next job that may run: earliest `runAfter`, then enqueue order, none behind an unfinished one of its key. */
 function claimable(rows: MemoryRows, kinds: ClaimKinds, now: number): JobRow | undefined {
-  const jobs = [...rows.jobs.values()]
-  const due = (job: JobRow): boolean =>
-    (job.state === 'queued' && job.runAfter <= now) || (job.state === 'running' && job.leaseUntil <= now)
-  const holdsBack = (job: JobRow): boolean =>
-    job.state === 'queued' || job.state === 'running' || (job.state === 'parked' && job.parkedBlocks)
-  const free = (job: JobRow, index: number): boolean =>
-    !jobs.slice(0, index).some(earlier => earlier.kind === job.kind && earlier.key === job.key && holdsBack(earlier))
-  return jobs
-    .filter(
-      (job, index) => Object.hasOwn(kinds, job.kind) && job.schema <= (kinds[job.kind] ?? 0) && due(job) && free(job, index),
-    )
-    .sort((a, b) => a.runAfter - b.runAfter)[0]
+  const held = new Set<string>()
+  let next: JobRow | undefined
+  for (const job of rows.jobs.values()) {
+    if (!holdsBack(job)) continue
+    const line = JSON.stringify([job.kind, job.key])
+    const isFree = !held.has(line)
+    held.add(line)
+    const isKnown = Object.hasOwn(kinds, job.kind) && job.schema <= (kinds[job.kind] ?? 0)
+    if (isFree && isKnown && isDue(job, now) && (next === undefined || job.runAfter < next.runAfter)) next = job
+  }
+  return next
+}
+
+const isDue = (job: JobRow, now: number): boolean =>
+  (job.state === 'queued' && job.runAfter <= now) || (job.state === 'running' && job.leaseUntil <= now)
+
+const holdsBack = (job: JobRow): boolean =>
+  job.state === 'queued' || job.state === 'running' || (job.state === 'parked' && job.parkedBlocks)
+
+/** Forgets what ended long ago, now and then. */
+function sweepJobs(rows: MemoryRows, now: number): void {
+  for (const job of rows.jobs.values())
+    if ((job.state === 'done' || job.state === 'skipped') && (job.endedAt ?? now) + jobLifeMs <= now) rows.jobs.delete(job.id)
 }
 
 /** Callers may go on changing what they handed in. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { given, parseId, type SessionId, SkeinError } from '#kernel'
-import type { JobRow } from '#journal'
+import { type Job, unknownJob } from '#jobs'
+import { given, type JobId, type SessionId } from '#kernel'
 import { ok } from './answer.ts'
 import { whole } from './fields.ts'
 import { type Call, route, type Route } from './route.ts'
@@ -23,10 +23,27 @@ export const jobRoutes: readonly Route[] = [
     answers: { 200: jobPage },
     run: async ({ skein, query }) => {
       const { limit = 50, session, before } = query
-      const filter = { ...query, limit, session: session as SessionId | undefined, before: before as JobRow['id'] | undefined }
+      const filter = { ...query, limit, session: session as SessionId | undefined, before: before as JobId | undefined }
       const items = await skein.jobs.list(given(filter))
       const last = items.at(-1)
       return ok({ items, ...(last === undefined || items.length < limit ? {} : { next: last.id }) })
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/jobs/idle',
+    operation: 'jobs.idle',
+    summary: 'Answers when nothing that fits is queued or running; job.not_idle with counts after waitMs (30,000).',
+    query: z.strictObject({
+      kind: z.string().optional(),
+      session: z.string().optional(),
+      waitMs: whole(0, 600_000).optional(),
+    }),
+    streams: true,
+    answers: { 200: z.object({ idle: z.literal(true) }) },
+    run: async ({ skein, query: { waitMs, session, kind } }) => {
+      await skein.jobs.idle(given({ kind, session: session as SessionId | undefined }), given({ waitMs }))
+      return ok({ idle: true })
     },
   }),
   route({
@@ -45,10 +62,7 @@ export const jobRoutes: readonly Route[] = [
     body: z.strictObject({}),
     bodyOptional: true,
     answers: { 200: job },
-    run: async call => {
-      await call.skein.jobs.retry(call.params['id'] ?? '')
-      return ok(await jobOf(call))
-    },
+    run: async ({ skein, params }) => ok(await skein.jobs.retry(params['id'] ?? '')),
   }),
   route({
     method: 'post',
@@ -58,16 +72,13 @@ export const jobRoutes: readonly Route[] = [
     body: z.strictObject({ reason: z.string().optional() }),
     bodyOptional: true,
     answers: { 200: job },
-    run: async call => {
-      await call.skein.jobs.skip(call.params['id'] ?? '', call.body.reason)
-      return ok(await jobOf(call))
-    },
+    run: async ({ skein, params, body }) => ok(await skein.jobs.skip(params['id'] ?? '', body.reason)),
   }),
 ]
 
-async function jobOf({ skein, params }: Pick<Call, 'skein' | 'params'>): Promise<JobRow> {
-  const id = parseId('job', params['id'])
+async function jobOf({ skein, params }: Pick<Call, 'skein' | 'params'>): Promise<Job> {
+  const id = params['id'] ?? ''
   const found = await skein.jobs.get(id)
-  if (found === null) throw new SkeinError('job.not_found', `There is no job ${id}.`, { details: { job: id } })
+  if (found === null) throw unknownJob(id)
   return found
 }

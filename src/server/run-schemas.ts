@@ -78,8 +78,11 @@ export const job: z.ZodType = z
     maxAttempts: count,
     runAfter: time,
     createdAt: time,
-    startedAt: time.nullable(),
-    endedAt: time.nullable(),
+    traceId: z.string().optional(),
+    result: z.unknown().optional(),
+    lastError: z.object({ code: z.string(), message: z.string().optional() }).optional(),
+    startedAt: time.optional(),
+    endedAt: time.optional(),
   })
   .openapi('Job')
 

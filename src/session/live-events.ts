@@ -1,4 +1,4 @@
-import type { Id, Json, RunId, SessionId } from '#kernel'
+import type { Id, JobId, Json, RunId, SessionId } from '#kernel'
 import type { ToolResultStatus } from '#journal'
 
 /** `after`: the newest durable `seq` before it; `n` counts from 1. */
@@ -34,6 +34,8 @@ export type LiveEvent =
   | Live<'timing_measured', { run: RunId; what: string; ms: number; step?: number; attempt?: number; callId?: string }>
   /** This object of the session was closed; its events end here. */
   | Live<'session_closed', { session: SessionId }>
+  /** A hint: background work of this session began, ended or was given up until somebody looks. */
+  | Live<'job_started' | 'job_ended' | 'job_parked', { session: SessionId; job: JobId; kind: string }>
   | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */

@@ -1,7 +1,8 @@
+import { jobLifeMs } from '#journal'
 import { nowSql } from './now-sql.ts'
 import type { Link } from './link.ts'
 
-/** Removes keys and records that have expired, in the background; whether they are there or not, they count as absent. */
+/** Removes keys and records that have expired and jobs that ended 7 days ago, in the background; whether they are there or not, they count as absent. */
 export class Sweeper {
   readonly #link: Link
   readonly #now: () => number | null
@@ -28,6 +29,10 @@ export class Sweeper {
       const values = [tenant, this.#now()]
       await this.#link.background({ text: `DELETE FROM skein.keys WHERE tenant = $1 AND until <= ${nowSql}`, values })
       await this.#link.background({ text: `DELETE FROM skein.records WHERE tenant = $1 AND expires_at <= ${nowSql}`, values })
+      await this.#link.background({
+        text: `DELETE FROM skein.jobs WHERE tenant = $1 AND state IN ('done', 'skipped') AND ended_at <= ${nowSql} - ${jobLifeMs}`,
+        values,
+      })
     }
   }
 }

@@ -108,6 +108,8 @@ export const statements = {
     ON CONFLICT (tenant, collection, key) DO UPDATE SET value = excluded.value, tag1 = excluded.tag1, tag2 = excluded.tag2,
     tag3 = excluded.tag3, sort = excluded.sort, expiresAt = excluded.expiresAt, version = excluded.version` as string,
   removeRecord: 'DELETE FROM record WHERE tenant = ? AND collection = ? AND key = ?',
+  jobsAfter: 'SELECT id, state, endedAt FROM job WHERE id > ? ORDER BY id LIMIT 200',
+  forgetJob: "DELETE FROM job WHERE id = ? AND state IN ('done', 'skipped')",
   sweepRecords: `DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE tenant = ? AND expiresAt <= ? LIMIT 100)`,
 
   memory: `SELECT ${memoryColumns} FROM memory WHERE tenant = ? AND id = ? ORDER BY version DESC LIMIT 1` as string,
