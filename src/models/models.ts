@@ -76,6 +76,8 @@ export interface Models {
   connect(reference?: string | null, options?: ConnectOptions): Promise<ConnectedModel>
   /** A port over a caller's own model, past registry, routes and credentials. */
   override(model: ModelPort | AiSdkModel): ConnectedModel
+  /** The same models and credentials; what is registered there is there alone. */
+  scope(): Models
   /**
    * The model of a server that was told none: the first of `keyedDefaults` whose provider has a credential, else `demo/echo`,
    * with a notice.
@@ -102,7 +104,6 @@ export const keyedDefaults: readonly string[] = [
 export function createModels(options: ModelsOptions = {}): Models {
   const { env = {}, clock = systemClock, timers = systemTimers, notice, store, prices: own = [], morePrices } = options
   const demo: Connector = { provider: 'demo', connect: () => demoModel() }
-  const registry = createRegistry([...builtInConnectors, demo])
   const runtime = new Map<string, string>()
   const credentials = createCredentials({ env, clock, timers, runtime, ...given({ store }) })
   const files = new Map<string, Credentials>()
@@ -113,72 +114,78 @@ export function createModels(options: ModelsOptions = {}): Models {
     return known
   }
 
-  const resolve: Models['resolve'] = (reference, { provider } = {}) => {
-    const info = registry.resolve(reference, { provider })
-    return { ref: `${info.provider}/${info.id}`, provider: info.provider, id: info.id, info }
-  }
-  const pricesOf =
-    ({ provider, id, prices = [] }: ModelInfo): PriceSources =>
-    at =>
-      chooseRows(
-        [
-          own.filter(row => row.provider === provider && row.model === id),
-          prices,
-          builtInPrices.filter(row => row.provider === provider && row.model === id),
-          morePrices?.(provider, id) ?? [],
-        ],
-        at,
-      )
-  const routeTo = async (reference: string | null | undefined, { provider, apiKey, credentials: file }: ConnectOptions) => {
-    const found = resolve(reference, { provider })
-    const kept = credentialsAt(file)
-    const { route, credential } = await routeOf(found.info, askedProvider(reference, provider, found.provider), apiKey, kept)
-    const info =
-      route.provider === found.provider && route.id === found.id ? found.info : registry.resolve(`${route.provider}/${route.id}`)
-    return { found, route, credential, info, kept, connector: registry.connector(route.provider) }
-  }
-  const problemOf = ({ route, connector, credential }: Awaited<ReturnType<typeof routeTo>>): SkeinError | null => {
-    if (connector === undefined) return noConnector(route.provider)
-    if (credential === undefined) return authMissing(route.provider)
-    if (credential.kind !== 'oauth' || connector.refresh !== undefined || !isExpired(credential.oauth, clock.now())) return null
-    return expired(route.provider, 'its token has expired, and its connector cannot refresh it')
-  }
+  const modelsOf = (registry: Registry): Models => {
+    const resolve: Models['resolve'] = (reference, { provider } = {}) => {
+      const info = registry.resolve(reference, { provider })
+      return { ref: `${info.provider}/${info.id}`, provider: info.provider, id: info.id, info }
+    }
+    const pricesOf =
+      ({ provider, id, prices = [] }: ModelInfo): PriceSources =>
+      at =>
+        chooseRows(
+          [
+            own.filter(row => row.provider === provider && row.model === id),
+            prices,
+            builtInPrices.filter(row => row.provider === provider && row.model === id),
+            morePrices?.(provider, id) ?? [],
+          ],
+          at,
+        )
+    const routeTo = async (reference: string | null | undefined, { provider, apiKey, credentials: file }: ConnectOptions) => {
+      const found = resolve(reference, { provider })
+      const kept = credentialsAt(file)
+      const { route, credential } = await routeOf(found.info, askedProvider(reference, provider, found.provider), apiKey, kept)
+      const info =
+        route.provider === found.provider && route.id === found.id
+          ? found.info
+          : registry.resolve(`${route.provider}/${route.id}`)
+      return { found, route, credential, info, kept, connector: registry.connector(route.provider) }
+    }
+    const problemOf = ({ route, connector, credential }: Awaited<ReturnType<typeof routeTo>>): SkeinError | null => {
+      if (connector === undefined) return noConnector(route.provider)
+      if (credential === undefined) return authMissing(route.provider)
+      if (credential.kind !== 'oauth' || connector.refresh !== undefined || !isExpired(credential.oauth, clock.now())) return null
+      return expired(route.provider, 'its token has expired, and its connector cannot refresh it')
+    }
 
-  return {
-    list: registry.list,
-    resolve,
-    register: registry.register,
-    alias: registry.alias,
-    async check(reference, connect = {}) {
-      const target = await routeTo(reference, connect)
-      const { credential } = target
-      const source = credential === undefined || credential.kind === 'none' ? null : credential.source
-      return { ...target.found, route: target.route, credential: credential?.kind ?? null, source, problem: problemOf(target) }
-    },
-    async connect(reference, connect = {}) {
-      const target = await routeTo(reference, connect)
-      const { connector, credential, info, kept, route } = target
-      const problem = problemOf(target)
-      if (problem !== null || connector === undefined || credential === undefined) throw problem ?? noConnector(route.provider)
-      const source = dial(connector, info, credential, kept)
-      await source.port()
-      return connected(source, info, { route, credential: credential.kind, prices: pricesOf(info), timers })
-    },
-    override: model => override(model, registry, { clock, timers }, pricesOf),
-    async defaultModel() {
-      for (const reference of keyedDefaults) {
-        if ((await credentials.find(resolve(reference).provider)) !== undefined) return reference
-      }
-      notice?.({ level: 'warning', code: 'model.demo', message: demoNotice })
-      return 'demo/echo'
-    },
-    credentials: {
-      set: credentials.set,
-      remove: credentials.remove,
-      setRuntime: credentials.setRuntime,
-      list: () => credentials.list([...new Set(registry.list().map(model => model.provider)), 'openai-compatible']),
-    },
+    return {
+      list: registry.list,
+      resolve,
+      register: registry.register,
+      alias: registry.alias,
+      async check(reference, connect = {}) {
+        const target = await routeTo(reference, connect)
+        const { credential } = target
+        const source = credential === undefined || credential.kind === 'none' ? null : credential.source
+        return { ...target.found, route: target.route, credential: credential?.kind ?? null, source, problem: problemOf(target) }
+      },
+      async connect(reference, connect = {}) {
+        const target = await routeTo(reference, connect)
+        const { connector, credential, info, kept, route } = target
+        const problem = problemOf(target)
+        if (problem !== null || connector === undefined || credential === undefined) throw problem ?? noConnector(route.provider)
+        const source = dial(connector, info, credential, kept)
+        await source.port()
+        return connected(source, info, { route, credential: credential.kind, prices: pricesOf(info), timers })
+      },
+      override: model => override(model, registry, { clock, timers }, pricesOf),
+      scope: () => modelsOf(registry.scope()),
+      async defaultModel() {
+        for (const reference of keyedDefaults) {
+          if ((await credentials.find(resolve(reference).provider)) !== undefined) return reference
+        }
+        notice?.({ level: 'warning', code: 'model.demo', message: demoNotice })
+        return 'demo/echo'
+      },
+      credentials: {
+        set: credentials.set,
+        remove: credentials.remove,
+        setRuntime: credentials.setRuntime,
+        list: () => credentials.list([...new Set(registry.list().map(model => model.provider)), 'openai-compatible']),
+      },
+    }
   }
+  return modelsOf(createRegistry([...builtInConnectors, demo]))
 }
 
 async function routeOf(
