@@ -16,17 +16,22 @@ export interface ToolSpending {
   readonly model?: string
 }
 
+/** With a question: aborts when nobody waits for the answer any more. */
+export interface AskOptions {
+  readonly signal?: AbortSignal
+}
+
 /** What a person can be shown and asked. Whoever has none answers `undefined` everywhere. Source: spec/agent.md 13. */
 export interface UserInterface {
   readonly hasUi: boolean
   notify(message: string, level?: 'info' | 'warn' | 'error'): void
-  confirm(question: string): Promise<boolean | undefined>
-  select(question: string, choices: readonly string[]): Promise<string | undefined>
-  multiSelect(question: string, choices: readonly string[]): Promise<readonly string[] | undefined>
-  input(question: string): Promise<string | undefined>
+  confirm(question: string, options?: AskOptions): Promise<boolean | undefined>
+  select(question: string, choices: readonly string[], options?: AskOptions): Promise<string | undefined>
+  multiSelect(question: string, choices: readonly string[], options?: AskOptions): Promise<readonly string[] | undefined>
+  input(question: string, options?: AskOptions): Promise<string | undefined>
   setStatus(text: string | undefined): void
   setWidget(name: string, content: Json | undefined): void
-  custom(name: string, data: Json): Promise<Json | undefined>
+  custom(name: string, data: Json, options?: AskOptions): Promise<Json | undefined>
 }
 
 const silent = async (): Promise<undefined> => undefined
