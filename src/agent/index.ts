@@ -2,6 +2,26 @@ export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions }
 export { AgentSession } from './agent-session.ts'
 export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
+export { type ConfigKey, configKeys, type ConfigValue, findKey, variableOf } from './config-keys.ts'
+export {
+  type Config,
+  environmentLayer,
+  flagLayer,
+  isSecretReference,
+  type Layer,
+  type LayerName,
+  mergeLayers,
+  type Setting,
+} from './config-layers.ts'
+export {
+  type Environment,
+  findConfigFiles,
+  namedPath,
+  type ParseToml,
+  type Project,
+  readConfigFiles,
+  secretText,
+} from './config-files.ts'
 export { type Gate } from './gates.ts'
 export { type Hook } from './hooks.ts'
 export { type PrefillItem } from './prefill-session.ts'

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Config } from '#agent'
 import { isSkeinError, type SkeinError } from '#kernel'
 import { verifies } from '#verifies'
 import { loadConfig } from './config-files.ts'
-import type { Config } from './config.ts'
 import { Settings } from './settings.ts'
 
 let root = ''
@@ -159,7 +159,7 @@ describe('a wrong value', () => {
 
   it('of a text that is no TOML is refused with its line', () => {
     write(userFile(), 'model = "opus"\nmaxSteps = = 2\n')
-    expect(failureOf(() => load()).details).toEqual({ file: userFile(), line: 2, key: null })
+    expect(failureOf(() => load()).details).toEqual({ file: userFile(), line: 2, key: null, layer: 'user' })
   })
 
   it('of an autonomy ignores case and underscores', () => {

@@ -1,13 +1,8 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 
 type Env = Readonly<Record<string, string | undefined>>
-
-/** Where the user's configuration stands: XDG's, else `~/.config/skein/config.toml`. */
-export function userConfigFile(env: Env): string {
-  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'skein', 'config.toml')
-}
 
 /** Where keys and logins of providers are kept, beside the user's configuration. */
 export function defaultCredentials(env: Env): string {
@@ -23,15 +18,6 @@ export function dataFolder(env: Env): string {
 /** The store of who names none. */
 export function defaultStore(env: Env): string {
   return `sqlite:${join(dataFolder(env), 'skein.db')}`
-}
-
-/** The nearest `.skein/config.toml` from a directory upward. */
-export function projectConfigFile(cwd: string): string | undefined {
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    const file = join(folder, '.skein', 'config.toml')
-    if (existsSync(file)) return file
-    if (dirname(folder) === folder) return undefined
-  }
 }
 
 /** Makes the folder and those above it that are missing, for their owner alone. */

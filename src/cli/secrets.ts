@@ -1,7 +1,5 @@
+import { isSecretReference } from '#agent'
 import { SkeinError } from '#kernel'
-
-/** A secret is named, not written: `env:NAME` or `file:PATH`. */
-export const isSecretReference = (text: string): boolean => /^(env:[A-Za-z_]\w*|file:.+)$/.test(text)
 
 export interface SecretPlaces {
   readonly env: Readonly<Record<string, string | undefined>>

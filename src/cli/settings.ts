@@ -1,6 +1,4 @@
-import type { Config, Setting } from './config.ts'
-import { namedPath, secretText } from './config-files.ts'
-import { type ConfigValue, findKey } from './config-keys.ts'
+import { type Config, type ConfigValue, findKey, namedPath, secretText, type Setting } from '#agent'
 import { masked, readSecret } from './secrets.ts'
 
 export interface TokenSettings {

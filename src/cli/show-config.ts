@@ -1,6 +1,6 @@
+import type { ConfigValue } from '#agent'
 import type { Command } from 'commander'
 import type { Invocation, Runner } from './command.ts'
-import type { ConfigValue } from './config-keys.ts'
 import { columns } from './table.ts'
 
 /** `skein config`: each value and who decided it. Secrets are masked. */

@@ -41,6 +41,7 @@ export const singleFiles: readonly string[] = ['house', 'skein', 'index', 'testi
 
 /** Files of the core that may touch Node, with what they touch. */
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
+  'agent/config-files.ts': ['node:fs', 'node:path'],
   'journal/contract/setting.ts': ['node:assert/strict'],
   'agent/tools/file-tools.ts': ['node:process'],
   'agent/tools/grep-tool.ts': ['node:fs/promises'],

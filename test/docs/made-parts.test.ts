@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { errorRules } from '#kernel'
-import { configKeys } from '../../src/cli/config-keys.ts'
+import { configKeys } from '../../src/agent/config-keys.ts'
 import { madeParts, withParts } from './made-parts.ts'
 import { quotedIn, raisedErrors } from './raised-errors.ts'
 import { readPage } from './read-page.ts'

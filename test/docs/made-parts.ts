@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Command } from 'commander'
 import { readContextSettings, settingsFor } from '#context'
 import { type ErrorCode, errorRules, isSkeinError } from '#kernel'
-import { configKeys, type ConfigKey, variableOf } from '../../src/cli/config-keys.ts'
+import { configKeys, type ConfigKey, variableOf } from '../../src/agent/config-keys.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { routes } from '../../src/server/routes.ts'
 import { quotedIn } from './raised-errors.ts'
@@ -123,7 +123,7 @@ function keyTable(): string {
         variable === undefined ? '' : `\`${variable}\``,
         kindOf(key),
         key.byDefault === undefined ? '' : Array.isArray(key.byDefault) ? 'none' : `\`${String(key.byDefault)}\``,
-        `${key.personal === true ? '◦ ' : ''}${toldConfig[key.path] ?? ''}`,
+        `${key.personal === true ? '◦ ' : key.trusted === true ? '• ' : ''}${toldConfig[key.path] ?? ''}`,
       ]
     }),
   )

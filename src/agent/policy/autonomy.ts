@@ -61,3 +61,16 @@ export function readAutonomy(value: unknown): Autonomy {
   if (found === undefined) throw badConfig('autonomy', `Expected one of ${Object.keys(names).join(', ')}.`)
   return found
 }
+
+const ranks: Readonly<Record<Decision, number>> = { deny: 0, dryRun: 0, sandbox: 0, ask: 1, allow: 2 }
+const rankOf = (held: Cell): number => ranks[held === 'allow' ? 'allow' : held.decision]
+
+/** Whether a level does nothing unasked that another would ask for, and asks for nothing that the other denies. */
+export function isWithin(level: Autonomy, other: Autonomy): boolean {
+  const reaches = Object.keys(autonomyTable[other]) as Reach[]
+  return (
+    reaches.every(reach => rankOf(autonomyTable[level][reach]) <= rankOf(autonomyTable[other][reach])) &&
+    // Alike in the table, but the one works in a work tree alone.
+    (other !== 'worktree-auto' || level !== 'local-auto')
+  )
+}

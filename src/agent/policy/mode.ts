@@ -44,3 +44,8 @@ export function readMode(value: unknown): AgentMode {
   if (found === undefined) throw badConfig('mode', `Expected one of ${agentModes.join(', ')}.`)
   return found
 }
+
+/** Whether a mode has no tool that another lacks. */
+export function isWithinMode(mode: AgentMode, other: AgentMode): boolean {
+  return (Object.keys(everything) as Group[]).every(group => !tables[mode][group] || tables[other][group])
+}

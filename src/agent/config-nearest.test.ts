@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { editDistance, nearestOf } from './nearest.ts'
+import { editDistance, nearestOf } from './config-nearest.ts'
 
 describe('edits between words', () => {
   it.each([

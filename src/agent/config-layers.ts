@@ -7,16 +7,18 @@ import {
   nearestKey,
   personalSections,
   reservedSections,
+  trustedSections,
   variableOf,
 } from './config-keys.ts'
-import { nearestOf } from './nearest.ts'
-import { isSecretReference } from './secrets.ts'
+import { nearestOf } from './config-nearest.ts'
+import { narrowed } from './config-narrow.ts'
 
-export type LayerName = 'default' | 'user' | 'project' | 'environment' | 'flag'
+/** Lowest first. `flag`: what a process was started with; `session`: what a session keeps; `options`: what it was given here. */
+export type LayerName = 'default' | 'user' | 'project' | 'environment' | 'flag' | 'session' | 'options'
 
-/** One value, and who says so. `where` is a file with its line, a variable, or a flag. */
-export interface Setting {
-  readonly value: ConfigValue
+/** One value, and who says so: `null` is said to mean the default where there is none. `where` is a file with its line, a variable, or a flag. */
+export interface Setting<V = ConfigValue> {
+  readonly value: V
   readonly layer: LayerName
   readonly where: string | null
 }
@@ -24,6 +26,8 @@ export interface Setting {
 export interface Layer {
   readonly settings: ReadonlyMap<string, Setting>
   readonly notices: readonly string[]
+  /** What it says of what an agent may do counts only where that is less than the layers below allow. Law A2. */
+  readonly narrows?: true
 }
 
 export interface Config {
@@ -32,11 +36,27 @@ export interface Config {
   readonly notices: readonly string[]
 }
 
-/** Lowest first; each key has the value of the last layer that names it, so that stating a default resets to it. Law H18. */
+/** Lowest first; each key has the value of the last layer that names it, so that stating a default resets to it. Laws H18, A1. */
 export function mergeLayers(layers: readonly Layer[]): Config {
   const settings = new Map<string, Setting>()
-  for (const layer of [defaults, ...layers]) for (const [key, setting] of layer.settings) settings.set(key, setting)
-  return { settings, notices: layers.flatMap(layer => layer.notices) }
+  const notices: string[] = []
+  for (const layer of [defaults, ...layers]) {
+    notices.push(...layer.notices)
+    const below = new Map(settings)
+    for (const [key, setting] of layer.settings) {
+      if (layer.narrows !== true) {
+        settings.set(key, setting)
+        continue
+      }
+      const held = narrowed(key, setting.value, path => below.get(path)?.value)
+      if (held === undefined)
+        notices.push(
+          `${setting.where ?? 'project'}: ${key} is ignored: it would allow more, and the project isn't trusted (skein trust).`,
+        )
+      else for (const [path, value] of Object.entries(held)) settings.set(path, { ...setting, value })
+    }
+  }
+  return { settings, notices }
 }
 
 const defaults: Layer = {
@@ -56,6 +76,7 @@ export function fileLayer(
   layer: 'user' | 'project',
   table: Readonly<Record<string, unknown>>,
   at: (key: string) => { readonly file: string; readonly line: number | undefined },
+  trusted: boolean = true,
 ): Layer {
   const settings = new Map<string, Setting>()
   const notices: string[] = []
@@ -70,6 +91,12 @@ export function fileLayer(
       ignored.add(section)
       continue
     }
+    if (layer === 'project' && !trusted && (trustedSections.includes(section) || findKey(path)?.trusted === true)) {
+      const name = trustedSections.includes(section) ? section : path
+      if (!ignored.has(name)) notices.push(`${where}: ${name} is ignored: the project isn't trusted (skein trust).`)
+      ignored.add(name)
+      continue
+    }
     if (reservedSections.includes(section)) continue
     const known = findKey(path)
     if (known === undefined) {
@@ -82,7 +109,7 @@ export function fileLayer(
       throw invalidConfig(`${where}: ${path}: ${problem}`, { file, line: line ?? null, key: path, layer })
     settings.set(path, { value: folded(known, value as ConfigValue), layer, where })
   }
-  return { settings, notices }
+  return { settings, notices, ...(layer === 'project' && !trusted ? { narrows: true as const } : {}) }
 }
 
 /** `SKEIN_*`; blank counts as unset. A variable that is nearly one of ours is a notice. */
@@ -167,6 +194,9 @@ function problemOf({ kind }: ConfigKey, value: unknown, inFile: boolean): string
       return kind satisfies never
   }
 }
+
+/** A secret is named, not written: `env:NAME` or `file:PATH`. */
+export const isSecretReference = (text: string): boolean => /^(env:[A-Za-z_]\w*|file:.+)$/.test(text)
 
 const foldChoice = (text: string): string => text.trim().toLowerCase().replaceAll('_', '-')
 const folded = ({ kind }: ConfigKey, value: ConfigValue): ConfigValue =>

@@ -1,5 +1,5 @@
 import { given } from '#kernel'
-import { nearestOf } from './nearest.ts'
+import { nearestOf } from './config-nearest.ts'
 
 /** What a key holds. Bounds are inclusive. A secret is `env:NAME` or `file:PATH` in a file; its own variable may hold it plainly. */
 export type KeyKind =
@@ -18,8 +18,10 @@ export interface ConfigKey {
   readonly path: string
   readonly kind: KeyKind
   readonly byDefault?: ConfigValue
-  /** Nothing that a repository may decide for the person who works in it. */
+  /** Nothing that a repository may ever decide for the person who works in it. */
   readonly personal?: true
+  /** Nothing that a repository decides before it is trusted. */
+  readonly trusted?: true
 }
 
 const text: KeyKind = { is: 'text' }
@@ -35,9 +37,41 @@ const own = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey =>
   ...key(path, kind, byDefault),
   personal: true,
 })
+const trusted = (path: string, kind: KeyKind): ConfigKey => ({ ...key(path, kind), trusted: true })
 
+const list: KeyKind = { is: 'list' }
+const flag: KeyKind = { is: 'flag' }
 const maxMs = 2_147_483_647
 const autonomies = ['suggest', 'plan', 'planning', 'review', 'review-only', 'safe', 'default', 'interactive', 'local-auto', 'local', 'auto-local', 'worktree-auto', 'worktree', 'auto-worktree', 'allow-all-local', 'all-local', 'local-all', 'yolo-local', 'allow-all', 'all', 'yolo', 'ci', 'headless', 'noninteractive', 'non-interactive'] // prettier-ignore
+
+/** The options of an agent that a file or a variable can say. Source: spec/agent.md 1. */
+export const agentKeys: readonly ConfigKey[] = [
+  key('model', text),
+  key('provider', text),
+  key('thinking', choice('off', 'minimal', 'low', 'medium', 'high', 'xhigh'), 'medium'),
+  key('maxTokens', number(1, 10_000_000)),
+  key('maxSteps', number(1, 1_000_000), 100),
+  key('mode', choice('full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor'), 'full'),
+  key('autonomy', { is: 'choice', of: autonomies, fold: true }, 'safe'),
+  key('policy.allowTools', list),
+  key('policy.denyTools', list),
+  key('policy.allowWrites', list),
+  key('policy.denyWrites', list),
+  trusted('policy.grants', list),
+  key('approvals', choice('wait', 'deny', 'end')),
+  key('system', text),
+  key('noTools', flag, false),
+  key('toolOrder', choice('readsFirst', 'callOrder'), 'readsFirst'),
+  key('steering', choice('now', 'afterTools'), 'now'),
+  key('cancelGraceMs', number(0, maxMs), 5_000),
+  key('cache.ttl', choice('5m', '1h'), '5m'),
+  key('allowance.nano', number(0, Number.MAX_SAFE_INTEGER)),
+  key('allowance.tokens', number(0, Number.MAX_SAFE_INTEGER)),
+  key('allowance.wallMs', number(0, maxMs)),
+  key('allowance.allowUnpriced', flag),
+  trusted('extensions', list),
+  own('credentials', text),
+]
 
 /** Every key that Skein reads. Source: spec/foundation.md 7.2, spec/agent.md 1. */
 export const configKeys: readonly ConfigKey[] = [
@@ -46,15 +80,7 @@ export const configKeys: readonly ConfigKey[] = [
   own('token', secret),
   key('tenant', text, 'default'),
 
-  key('model', text),
-  key('provider', text),
-  key('thinking', choice('off', 'minimal', 'low', 'medium', 'high', 'xhigh')),
-  key('maxTokens', number(1, 10_000_000)),
-  key('maxSteps', number(1, 1_000_000), 100),
-  key('mode', choice('full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor')),
-  key('autonomy', { is: 'choice', of: autonomies, fold: true }),
-  key('system', text),
-  own('credentials', text),
+  ...agentKeys,
 
   own('server.host', text, '127.0.0.1'),
   own('server.port', number(0, 65_535), 7_544),
@@ -78,10 +104,13 @@ export const configKeys: readonly ConfigKey[] = [
 ]
 
 /** Sections whose rooms read them; whatever stands there is accepted. */
-export const reservedSections: readonly string[] = ['context', 'memory', 'gateway']
+export const reservedSections: readonly string[] = ['context', 'memory', 'gateway', 'hooks', 'roles']
 
 /** Sections of a project's file that count for nothing, keys that Skein doesn't know included. */
 export const personalSections: readonly string[] = ['store', 'server', 'tokens', 'providers', 'credentials', 'url', 'token']
+
+/** Sections of a project's file that count for nothing before the project is trusted. */
+export const trustedSections: readonly string[] = ['hooks', 'roles', 'extensions']
 
 export function findKey(path: string): ConfigKey | undefined {
   return configKeys.find(({ path: known }) => matches(known, path))

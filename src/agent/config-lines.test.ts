@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lineOf, tomlLines } from './toml-lines.ts'
+import { lineOf, tomlLines } from './config-lines.ts'
 
 const text = [
   'model = "a"',
