@@ -175,6 +175,24 @@ export interface MapEnded {
   readonly failed: number
 }
 
+/** A source speaks to the session from now on. `previous`: to which it spoke before, if that is why. */
+export interface RouteBound {
+  readonly key: string
+  readonly generation: number
+  /** Whose route it is, `platform:scope:id`, where its key or its DM names somebody. */
+  readonly person?: string
+  readonly previous?: SessionId
+  readonly reason?: string
+}
+
+/** It speaks to another one, `next`, or to none. */
+export interface RouteUnbound {
+  readonly key: string
+  readonly generation: number
+  readonly reason: string
+  readonly next?: SessionId
+}
+
 interface Defined {
   session_created: SessionCreated
   session_forked: { readonly from: SessionId; readonly at: EntryId; readonly seq: number }
@@ -188,6 +206,8 @@ interface Defined {
   entry_labelled: { readonly entry: EntryId; readonly label: string | null }
   hold_added: { readonly reason: string }
   hold_removed: { readonly reason: string }
+  route_bound: RouteBound
+  route_unbound: RouteUnbound
   model_changed: { readonly model: string }
   thinking_changed: { readonly level: string }
   system_changed: { readonly system: string | null }

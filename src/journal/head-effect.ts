@@ -83,7 +83,7 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
     case 'session_forked':
       // Holds, runs, their inputs and usage stay with the source.
       effect.set.state = 'active'
-      for (const member of ['holds', 'running', 'inputs', 'ended', 'deleted']) effect.merge[member] = null
+      for (const member of ['holds', 'running', 'inputs', 'ended', 'deleted', 'route']) effect.merge[member] = null
       effect.merge['forkedFrom'] = { session: entry.data.from, entry: entry.data.at }
       return
     case 'context_edited':
@@ -98,6 +98,12 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       return mergeInto(effect, 'holds', { [entry.data.reason]: entry.at })
     case 'hold_removed':
       return mergeInto(effect, 'holds', { [entry.data.reason]: null })
+    case 'route_bound':
+      effect.merge['route'] = { key: entry.data.key, generation: entry.data.generation }
+      return
+    case 'route_unbound':
+      effect.merge['route'] = null
+      return
     case 'model_changed':
       effect.set.model = entry.data.model
       return

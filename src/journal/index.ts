@@ -50,6 +50,8 @@ export {
   type KnownEntry,
   type KnownEntryType,
   type Place,
+  type RouteBound,
+  type RouteUnbound,
   type SessionCreated,
   type TurnEnded,
   type TurnStarted,

@@ -2,6 +2,7 @@ import { given, invalidInput, isAlias, isId, isSkeinError, type Json, type JsonO
 import type { ContextSettingsInput } from '#context'
 import {
   type Change,
+  type CommitOptions,
   headEffect,
   type SessionCreated,
   type SessionFields,
@@ -40,13 +41,20 @@ export interface CreateOptions extends VerbOptions {
 
 const maxDepth = 3
 
-/** Checks options and writes `session_created`. Throws `input.invalid`, `session.exists`, or `session.not_found` for the parent. */
-export async function createSession(
+/** What writes a session, for a commit that may do more. */
+export interface SessionPlan {
+  readonly id: SessionId
+  readonly changes: readonly Change[]
+  readonly commit: CommitOptions
+}
+
+/** Checks options. Throws `input.invalid`, or `session.not_found` for the parent; the commit may refuse with `session.exists`. */
+export async function planSession(
   runtime: Runtime,
   store: TenantStore,
   options: CreateOptions,
   more: JsonObject = {},
-): Promise<SessionId> {
+): Promise<SessionPlan> {
   const context = await readOwnSettings(runtime, options.context)
   const created = readCreated(options, { ...more, ...given({ context }) })
   const alias = options.id === undefined ? null : readAlias(options.id)
@@ -90,17 +98,23 @@ export async function createSession(
     { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context }) } },
     { type: 'append', session: id, entries, head: effect },
   ]
-  const committed = await store
-    .commit(changes, {
-      ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),
-      ...given({ signal: write.signal }),
-      memo: id,
-    })
-    .catch(async (error: unknown) => {
-      // Its id is nobody else's: if it is there, it was this commit that landed.
-      if (!isUnknownOutcome(error) || (await store.session(id).catch(() => undefined)) === undefined) throw error
-      return undefined
-    })
+  const commit: CommitOptions = {
+    ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),
+    ...given({ signal: write.signal }),
+    memo: id,
+  }
+  return { id, changes, commit }
+}
+
+/** Plans and writes `session_created`. Throws `input.invalid`, `session.exists`, or `session.not_found` for the parent. */
+export async function createSession(...asked: Parameters<typeof planSession>): Promise<SessionId> {
+  const { id, changes, commit } = await planSession(...asked)
+  const store = asked[1]
+  const committed = await store.commit(changes, commit).catch(async (error: unknown) => {
+    // Its id is nobody else's: if it is there, it was this commit that landed.
+    if (!isUnknownOutcome(error) || (await store.session(id).catch(() => undefined)) === undefined) throw error
+    return undefined
+  })
   return committed?.replayed === true ? (committed.memo as SessionId) : id
 }
 

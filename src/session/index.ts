@@ -1,6 +1,7 @@
 export { type Appended, appendMessages, digestable, messageDrafts, type VerbOptions, writeOptions } from './append-messages.ts'
 export { busyWithRun, digestOf, type Plan, SessionCore, type WriteOptions, type Written } from './core.ts'
 export { type CreateOptions } from './create-session.ts'
+export { type SessionPlan } from './create-session.ts'
 export { type Draft, draft, placeDrafts } from './draft.ts'
 export { eraseDue, eraseKind, sweepKind } from './erase-job.ts'
 export { type ExportFormat, exportFormats } from './export-session.ts'

@@ -13,7 +13,7 @@ import {
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import { readKeeping } from './context-settings.ts'
 import { digestOf, SessionCore } from './core.ts'
-import { type CreateOptions, createSession, readAlias } from './create-session.ts'
+import { type CreateOptions, createSession, planSession, readAlias, type SessionPlan } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
 import type { Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
@@ -76,6 +76,12 @@ export class Sessions<S extends CoreSession> {
     if (options.id !== undefined) await this.#checkFree(store, readAlias(options.id))
     const id = await createSession(this.#runtime, store, options, this.#defaults(options))
     return await this.#object(store, id)
+  }
+
+  /** For rooms above: what writes a durable session, to ride in a commit of theirs. Throws as `create` does. */
+  async plan(options: CreateOptions = {}): Promise<SessionPlan> {
+    check.create(options)
+    return await planSession(this.#runtime, this.#store, options, this.#defaults(options))
   }
 
   /**
