@@ -18,7 +18,6 @@ const pending: Readonly<Record<string, string>> = {
   A32: 'the overflow of a run is tested by C62 alone',
   A48: 'there are no extensions yet',
   A52: 'counting over forks is tested without runs',
-  A53: 'there is no allowance yet',
   A56: 'there are no children yet',
   ...because('routes are being built', [
     'G1 G2 G3 G4 G5 G6 G7 G8 G9 G10 G11 G12 G14 G15 G16 G17 G19 G20 G21 G22 G23 G24 G25 G26',

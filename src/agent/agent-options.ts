@@ -5,6 +5,7 @@ import {
   aText,
   type Check,
   either,
+  type Id,
   isObject,
   listOf,
   type Members,
@@ -15,6 +16,8 @@ import {
 import type { Change, ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
+import { type Extension, readExtensions } from './extensions.ts'
+import { type Allowance, checkAllowance } from './allowance.ts'
 import type { TurnResult } from './turn-result.ts'
 import { checkPrefill, type PrefillItem } from './prefill-session.ts'
 import { asConfig, ruleMembers, type RunRules } from './run-rules.ts'
@@ -30,6 +33,10 @@ export interface AgentGear extends RunRules {
   readonly toolOrder?: ToolOrder
   /** No tools at all, and no thinking. Contradicts `tools`. */
   readonly noTools?: boolean
+  /** Modules by their paths, or functions; loaded in this order. One that fails is a notice. */
+  readonly extensions?: readonly Extension[]
+  /** The most that the session may spend in all; `null` lifts the one that it was created with. */
+  readonly allowance?: Allowance | null
 }
 
 /** `now`: calls that have not begun when a steer comes are skipped; `afterTools`: none is. */
@@ -37,7 +44,7 @@ export type Steering = 'now' | 'afterTools'
 /** `readsFirst`: read-only calls before all others; `callOrder`: no call before one that stands before it, but reads together. */
 export type ToolOrder = 'readsFirst' | 'callOrder'
 
-export interface AgentOptions extends Omit<CreateOptions, 'tools'>, Omit<AgentGear, 'tools'> {
+export interface AgentOptions extends Omit<CreateOptions, 'tools' | 'more'>, Omit<AgentGear, 'tools'> {
   /** Stands before all history in every request; kept with the session. */
   readonly prefill?: readonly PrefillItem[]
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
@@ -70,14 +77,18 @@ export interface SendOptions extends RunRules {
   readonly cancelGraceMs?: number
   /** Default `readsFirst`. */
   readonly toolOrder?: ToolOrder
+  /** The most that this run may spend, beside what the session may. */
+  readonly allowance?: Allowance | null
   /** For rooms above: rides in the commit that begins the turn. */
   readonly alongside?: readonly Change[]
-  /** The same for the commit that ends it; may be asked again where that commit is tried again. */
-  readonly atEnd?: (result: TurnResult) => readonly Change[]
+  /** The same for the commit that ends it, with the inputs that it drops; asked again where that commit is tried again. */
+  readonly atEnd?: AtEnd
 }
 
-/** What an input to a run that goes on may say beside itself. */
-export type InputOptions = Pick<SendOptions, 'idempotencyKey' | 'traceId' | 'signal' | 'trust'>
+export type AtEnd = (result: TurnResult, dropped: readonly Id<'inp'>[]) => readonly Change[] | Promise<readonly Change[]>
+
+/** What an input to a run that goes on may say beside itself. `alongside` rides in the commit that admits it. */
+export type InputOptions = Pick<SendOptions, 'idempotencyKey' | 'traceId' | 'signal' | 'trust' | 'alongside'>
 
 const aList = listOf(anObject, 'tools')
 /** A list, or a record of AI SDK tools, whose shapes are looked at as they are read. */
@@ -91,6 +102,8 @@ const gear: Members<AgentGear> = {
   cancelGraceMs: wholeNumber(),
   toolOrder: oneOf('readsFirst', 'callOrder'),
   noTools: aFlag,
+  extensions: value => void readExtensions(value),
+  allowance: asConfig(checkAllowance),
   ...ruleMembers,
 }
 const isGear = (key: string): boolean => Object.hasOwn(gear, key)
@@ -107,8 +120,10 @@ export function partGear(options: Omit<AgentOptions, 'tools'>): {
   }
 }
 
+const alongside: Check = listOf(anObject, 'changes')
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
-const creatingAgent: Members<AgentOptions> = { ...creating, ...gear, prefill: checkPrefill }
+const { more: _more, ...createdWith } = creating
+const creatingAgent: Members<AgentOptions> = { ...createdWith, ...gear, prefill: checkPrefill }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
 export const checkAgent: Readonly<
@@ -117,12 +132,14 @@ export const checkAgent: Readonly<
   gear: shape<AgentGear>(gear),
   create: shape<AgentOptions>(creatingAgent),
   open: shape<OpenOptions>({ ...gear, prefill: checkPrefill, orCreate: shape<AgentOptions>(creatingAgent) }),
-  recover: shape<{ apply?: boolean; approvals?: string; answers?: object }>({
+  recover: shape<{ apply?: boolean; approvals?: string; answers?: object; alongside?: object; atEnd?: AtEnd }>({
     apply: aFlag,
+    alongside,
+    atEnd: aFunction,
     approvals: oneOf('wait', 'deny', 'end'),
     answers: anObject,
   }),
-  input: shape<InputOptions>({ ...writing, trust: aText }),
+  input: shape<InputOptions>({ ...writing, trust: aText, alongside }),
   send: shape<SendOptions>({
     ...writing,
     ...ruleMembers,
@@ -134,7 +151,8 @@ export const checkAgent: Readonly<
     steering: gear.steering,
     cancelGraceMs: gear.cancelGraceMs,
     toolOrder: gear.toolOrder,
-    alongside: listOf(anObject, 'changes'),
+    allowance: gear.allowance,
+    alongside,
     atEnd: aFunction,
   }),
 }

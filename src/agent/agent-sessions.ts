@@ -1,4 +1,4 @@
-import { given, isSkeinError, type SessionId } from '#kernel'
+import { given, isSkeinError, type JsonObject, type SessionId } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
 import { type CreateOptions, Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions, partGear } from './agent-options.ts'
@@ -8,6 +8,7 @@ import type { Approval } from './approvals-row.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { isFolder } from './policy/real-place.ts'
 import { runCollection } from './input-queue.ts'
+import { keepOptions } from './kept-options.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
 import { prefillSession } from './prefill-session.ts'
 import { checkTools } from './send.ts'
@@ -98,8 +99,12 @@ function parted(options: AgentOptions): { readonly gear: AgentGear; readonly cre
   const { gear, rest } = partGear(more)
   return {
     gear: gearOf({ ...gear, tools: runnable(tools) }),
-    created: { ...rest, ...given({ tools: tools && descriptions(tools) }) },
+    created: { ...rest, ...given({ tools: tools && descriptions(tools), more: keptOf(gear) }) },
   }
+}
+
+function keptOf({ allowance }: AgentGear): JsonObject | undefined {
+  return allowance == null ? undefined : keepOptions({ allowance })
 }
 
 const isRunnable = (tool: Tool | ToolDescription): tool is Tool => 'run' in tool

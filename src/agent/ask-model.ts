@@ -1,5 +1,14 @@
 import { canonical, given, type Json, sha256, type SkeinError, toJson, unlessAborted, wait } from '#kernel'
-import { type Message, noUsage, type StepStarted, type ToolCallPart, type ToolDescription, type UsageRecorded } from '#journal'
+import {
+  type Message,
+  noUsage,
+  type StepStarted,
+  type ToolCallPart,
+  type ToolDescription,
+  type Usage,
+  type UsageEstimate,
+  type UsageRecorded,
+} from '#journal'
 import { type Cost, decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
 import {
   compactSession,
@@ -18,10 +27,14 @@ import {
   settingsOf,
 } from '#session'
 import type { ContextMeasured } from './hooks.ts'
-import { refOf } from './run-options.ts'
+import type { Reached } from './allowance.ts'
+import { refOf, type RunOptions } from './run-options.ts'
 import type { RunRecord } from './run-record.ts'
 import { type StepOutcome, streamStep } from './stream-step.ts'
+import { portBelow } from './telemetry-port.ts'
 import { replayOf } from './tool.ts'
+
+type RunModel = RunOptions['model']
 
 /** Tokens that an answer may take at most, whatever the model could say. */
 const maxAnswer = 32_000
@@ -30,13 +43,14 @@ const maxAnswer = 32_000
  * The model request of a step with its retries. The answer and its usage are durable when it returns, but for those of the
  * last step.
  */
-export async function askModel(record: RunRecord, step: number): Promise<StepOutcome> {
+export async function askModel(record: RunRecord, step: number): Promise<StepOutcome | Refused> {
   const { core, options, marks } = record
   // An attempt that a crash has cut off counts as one.
   const earlier = options.resumed?.steps === step - 1 ? options.resumed.attempts : 0
   for (let attempt = earlier + 1; ; attempt++) {
     const once = await askOnce(record, step, attempt).catch(unlessEnded(options.signal))
     if (once === undefined) return cutOff
+    if ('reached' in once) return { ...once, requests: attempt - 1 }
     const { outcome, plan } = once
     const { parts, error } = outcome
     const hadOutput = parts.length > 0
@@ -56,10 +70,21 @@ export async function askModel(record: RunRecord, step: number): Promise<StepOut
     if (hadOutput) record.retriesAfterOutput++
     const { waitMs } = decision
     const retried = draft('step_retried', { step, attempt, code: error?.code ?? 'provider.unavailable', waitMs }, marks)
-    await record.write({ ...plan, drafts: [...plan.drafts, retried] })
+    if (options.spending.limits.length > 0) {
+      await record.write(plan)
+      const reached = await options.spending.reached()
+      if (reached !== undefined) return { reached, requests: attempt }
+      await record.write({ drafts: [retried] })
+    } else await record.write({ ...plan, drafts: [...plan.drafts, retried] })
     await wait(core.runtime.timers, waitMs, options.signal)
     if (options.signal.aborted) return { parts: [], finishReason: 'aborted', usage: null }
   }
+}
+
+/** An allowance was reached before the request; so many had been made. */
+interface Refused {
+  readonly reached: Reached
+  readonly requests: number
 }
 
 const cutOff: StepOutcome = { parts: [], finishReason: 'aborted', usage: null }
@@ -72,7 +97,11 @@ const unlessEnded =
   }
 
 /** One attempt, and what is to be written of it. */
-async function askOnce(record: RunRecord, step: number, attempt: number): Promise<{ outcome: StepOutcome; plan: Plan }> {
+async function askOnce(
+  record: RunRecord,
+  step: number,
+  attempt: number,
+): Promise<{ outcome: StepOutcome; plan: Plan } | Pick<Refused, 'reached'>> {
   const { core, marks } = record
   const { model, run, signal } = record.options
   const options = requestFor(record)
@@ -88,6 +117,9 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   } = await unlessAborted(readContext(core, options, { run }), signal)
   const tools = told.filter(({ name }) => record.offers(name))
   record.timed('context', began, { step })
+  // Summaries that were made for it cost something, too.
+  const reached = await record.options.spending.reached()
+  if (reached !== undefined) return { reached }
   let reported: number | null = null
   record.ask({ state, prefix, repairs: repairs.length, reported: () => reported })
   const { contextMeasured } = record.options.seams.hooks
@@ -106,6 +138,7 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
     route: { ...model.route },
     prompt: system === null || system === undefined ? null : hash(system),
     tools: tools.length === 0 ? null : hash(tools),
+    estimate: estimated(model, noUsage, state.tokens.total, 0, asked),
   }
   // Kept from the process's end, not from the machine's: what is lost is that a request was lost.
   await record.write({ drafts: [draft('step_started', started, marks)] }, 'relaxed')
@@ -119,8 +152,9 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
     cache: { ttl: '5m' },
     ...given({ thinking }),
   } as const
+  const span = record.span?.request(model.info, request, { step, attempt })
   const outcome = await streamStep(
-    model,
+    span === undefined ? model : portBelow(model, span),
     request,
     signal,
     event => {
@@ -129,6 +163,7 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
     },
     () => core.runtime.ids('evt').replace('evt', 'call'),
   )
+  span?.end(outcome)
   record.timed('request', asked, { step, attempt })
   const isDemo = model.info.demo === true
   const { parts, finishReason, rawFinishReason, usage, error } = outcome
@@ -138,6 +173,8 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
   const answer = { role: 'assistant', parts, model: refOf(model), finishReason, ...given({ rawFinishReason }) } as const
   const stowed = messageDrafts(core, parts.length > 0 ? [answer] : [], marks)
   const said = stowed.drafts.map(item => ({ ...item, id: core.runtime.ids('ent') }))
+  const outTokens = said.reduce((sum, { tokens = 0 }) => sum + tokens, 0)
+  const isTold = usage !== null && usage.inputTokens !== null && usage.outputTokens !== null
   record.entries.push(...said.map(({ id }) => id))
   const used = draft(
     'usage_recorded',
@@ -148,6 +185,7 @@ async function askOnce(record: RunRecord, step: number, attempt: number): Promis
       entry: said[0]?.id ?? null,
       usage: usage ?? noUsage,
       cost,
+      ...(isTold ? {} : { estimate: estimated(model, usage ?? noUsage, state.tokens.total, outTokens, asked) }),
       ...pricing(priced),
       step,
       attempt,
@@ -197,6 +235,14 @@ const plannedEffect = ({ options, marks }: RunRecord, { callId, tool: name }: To
   const tool = options.tools.find(one => one.name === name)
   const replay = tool === undefined ? 'never' : replayOf(tool)
   return draft('effect_planned', { callId, tool: name, step, attempt: 1, replay }, marks)
+}
+
+/** What a request is taken to use, where its provider does not say. */
+function estimated(model: RunModel, told: Usage, prompt: number, answer: number, at: number): UsageEstimate {
+  const cached = (told.cacheReadTokens ?? 0) + (told.cacheWrite5mTokens ?? 0) + (told.cacheWrite1hTokens ?? 0)
+  const inputTokens = told.inputTokens ?? Math.max(0, prompt - cached)
+  const outputTokens = told.outputTokens ?? answer
+  return { inputTokens, outputTokens, nano: model.cost({ ...told, inputTokens, outputTokens }, at).total }
 }
 
 /** Beside a cost, what it was made of. Law P24. */

@@ -1,6 +1,6 @@
 import { given, type Id, type RunId, SkeinError, type TurnId } from '#kernel'
 import type { Change, SessionRow, ToolDescription } from '#journal'
-import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
+import type { AiSdkModel, ConnectedModel, Connector, ModelInfo, ModelPort } from '#models'
 import {
   changedNotes,
   type Draft,
@@ -14,9 +14,14 @@ import {
 } from '#session'
 import { abandonedTurn } from './abandon.ts'
 import { type RunControl, setActiveRun } from './active-runs.ts'
+import { type Allowance, checkPriced, keptAllowance, type Limit } from './allowance.ts'
+import { Spending } from './allowance-spending.ts'
 import type { SendOptions } from './agent-options.ts'
+import { type Extended, type Extension, notExtended } from './extensions.ts'
+import type { Hook } from './hooks.ts'
 import { putRun } from './input-queue.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
+import { keptOptions } from './kept-options.ts'
 import { executeRun, maxStepsDefault } from './run.ts'
 import type { Judge } from './judge.ts'
 import { refOf, type Resumed, type RunOptions } from './run-options.ts'
@@ -24,7 +29,8 @@ import type { TurnResult } from './turn-result.ts'
 import { promptOf } from './prompt/prompt.ts'
 import { type RunRules, rulesIn, seamsOf } from './run-rules.ts'
 import type { RunSeams } from './run-seams.ts'
-import { describeTool, readTools, type Tool } from './tool.ts'
+import { describeTool, readTools, type Tool, type UserInterface } from './tool.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
 export interface AgentPorts {
@@ -32,10 +38,24 @@ export interface AgentPorts {
   connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
   readonly tools: readonly Tool[]
   readonly seams?: Partial<RunSeams>
+  /** Of the host: they come before all of a session's own. */
+  readonly hooks?: readonly Hook[]
+  readonly extensions?: readonly Extension[]
+  /** Where a session has none of its own. */
+  readonly ui?: Partial<UserInterface>
+  readonly telemetry?: Telemetry
+  /** The same models, for one session, and what its extensions register among them. */
+  scope?(): ModelScope
+  /** What the extensions of the session added to it. */
+  extended?(): Promise<Extended>
+}
+
+export interface ModelScope extends Pick<AgentPorts, 'connect'> {
+  register(entry: Connector | ModelInfo): void
 }
 
 /** What holds where the options of a run say nothing. */
-export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder'> &
+export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder' | 'allowance'> &
   RunRules & { readonly noTools?: boolean }
 
 export const cancelGraceDefault = 5_000
@@ -55,11 +75,14 @@ export type RunGear = Pick<
   | 'atEnd'
   | 'prompt'
   | 'noTools'
+  | 'ui'
+  | 'telemetry'
 > & {
   readonly alongside: readonly Change[]
   readonly traceId: string | undefined
   /** As it was asked for, for those who judge. */
   readonly asked: SendOptions
+  limitsOf(run: RunId): readonly Limit[]
 }
 
 /** Rejects, before anything is written, when the tools contradict each other or the model can't be had. */
@@ -72,13 +95,17 @@ export async function readGear(
   const row = await core.row()
   const noTools = defaults.noTools === true
   const recalls = !noTools && (core.keeping.context.recall ?? true)
-  const own = noTools ? [] : [...ports.tools, ...readTools(options.tools ?? [])]
+  const extended = (await ports.extended?.()) ?? notExtended
+  const own = noTools ? [] : [...ports.tools, ...extended.tools, ...readTools(options.tools ?? [])]
   const tools = [...own, ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
-  const rules = { ...rulesIn(defaults), ...rulesIn(options) }
+  const rules: RunRules = { ...given({ ui: ports.ui }), ...rulesIn(defaults), ...rulesIn(options) }
   const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
+  const model = await ports.connect(options.model ?? defaults.model ?? row.model)
+  const limitsOf = await readLimits(core, options.allowance ?? undefined, defaults.allowance)
+  checkPriced(model, limitsOf('run_' as RunId), core.runtime.clock.now())
   return {
-    model: await ports.connect(options.model ?? defaults.model ?? row.model),
+    model,
     tools,
     offered,
     ...given({ told: await toldTools(core, row, own) }),
@@ -86,14 +113,35 @@ export async function readGear(
     steering: options.steering ?? defaults.steering ?? 'now',
     cancelGraceMs: options.cancelGraceMs ?? defaults.cancelGraceMs ?? cancelGraceDefault,
     toolOrder: options.toolOrder ?? defaults.toolOrder ?? 'readsFirst',
-    seams: { ...seamsOf(rules), ...ports.seams },
-    prompt: await promptFor(core, row, rules),
+    seams: { ...seamsOf(rules, { hooks: ports.hooks, extended }), ...ports.seams },
+    prompt: await promptFor(core, row, rules, extended.sections),
+    ...given({ ui: rules.ui, telemetry: ports.telemetry }),
     noTools,
     alongside: options.alongside ?? [],
     traceId: options.traceId,
     asked: options,
+    limitsOf,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+const keptIn = (allowance: Allowance | null | undefined): ReturnType<typeof keptAllowance> | undefined =>
+  allowance == null ? undefined : keptAllowance(allowance)
+
+/** What a run's requests count against: its own allowance, its session's, and those of whoever began that. Law A53. */
+async function readLimits(
+  core: SessionCore,
+  ofRun: Allowance | undefined,
+  given: Allowance | null | undefined,
+): Promise<RunGear['limitsOf']> {
+  const kept = await keptOptions(core)
+  const ofSession = given === undefined ? kept.allowance : (given ?? undefined)
+  const session = core.id
+  return run => [
+    ...(ofRun === undefined ? [] : [{ session, run, allowance: ofRun }]),
+    ...(ofSession === undefined ? [] : [{ session, run: null, allowance: ofSession }]),
+    ...(kept.child?.limits ?? []),
+  ]
 }
 
 /** Tools that came with the process or the call are told beside the session's own; one of the same name is told once. */
@@ -109,9 +157,10 @@ async function promptFor(
   core: SessionCore,
   row: SessionRow,
   { mode = 'full', facts = [], task }: RunRules,
+  more: readonly string[],
 ): Promise<string | null> {
   if ((await settingsOf(core, row)).system !== null) return null
-  return promptOf({ mode, facts, task, cwd: row.cwd, startedAt: row.createdAt, now: core.runtime.clock.now() })
+  return promptOf({ mode, facts, task, more, cwd: row.cwd, startedAt: row.createdAt, now: core.runtime.clock.now() })
 }
 
 export interface Beginning {
@@ -154,7 +203,13 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
           ...(await abandonedTurn(core, now)),
           draft(
             'run_started',
-            { model: refOf(model), input, maxSteps, ...(model.info.demo === true ? { demo: true } : {}) },
+            {
+              model: refOf(model),
+              input,
+              maxSteps,
+              ...(model.info.demo === true ? { demo: true } : {}),
+              ...given({ allowance: keptIn(gear.asked.allowance) }),
+            },
             mark,
           ),
           ...admitted,
@@ -193,10 +248,21 @@ export async function carryOn(
   { run, turn, index, gear, control, judge, resumed }: Carried,
 ): Promise<TurnResult> {
   setActiveRun(core, { id: run, control })
-  const { alongside: _alongside, asked: _asked, traceId, ...options } = gear
+  const { alongside: _alongside, asked: _asked, limitsOf, traceId, ...options } = gear
+  const spending = new Spending(core, limitsOf(run))
   const { cancelled: signal, aborted } = control
   try {
-    return await executeRun(core, { ...options, run, turn, index, signal, aborted, judge, ...given({ traceId, resumed }) })
+    return await executeRun(core, {
+      ...options,
+      run,
+      turn,
+      index,
+      signal,
+      aborted,
+      judge,
+      spending,
+      ...given({ traceId, resumed }),
+    })
   } finally {
     core.activeRun = undefined
   }

@@ -1,4 +1,4 @@
-import type { RunId } from '#kernel'
+import { given, type RunId } from '#kernel'
 import { type Entry, type EntryOf, isType, type KnownEntryType, noUsage } from '#journal'
 import { type Draft, draft, type SessionCore } from '#session'
 
@@ -42,6 +42,7 @@ export const lostUsage = ({ data, run, turn }: EntryOf<'step_started'>): Draft =
       step: data.step,
       attempt: data.attempt,
       outcome: 'lost',
+      ...given({ estimate: data.estimate }),
     },
     { by: 'model', ...(run === undefined ? {} : { run }), ...(turn === undefined ? {} : { turn }) },
   )

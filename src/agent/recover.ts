@@ -1,8 +1,9 @@
 import { given, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import { type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
+import { type Change, type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
 import { type Draft, draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import { RunControl } from './active-runs.ts'
-import { checkAgent } from './agent-options.ts'
+import { type AtEnd, checkAgent } from './agent-options.ts'
+import { type Allowance, readAllowance } from './allowance.ts'
 import { type AgentPorts, carryOn, judgeOf, readGear, type RunDefaults } from './begin-run.ts'
 import type { CallsBefore } from './effects.ts'
 import type { InputReceipt } from './input-receipt.ts'
@@ -25,6 +26,9 @@ export interface RecoverOptions {
   readonly approvals?: 'wait' | 'deny' | 'end'
   /** By the id of the call. */
   readonly answers?: Readonly<Record<string, RecoveryAnswer>>
+  /** For rooms above: rides in the commit that goes on with the run, and in the one that ends it. */
+  readonly alongside?: readonly Change[]
+  readonly atEnd?: AtEnd
 }
 
 export interface Recovery {
@@ -59,7 +63,12 @@ export async function recoverRun(
   if (!apply || (asked.length > 0 && approvals === 'wait')) return { plan, run: null }
   if (approvals === 'end' && asked.length > 0) for (const { callId } of plan.effects) said.set(callId, 'skip')
   else for (const { callId } of asked) said.set(callId, 'skip')
-  const gear = await readGear(core, ports, { ...given({ model: defaults.model ?? plan.model }), ...found.asked }, defaults)
+  const gear = await readGear(
+    core,
+    ports,
+    { ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), ...found.asked },
+    defaults,
+  )
   const control = new RunControl()
   const { run, turn } = plan
   const judge = judgeOf(core, { run, turn, gear, control })
@@ -70,7 +79,7 @@ export async function recoverRun(
     await core.path(
       async (row): Promise<Plan> => {
         if (runningIn(row)?.run !== run || row.seq !== found.seq) throw busy(core, run)
-        return { ...mended.plan, alongside: [putRun(core, run)] }
+        return { ...mended.plan, alongside: [putRun(core, run), ...(options.alongside ?? [])] }
       },
       { run },
     )
@@ -114,7 +123,7 @@ interface Found {
   readonly input: string
   readonly startedSeq: number
   readonly seq: number
-  readonly asked: { readonly maxSteps?: number }
+  readonly asked: { readonly maxSteps?: number; readonly allowance?: Allowance }
 }
 
 async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | undefined> {
@@ -128,9 +137,17 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
   const cut = foldCutOff(entries)
   const told = row.data['running']
   const index = isObject(told) && typeof told['index'] === 'number' ? told['index'] : 0
-  const { model, input, maxSteps } = started.data
+  const { model, input, maxSteps, allowance } = started.data
   const plan = planRecovery(cut, { run, turn, model, inputs: waitingFor(row, run).length })
-  return { plan, cut, index, input, startedSeq: started.seq, seq: row.seq, asked: given({ maxSteps }) }
+  return {
+    plan,
+    cut,
+    index,
+    input,
+    startedSeq: started.seq,
+    seq: row.seq,
+    asked: given({ maxSteps, allowance: readAllowance(allowance) }),
+  }
 }
 
 /** Throws `input.invalid` for an answer to a call that none is asked for, or that is none. */

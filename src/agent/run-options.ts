@@ -1,12 +1,14 @@
 import type { EntryId, RunId, TurnId } from '#kernel'
 import type { Change, FinishReason, ToolCallPart, ToolDescription } from '#journal'
 import type { ConnectedModel } from '#models'
-import type { Steering, ToolOrder } from './agent-options.ts'
+import type { AtEnd, Steering, ToolOrder } from './agent-options.ts'
 import type { CallsBefore } from './effects.ts'
 import type { Judge } from './judge.ts'
+import type { Spending } from './allowance-spending.ts'
 import type { RunSeams } from './run-seams.ts'
 import type { StepOutcome } from './stream-step.ts'
-import type { Tool } from './tool.ts'
+import type { Telemetry } from './telemetry.ts'
+import type { Tool, UserInterface } from './tool.ts'
 import type { TurnResult } from './turn-result.ts'
 
 export interface RunOptions {
@@ -33,9 +35,13 @@ export interface RunOptions {
   readonly toolOrder: ToolOrder
   readonly seams: RunSeams
   readonly judge: Judge
-  readonly atEnd?: (result: TurnResult) => readonly Change[]
+  /** What its requests count against. */
+  readonly spending: Spending
+  readonly atEnd?: AtEnd
   readonly traceId?: string
   readonly resumed?: Resumed
+  readonly ui?: Partial<UserInterface>
+  readonly telemetry?: Telemetry
 }
 
 /** What a run that a crash cut off had come to. */

@@ -1,6 +1,7 @@
-import { asSkeinError, every, type SkeinError } from '#kernel'
+import { asSkeinError, every, SkeinError } from '#kernel'
 import { type FinishReason, isType, type ToolCallPart } from '#journal'
 import { draft, messageDrafts, type Plan, type SessionCore } from '#session'
+import type { Reached } from './allowance.ts'
 import { askModel } from './ask-model.ts'
 import type { CallsBefore } from './effects.ts'
 import { type CallsOutcome, runCalls, skipCalls } from './run-calls.ts'
@@ -22,12 +23,15 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
   // A lease that was lost shows in the next write, which is refused.
   const stopRenewing = every(timers, leaseMs / 3, () => void core.renewLease().catch(() => undefined))
   const { hooks } = options.seams
+  const { run, turn, model } = options
+  record.span = await options.telemetry?.run({ session: core.id, run, turn, model: model.info })
   if (hooks.runStarted !== undefined) await record.hook('runStarted', () => hooks.runStarted?.(record.place))
   for (let again = false; ; again = true) {
     const ending = await takeAll(record, again)
     try {
       await record.end(ending)
       stopRenewing()
+      record.span?.end(ending)
       if (hooks.runEnded !== undefined) await record.hook('runEnded', () => hooks.runEnded?.(ending, record.place))
       return ending
     } catch (error) {
@@ -41,6 +45,7 @@ export async function executeRun(core: SessionCore, options: RunOptions): Promis
         record.forgetLast()
         await record.end(failed).catch(() => undefined)
       }
+      record.span?.end(failed)
       return failed
     }
   }
@@ -104,9 +109,17 @@ async function untilAnswer(record: RunRecord): Promise<TurnResult> {
     if (signal.aborted) return cancelled(record)
     if (record.steps >= maxSteps) return record.result('blocked', 'step_limit')
     if (record.steps > 0) await record.deliverSteers()
+    const reached = await record.options.spending.reached()
+    if (reached !== undefined) return spent(record, reached)
     const step = ++record.steps
     if (beforeRequest !== undefined) await record.hook('beforeRequest', () => beforeRequest(step, record.place))
-    const { parts, finishReason, error } = await askModel(record, step)
+    const answer = await askModel(record, step)
+    if ('reached' in answer) {
+      // It was reached while the context was made, so the step made no request.
+      if (answer.requests === 0) record.steps--
+      return spent(record, answer.reached)
+    }
+    const { parts, finishReason, error } = answer
     const calls = parts.filter(part => part.type === 'tool_call')
     if (error !== undefined) return record.result('failed', reasonOf(error), error)
     if (finishReason === 'aborted') {
@@ -120,6 +133,14 @@ async function untilAnswer(record: RunRecord): Promise<TurnResult> {
     if (stepEnded !== undefined) await record.hook('stepEnded', () => stepEnded(step, record.place))
     if (ended !== undefined) return ended
   }
+}
+
+/** No request is made any more. Law A53. */
+function spent(record: RunRecord, reached: Reached): TurnResult {
+  record.writeLast({ drafts: [draft('allowance_reached', reached, record.marks)] })
+  if (reached.spent !== null) return record.result('blocked', 'allowance_reached')
+  const error = new SkeinError('allowance.unpriced', 'What a request cost is not known, so what is spent cannot be limited.')
+  return record.result('blocked', 'allowance_reached', error)
 }
 
 /** The end that an answer without calls would be. */

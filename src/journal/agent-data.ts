@@ -1,5 +1,6 @@
-import type { EntryId, Id, Json, RunId, TurnId } from '#kernel'
+import type { EntryId, Id, Json, RunId, SessionId, TurnId } from '#kernel'
 import type { FinishReason, Message, ToolResultStatus } from './message.ts'
+import type { Usage } from './usage.ts'
 
 /** How an input reaches a session whose run is going on; `start` begins a run. */
 export type Delivery = 'start' | 'steer' | 'followUp' | 'next'
@@ -33,6 +34,8 @@ export interface RunStarted {
   readonly input: Id<'inp'>
   readonly maxSteps: number
   readonly demo?: boolean
+  /** What the run itself may spend. */
+  readonly allowance?: { readonly [member: string]: number | boolean }
 }
 
 export interface RunEnded {
@@ -52,6 +55,42 @@ export interface StepStarted {
   /** SHA-256 of the system prompt, and of the tools' descriptions; `null` without any. */
   readonly prompt: string | null
   readonly tools: string | null
+  /** What the prompt was estimated at, and what that costs; counts where nobody ever tells. */
+  readonly estimate?: UsageEstimate
+}
+
+/** Stands beside usage that a provider did not report. `nano` is `null` without a price. */
+export interface UsageEstimate {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly nano: number | null
+}
+
+/** No request is made any more. `spent` is `null` where a request had no price. */
+export interface AllowanceReached {
+  readonly of: 'run' | 'session'
+  readonly session: SessionId
+  readonly kind: 'nano' | 'tokens' | 'wallMs'
+  readonly limit: number
+  readonly spent: number | null
+}
+
+/** A sub-session was begun, by a call or by its host. */
+export interface ChildStarted {
+  readonly child: SessionId
+  readonly callId: string | null
+  readonly role: string | null
+}
+
+/** A run of a child has ended, `run` being the child's. `cost` is what that run cost. */
+export interface ChildEnded {
+  readonly child: SessionId
+  readonly run: RunId
+  readonly status: string
+  readonly reason: string
+  readonly steps: number
+  readonly usage: Usage
+  readonly cost: number | null
 }
 
 export interface StepRetried {

@@ -1,5 +1,8 @@
 import type { EntryId, Id, Json, JsonObject, SessionId } from '#kernel'
 import type {
+  AllowanceReached,
+  ChildEnded,
+  ChildStarted,
   EffectBegun,
   EffectPlanned,
   EffectSettled,
@@ -11,6 +14,7 @@ import type {
   StepEnded,
   StepRetried,
   StepStarted,
+  UsageEstimate,
 } from './agent-data.ts'
 import type {
   CompactionResult,
@@ -133,10 +137,10 @@ export interface TurnEnded {
   readonly tools?: readonly { readonly tool: string; readonly calls: number; readonly errors: number; readonly ms: number }[]
 }
 
-/** One provider attempt. `cost` in nano-dollars, `null` if the price is unknown. Counted once by `requestId`. */
 /** Kinds of tokens that have a price of their own. */
 export type TokenKind = 'input' | 'output' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h'
 
+/** One provider attempt. `cost` in nano-dollars, `null` if the price is unknown. Counted once by `requestId`. */
 export interface UsageRecorded {
   readonly requestId: string
   readonly purpose: string
@@ -144,6 +148,8 @@ export interface UsageRecorded {
   readonly entry: EntryId | null
   readonly usage: Usage
   readonly cost: number | null
+  /** What it is taken to have used, where its provider did not say. */
+  readonly estimate?: UsageEstimate
   /** What each kind of token cost, and the rates that it was priced by: a price table that changes changes nothing of it. */
   readonly costParts?: { readonly [kind in TokenKind]: number | null }
   /** Integer nano-dollars per million tokens. */
@@ -238,6 +244,9 @@ interface Defined {
   effect_planned: EffectPlanned
   effect_begun: EffectBegun
   effect_settled: EffectSettled
+  allowance_reached: AllowanceReached
+  child_started: ChildStarted
+  child_ended: ChildEnded
   doom_loop_detected: { readonly tool: string; readonly callId: string; readonly count: number }
   custom: { readonly name: string; readonly data: Json; readonly text?: string }
 }

@@ -1,5 +1,8 @@
 export type {
   Delivery,
+  AllowanceReached,
+  ChildEnded,
+  ChildStarted,
   EffectBegun,
   EffectPlanned,
   EffectReplay,
@@ -13,6 +16,7 @@ export type {
   StepRetried,
   StepStarted,
   WaitingInput,
+  UsageEstimate,
 } from './agent-data.ts'
 export type {
   Anchor,
@@ -141,7 +145,16 @@ export type {
 export type { CommitContext, Rows } from './rows.ts'
 export { applyChanges, live, routeCollection } from './apply.ts'
 export { unknownSession } from './refusal.ts'
-export { checkCommit, checkKey, jobLifeMs, keyLifeMs, maxBlobBytes, maxChanges, maxCommitBytes, maxEntryBytes } from './check-changes.ts'
+export {
+  checkCommit,
+  checkKey,
+  jobLifeMs,
+  keyLifeMs,
+  maxBlobBytes,
+  maxChanges,
+  maxCommitBytes,
+  maxEntryBytes,
+} from './check-changes.ts'
 export { checkStore, totalsAfter } from './check.ts'
 export { CommitQueue, type Flights, maxGroup, maxGroupBytes, type Outcome, type RunGroup, type Waiting } from './commit-queue.ts'
 export { erasedEntry } from './erase.ts'

@@ -37,6 +37,14 @@ export interface CreateOptions extends VerbOptions {
   readonly context?: ContextSettingsInput
   /** `false`: lives in this process only. */
   readonly durable?: boolean
+  /** For rooms above: what they keep with the session, beside what it is created with. */
+  readonly more?: JsonObject
+}
+
+/** A session whose id is made by what it is for, and what is written with it. */
+export interface Creation {
+  readonly id?: SessionId
+  readonly alongside?: readonly Change[]
 }
 
 const maxDepth = 3
@@ -54,13 +62,14 @@ export async function planSession(
   store: TenantStore,
   options: CreateOptions,
   more: JsonObject = {},
+  creation: Creation = {},
 ): Promise<SessionPlan> {
   const context = await readOwnSettings(runtime, options.context)
-  const created = readCreated(options, { ...more, ...given({ context }) })
+  const created = readCreated(options, { ...more, ...options.more, ...given({ context }) })
   const alias = options.id === undefined ? null : readAlias(options.id)
   if (created.parent !== null) await checkParent(store, created.parent)
   const now = runtime.clock.now()
-  const id = runtime.ids('ses')
+  const id = creation.id ?? runtime.ids('ses')
   const { idempotencyKey: _key, signal: _signal, traceId: _trace, ...asked } = options
   const write = writeOptions('create', options, asked)
   const traced = given({ traceId: options.traceId })
@@ -97,6 +106,7 @@ export async function planSession(
   const changes: Change[] = [
     { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context }) } },
     { type: 'append', session: id, entries, head: effect },
+    ...(creation.alongside ?? []),
   ]
   const commit: CommitOptions = {
     ...(write.idempotencyKey === undefined ? {} : { key: write.idempotencyKey, digest: digestOf(null, write.asked) }),

@@ -1,4 +1,4 @@
-import { given, invalidInput } from '#kernel'
+import { given, invalidInput, type SessionId } from '#kernel'
 import { addCounters, type Counters, type Entry, isType, noCounters, usageCounters } from '#journal'
 import type { SessionCore } from './core.ts'
 import { usageTotals, type UsageTotals } from './session-info.ts'
@@ -65,8 +65,12 @@ function keyOf(entry: Entry, by: UsageGroup | undefined): string {
   }
 }
 
-/** What a fork counts begins after its `session_forked`. */
-async function* entriesOf(core: SessionCore, session: SessionCore['id'], types: readonly string[]): AsyncGenerator<Entry> {
+/** What a session counts, in order; that of a fork begins after its `session_forked`. */
+export async function* entriesOf(
+  core: Pick<SessionCore, 'store'>,
+  session: SessionId,
+  types: readonly string[],
+): AsyncGenerator<Entry> {
   const [forked] = await core.store.entries(session, { types: ['session_forked'], order: 'desc', limit: 1 })
   let after = forked !== undefined && isType(forked, 'session_forked') ? forked.data.seq : 0
   for (
@@ -79,8 +83,8 @@ async function* entriesOf(core: SessionCore, session: SessionCore['id'], types: 
   }
 }
 
-/** The session and all its sub-sessions. */
-async function family(core: SessionCore): Promise<ReadonlySet<SessionCore['id']>> {
+/** The session and all its sub-sessions, deleted ones too. */
+export async function family(core: Pick<SessionCore, 'store' | 'id'>): Promise<ReadonlySet<SessionId>> {
   // A set goes on over what is added to it, and takes each only once: an imported session may name itself its parent.
   const found = new Set([core.id])
   for (const parent of found) {

@@ -72,6 +72,10 @@ export class Sessions<S extends CoreSession> {
   /** A new session. Throws `input.invalid` before any effect, `session.exists` if its alias is taken. */
   async create(options: CreateOptions = {}): Promise<S> {
     check.create(options)
+    return await this.#begin(options)
+  }
+
+  async #begin(options: CreateOptions): Promise<S> {
     const store = options.durable === false ? this.#volatile : this.#store
     if (options.id !== undefined) await this.#checkFree(store, readAlias(options.id))
     const id = await createSession(this.#runtime, store, options, this.#defaults(options))
@@ -96,7 +100,7 @@ export class Sessions<S extends CoreSession> {
     if (found !== undefined) return await this.#object(found.store, found.row.id)
     if (orCreate === undefined || typeof ref === 'string') throw this.#unknown(id)
     try {
-      return await this.create({ ...orCreate, id: readAlias(ref.alias) })
+      return await this.#begin({ ...orCreate, id: readAlias(ref.alias) })
     } catch (error) {
       if (!(error instanceof SkeinError) || error.code !== 'session.exists') throw error
       const raced = await this.#find(ref)

@@ -63,6 +63,7 @@ export const creating: Members<CreateOptions> = {
   tools: listOf(anObject, 'tools'),
   context: (value, path) => void readContextSettings(value, path),
   durable: aFlag,
+  more: anObject,
 }
 
 const { sort, limit, cursor, ...filtering }: Members<ListFilter> = {

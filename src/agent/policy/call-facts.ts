@@ -30,13 +30,22 @@ export interface CallFacts {
 const reading: readonly Kind[] = ['read', 'search', 'ask']
 const changing: readonly Kind[] = ['write', 'execute', 'extension']
 
-/** Rejects if the tool fails to say what a call touches. `input` is what the tool would get. */
-export async function readCall(tool: JudgedTool, input: unknown, cwd: string | null, places: Places): Promise<CallFacts> {
+/**
+ * Rejects if the tool fails to say what a call touches. `input` is what the tool would get; its paths begin at `cwd`, and lie
+ * below or outside of `root`.
+ */
+export async function readCall(
+  tool: JudgedTool,
+  input: unknown,
+  cwd: string | null,
+  places: Places,
+  root: string | null = cwd,
+): Promise<CallFacts> {
   const kind = tool.kind ?? (tool.readOnly === true ? 'read' : 'execute')
   const resources = tool.resources?.(input as never) ?? pathOf(kind, input)
   const paths = reading.includes(kind) ? [] : resources.flatMap(item => ('path' in item ? [item.path] : []))
   const writes = await Promise.all(
-    paths.map(async asked => ({ asked, relative: cwd === null ? null : await places.below(cwd, asked) })),
+    paths.map(async asked => ({ asked, relative: await relativeOf(asked, cwd, root, places) })),
   )
   const hosts = resources.flatMap(item => ('host' in item ? [item.host] : []))
   const secrets = resources.flatMap(item => ('secret' in item ? [item.secret] : []))
@@ -49,6 +58,16 @@ export async function readCall(tool: JudgedTool, input: unknown, cwd: string | n
   if (kind === 'secret' || secrets.length > 0) reaches.add('secret')
   if (asks) reaches.add('asks')
   return { tool, kind, writes, hosts, secrets, rails: [...new Set([...named, ...railsOf(kind, input)])], reaches }
+}
+
+async function relativeOf(asked: string, cwd: string | null, root: string | null, places: Places): Promise<string | null> {
+  if (cwd === null || root === null) return null
+  return await places.below(root, cwd === root ? asked : resolvedPath(cwd, asked))
+}
+
+/** As a path that begins nowhere; one from the home folder stays as it is, and is outside. */
+function resolvedPath(cwd: string, path: string): string {
+  return path.startsWith('/') || path === '~' || path.startsWith('~/') ? path : `${cwd}/${path}`
 }
 
 /** A writing tool that names nothing is taken at its input's word. */

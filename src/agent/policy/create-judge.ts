@@ -15,7 +15,16 @@ export interface PolicyOptions {
   readonly policy?: RunPolicy
 }
 
+/** The rules of whoever began a session, and where they work: what the session may do must be allowed there, too. */
+export interface Bound {
+  readonly mode: AgentMode
+  readonly autonomy: Autonomy
+  readonly policy: RunPolicy
+  readonly cwd: string | null
+}
+
 export interface JudgeOptions extends PolicyOptions {
+  readonly bounds?: readonly Bound[]
   /** Of the input that began the run. Default `user-instruction`. */
   readonly trust?: Trust
   /** Where the session works; `null`: every path lies outside. */
@@ -34,36 +43,58 @@ export interface PolicyJudge {
   judgeCall(call: { readonly tool: JudgedTool; readonly input: unknown; readonly approved?: boolean }): Promise<Verdict>
   /** An input of this trust was delivered to the run; the highest counts. */
   heard(trust: Trust): void
+  /** The highest trust that it has heard. */
+  readonly trust: Trust
 }
 
 /** Throws `config.invalid` for a mode, level or policy that is none. Source: spec/agent.md 11. */
-export function createJudge({ cwd, places = diskPlaces, capabilities, ...options }: JudgeOptions): PolicyJudge {
+export function createJudge({ cwd, places = diskPlaces, capabilities, bounds = [], ...options }: JudgeOptions): PolicyJudge {
   const mode = readMode(options.mode ?? 'full')
   const autonomy = readAutonomy(options.autonomy ?? 'safe')
   const policy = readRunPolicy(options.policy ?? {})
   const rules = rulesOf(policy)
   let trust = options.trust ?? 'user-instruction'
   const placeOf = async (tool: JudgedTool): Promise<string | null> => (typeof cwd === 'function' ? await cwd(tool) : cwd)
-  const isWorktree = async (place: string | null): Promise<boolean> =>
-    autonomy === 'worktree-auto' && place !== null && (await places.isWorktree(place))
+  const own = { mode, autonomy, rules }
+  const outer = bounds.map(bound => ({ ...bound, rules: rulesOf(bound.policy) }))
+  const all = [own, ...outer]
+  const judgeBy = async (
+    { tool, input, approved = false }: Parameters<PolicyJudge['judgeCall']>[0],
+    by: Pick<Standards, 'mode' | 'autonomy' | 'rules'>,
+    place: string | null,
+    root: string | null,
+  ): Promise<Verdict> => {
+    const isWorktree = by.autonomy === 'worktree-auto' && root !== null && (await places.isWorktree(root))
+    let facts: CallFacts
+    try {
+      facts = await readCall(tool, input, place, places, root)
+    } catch {
+      // What it touches cannot be told, so nothing may be assumed of it.
+      return denied('tools', 'tool_resources_failed', `What this call of ${tool.name} touches cannot be told.`)
+    }
+    return decide(facts, { ...by, trust, isWorktree, capabilitiesOf: name => capabilities?.get(name) }, approved)
+  }
   return {
-    version: sha256(canonical(toJson({ mode, autonomy, policy }))).slice(0, 16),
-    offers: tool => modeHas(mode, tool) && policyHas(rules, tool.name),
+    version: sha256(canonical(toJson({ mode, autonomy, policy, ...(bounds.length === 0 ? {} : { bounds }) }))).slice(0, 16),
+    offers: tool => all.every(by => modeHas(by.mode, tool) && policyHas(by.rules, tool.name)),
     heard: heard => void (trust = higher(trust, heard)),
-    async judgeCall({ tool, input, approved = false }) {
-      const place = await placeOf(tool)
-      const standards = { mode, autonomy, rules, trust, isWorktree: await isWorktree(place) }
-      let facts: CallFacts
-      try {
-        facts = await readCall(tool, input, place, places)
-      } catch {
-        // What it touches cannot be told, so nothing may be assumed of it.
-        return denied('tools', 'tool_resources_failed', `What this call of ${tool.name} touches cannot be told.`)
-      }
-      return decide(facts, { ...standards, capabilitiesOf: name => capabilities?.get(name) }, approved)
+    get trust() {
+      return trust
+    },
+    async judgeCall(call) {
+      const place = await placeOf(call.tool)
+      const verdicts = [await judgeBy(call, own, place, place)]
+      for (const bound of outer) verdicts.push(await judgeBy(call, bound, place, bound.cwd))
+      return strictest(verdicts)
     },
   }
 }
+
+const strictness: Readonly<Record<Verdict['decision'], number>> = { allow: 0, ask: 1, dryRun: 2, sandbox: 2, deny: 3 }
+
+/** Of several judges: who denies wins over who asks, and of equals the first. */
+const strictest = (verdicts: readonly Verdict[]): Verdict =>
+  verdicts.reduce((most, verdict) => (strictness[verdict.decision] > strictness[most.decision] ? verdict : most))
 
 /** The first judge that does not allow. Law A40. */
 export function decide(facts: CallFacts, standards: Standards, approved: boolean = false): Verdict {

@@ -1,0 +1,79 @@
+import { given, isId, isObject, type JsonObject, type RunId, type SessionId, toJson } from '#kernel'
+import type { SessionCore } from '#session'
+import { type Allowance, keptAllowance, type Limit, readAllowance } from './allowance.ts'
+import { readAutonomy } from './policy/autonomy.ts'
+import type { Bound } from './policy/create-judge.ts'
+import { readMode } from './policy/mode.ts'
+import { readRunPolicy } from './policy/run-policy.ts'
+
+/** Who began a sub-session, and what it may do at the most. It never changes. Law A56. */
+export interface ChildOrigin {
+  readonly parent: SessionId
+  /** Of the parent that waits for it; `null` where its host began it. */
+  readonly run: RunId | null
+  readonly callId: string | null
+  readonly role: string | null
+  /** By which rules its ancestors judge, nearest first; a call must pass them all. */
+  readonly bounds: readonly Bound[]
+  /** Names of the tools that it may have. */
+  readonly tools: readonly string[]
+  /** What it spends counts against these, too. */
+  readonly limits: readonly Limit[]
+}
+
+/** What a session keeps of its agent's options for as long as it is there, whoever opens it. */
+export interface KeptOptions {
+  readonly allowance?: Allowance
+  readonly child?: ChildOrigin
+}
+
+const known = new WeakMap<SessionCore, KeptOptions>()
+
+/** Read from the session's first entry, once for each object. */
+export async function keptOptions(core: SessionCore): Promise<KeptOptions> {
+  const before = known.get(core)
+  if (before !== undefined) return before
+  const [created] = await core.store.entries(core.id, { types: ['session_created'], limit: 1 })
+  const data = isObject(created?.data) ? created.data : {}
+  const kept: KeptOptions = given({ allowance: readAllowance(data['allowance']), child: readOrigin(data['child']) })
+  known.set(core, kept)
+  return kept
+}
+
+/** The same, to be written. */
+export const keepOptions = ({ allowance, child }: KeptOptions): JsonObject =>
+  given({ allowance: allowance && keptAllowance(allowance), child: child && (toJson(child) as JsonObject) })
+
+function readOrigin(value: unknown): ChildOrigin | undefined {
+  if (!isObject(value) || !isId('ses', value['parent'])) return undefined
+  const { run, callId, role } = value
+  return {
+    parent: value['parent'],
+    run: isId('run', run) ? run : null,
+    callId: typeof callId === 'string' ? callId : null,
+    role: typeof role === 'string' ? role : null,
+    bounds: listIn(value['bounds']).map(readBound),
+    tools: listIn(value['tools']).filter(name => typeof name === 'string'),
+    limits: listIn(value['limits']).flatMap(readLimit),
+  }
+}
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** Throws `config.invalid` rather than to hold less than was said. */
+function readBound(value: unknown): Bound {
+  const { mode, autonomy, policy, cwd } = isObject(value) ? value : {}
+  return {
+    mode: readMode(mode),
+    autonomy: readAutonomy(autonomy),
+    policy: readRunPolicy(policy),
+    cwd: typeof cwd === 'string' ? cwd : null,
+  }
+}
+
+function readLimit(value: unknown): Limit[] {
+  if (!isObject(value) || !isId('ses', value['session'])) return []
+  const allowance = readAllowance(value['allowance'])
+  const { run } = value
+  return allowance === undefined ? [] : [{ session: value['session'], run: isId('run', run) ? run : null, allowance }]
+}
