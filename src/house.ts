@@ -1,4 +1,20 @@
-import { type AgentPorts, AgentSessions, mapText, modelSummarizer, Operators, RunningMaps, type Tool } from '#agent'
+import {
+  type AgentPorts,
+  AgentSessions,
+  type Extension,
+  type Hook,
+  mapText,
+  modelSummarizer,
+  Operators,
+  readExtensions,
+  readHooks,
+  readTelemetry,
+  readUi,
+  RunningMaps,
+  type TelemetryOptions,
+  type Tool,
+  type UserInterface,
+} from '#agent'
 import {
   type ContextHook,
   type ContextSettingsInput,
@@ -64,6 +80,14 @@ export interface SkeinOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Tools that every session of this process may use. */
   readonly tools?: readonly Tool[]
+  /** Code at the places of every session and run, before a session's own. */
+  readonly hooks?: readonly Hook[]
+  /** Loaded for every session that is opened, before its own. */
+  readonly extensions?: readonly Extension[]
+  /** By which people are shown and asked something, where a session says nothing else. */
+  readonly ui?: Partial<UserInterface>
+  /** How runs are told to OpenTelemetry. Default: spans without content, where a host has registered a tracer provider. */
+  readonly telemetry?: boolean | TelemetryOptions
   /** How contexts are kept, where a session doesn't say otherwise. A summarizer may be one of your own. */
   readonly context?: Omit<ContextSettingsInput, 'summarizer'> & { readonly summarizer?: string | Summarizer }
   /** Texts that stand in every context beside the conversation. */
@@ -92,6 +116,10 @@ const checkOptions = shape<SkeinOptions>({
   }),
   env: anObject,
   tools: listOf(anObject, 'tools'),
+  hooks: value => void readHooks(value),
+  extensions: value => void readExtensions(value),
+  ui: value => void readUi(value),
+  telemetry: value => void readTelemetry(value),
   context: anObject,
   contextHooks: listOf(anObject, 'hooks'),
   worker: aFlag,
@@ -193,12 +221,21 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     found.catch(() => (found = undefined))
     return found
   }
-  const ports: AgentPorts = {
-    connect: async (model, options: ConnectOptions = {}) =>
+  const connectBy =
+    (all: Models): AgentPorts['connect'] =>
+    async (model, options: ConnectOptions = {}) =>
       typeof model === 'object' && model !== null
-        ? models.override(model)
-        : await models.connect(model ?? (await defaultModel()), options),
+        ? all.override(model)
+        : await all.connect(model ?? (await defaultModel()), options)
+  const { hooks, extensions, ui } = options
+  const ports: AgentPorts = {
+    connect: connectBy(models),
+    scope: () => {
+      const own = models.scope()
+      return { register: own.register, connect: connectBy(own) }
+    },
     tools,
+    ...given({ hooks, extensions, ui, telemetry: readTelemetry(options.telemetry) }),
   }
   const running = new RunningMaps(timers)
   const end = async (waitMs: number): Promise<void> => {

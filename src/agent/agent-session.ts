@@ -3,6 +3,10 @@ import { check, ContextSession, type CoreSession, type SessionCore } from '#sess
 import { activeRunOf } from './active-runs.ts'
 import { type AgentGear, checkAgent, type InputOptions, type SendOptions } from './agent-options.ts'
 import type { RunDefaults } from './begin-run.ts'
+import type { Extended } from './extensions.ts'
+import { SessionExtensions } from './extensions-session.ts'
+import type { Hook } from './hooks.ts'
+import { tellClosed, tellFinalized, tellOpened } from './hooks-session.ts'
 import { beginNoMore } from './next-runs.ts'
 import { Approvals } from './approvals.ts'
 import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
@@ -19,13 +23,16 @@ export class AgentSession extends ContextSession {
   readonly checkpoints: Checkpoints
   readonly #core: SessionCore
   readonly #ports: AgentPorts
+  readonly #extensions: SessionExtensions
   #gear: AgentGear = {}
+  #closing = false
 
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
     super(core, opened)
     this.#core = core
     this.approvals = new Approvals(core)
     this.#ports = ports
+    this.#extensions = new SessionExtensions(core, ports)
     const places = () => placesOf([...this.#ports.tools, ...readTools(this.#gear.tools ?? [])])
     this.checkpoints = new Checkpoints(core, places, entry => this.moveTo(entry))
   }
@@ -40,6 +47,19 @@ export class AgentSession extends ContextSession {
     checkAgent.gear(gear)
     this.#gear = { ...this.#gear, ...gear, ...given({ tools: gear.tools && readTools(gear.tools) }) }
     return this
+  }
+
+  /** To be called once it was given its gear: loads its extensions and tells its hooks. What fails there is a notice. */
+  static async opened<S extends AgentSession>(session: S): Promise<S> {
+    await session.#extended()
+    await tellOpened(session.#core, session.#hooks)
+    return session
+  }
+
+  /** To be called when a route has let go of the session and its archive stands. */
+  static async finalized(session: AgentSession): Promise<void> {
+    await session.#extended()
+    await tellFinalized(session.#core, session.#hooks)
   }
 
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */
@@ -90,7 +110,22 @@ export class AgentSession extends ContextSession {
   }
 
   get #allPorts(): AgentPorts {
-    return { ...this.#ports, tools: [...this.#ports.tools, ...readTools(this.#gear.tools ?? [])] }
+    return {
+      ...this.#ports,
+      tools: [...this.#ports.tools, ...readTools(this.#gear.tools ?? [])],
+      connect: this.#extensions.connect,
+      extended: () => this.#extended(),
+    }
+  }
+
+  async #extended(): Promise<Extended> {
+    const { extensions = [], tools = [] } = this.#gear
+    return await this.#extensions.ready({ extensions, tools: readTools(tools) })
+  }
+
+  /** The host's, those of extensions, and its own. */
+  get #hooks(): readonly Hook[] {
+    return [...(this.#ports.hooks ?? []), ...this.#extensions.now.hooks, ...(this.#gear.hooks ?? [])]
   }
 
   get #defaults(): RunDefaults {
@@ -98,13 +133,19 @@ export class AgentSession extends ContextSession {
     return { ...rest, ...given({ model: modelOverride }) }
   }
 
-  override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+  override async close(options: { readonly graceMs?: number } = {}): Promise<unknown> {
     check.close(options)
     const { clock } = this.#core.runtime
     const began = clock.now()
+    const isFirst = !this.#closing
+    this.#closing = true
     if (!(await this.#ended(options.graceMs ?? closeGraceMs))) await this.#leave()
     // Of the grace what the run has left of it; without one a compaction has its own time.
-    await super.close(options.graceMs === undefined ? {} : { graceMs: Math.max(0, options.graceMs - (clock.now() - began)) })
+    const closed = await super.close(
+      options.graceMs === undefined ? {} : { graceMs: Math.max(0, options.graceMs - (clock.now() - began)) },
+    )
+    if (isFirst) await tellClosed(this.#core, this.#hooks)
+    return closed
   }
 
   /** A run has `graceMs` to end by itself; then it is cancelled. No turn that waits is begun any more. */

@@ -8,6 +8,7 @@ import type { Approval } from './approvals-row.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { isFolder } from './policy/real-place.ts'
 import { runCollection } from './input-queue.ts'
+import { keptAmong } from './held-settings.ts'
 import { keepOptions } from './kept-options.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
 import { prefillSession } from './prefill-session.ts'
@@ -33,19 +34,22 @@ export class AgentSessions<S extends AgentSession = AgentSession> extends Sessio
     await checkTogether(options)
     const { prefill, ...more } = options
     const { gear, created } = parted(more)
-    return await prefilled((await super.create(created)).equip(gear), prefill)
+    return await AgentSession.opened(await prefilled((await super.create(created)).equip(gear), prefill))
   }
 
   override async open(id: string, options: OpenOptions = {}): Promise<S> {
     checkAgent.open(options)
     const { orCreate, prefill, ...gear } = options
-    if (orCreate === undefined) return await prefilled((await super.open(id)).equip(gearOf(gear)), prefill)
+    if (orCreate === undefined)
+      return await AgentSession.opened(await prefilled((await super.open(id)).equip(gearOf(gear)), prefill))
     await checkTogether(orCreate)
     const { prefill: begun, ...more } = orCreate
     const { gear: own, created } = parted(more)
     const session = await super.open(id, { orCreate: created })
     const isNew = (await session.info()).turns === 0
-    return await prefilled(session.equip({ ...own, ...gearOf(gear) }), prefill ?? (isNew ? begun : undefined))
+    return await AgentSession.opened(
+      await prefilled(session.equip({ ...own, ...gearOf(gear) }), prefill ?? (isNew ? begun : undefined)),
+    )
   }
 
   /** Carries on what died with other processes of this store, as `session.recover` does; for whoever starts. */
@@ -103,8 +107,9 @@ function parted(options: AgentOptions): { readonly gear: AgentGear; readonly cre
   }
 }
 
-function keptOf({ allowance }: AgentGear): JsonObject | undefined {
-  return allowance == null ? undefined : keepOptions({ allowance })
+function keptOf(gear: Omit<AgentGear, 'tools'>): JsonObject | undefined {
+  const kept = given({ allowance: gear.allowance ?? undefined, options: keptAmong(gear) })
+  return Object.keys(kept).length === 0 ? undefined : keepOptions(kept)
 }
 
 const isRunnable = (tool: Tool | ToolDescription): tool is Tool => 'run' in tool

@@ -1,6 +1,9 @@
-import { isObject, isSkeinError } from '#kernel'
+import { isObject, isSkeinError, messageOf } from '#kernel'
 import { draft, type Draft, type SessionCore } from '#session'
+import { Approvals } from './approvals.ts'
 import { type Approval, approvalCollection, putApproval, readApproval } from './approvals-row.ts'
+import type { UserInterface } from './tool.ts'
+import { hasUi, uiFor } from './ui.ts'
 
 /** A question before it is asked. */
 export type Question = Omit<Approval, 'id' | 'session' | 'requestedAt' | 'state' | 'answer'>
@@ -8,13 +11,15 @@ export type Question = Omit<Approval, 'id' | 'session' | 'requestedAt' | 'state'
 /**
  * Asks a person about one call and waits until there is an answer, from whatever process; one that was asked before, or
  * answered for the whole run, is not asked again; one about the call as it was before, or under another policy, is withdrawn.
- * When `signal` aborts, so is this one. `drafts` are written with a new question. Laws A43, A44.
+ * When `signal` aborts, so is this one. `drafts` are written with a new question. Under a user interface the person there is
+ * asked, too. Laws A43, A44.
  */
 export async function askPerson(
   core: SessionCore,
   question: Question,
   drafts: readonly Draft[],
   signal: AbortSignal,
+  ui?: Partial<UserInterface>,
 ): Promise<Approval> {
   let { seq } = await core.row()
   const { known, stale } = await earlier(core, question)
@@ -36,7 +41,35 @@ export async function askPerson(
     const { entries } = await core.side(() => ({ drafts: [...drafts, asked], alongside: [put] }))
     seq = entries.at(-1)?.seq ?? seq
   }
-  return (await answerTo(core, approval, seq, signal)) ?? (await withdraw(core, approval))
+  const asking = new AbortController()
+  if (hasUi(ui)) void askAt(core, ui, approval, AbortSignal.any([signal, asking.signal]))
+  try {
+    return (await answerTo(core, approval, seq, signal)) ?? (await withdraw(core, approval))
+  } finally {
+    asking.abort()
+  }
+}
+
+const questionOf = ({ source, tool, input, message }: Approval): string =>
+  source === 'gate' ? message : `${message} Allow ${tool} ${JSON.stringify(input)}?`
+
+/** What the person at the user interface says is an answer like any other; who says nothing leaves the question open. */
+async function askAt(
+  core: SessionCore,
+  ui: Partial<UserInterface> | undefined,
+  approval: Approval,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const said = await uiFor(core, ui, signal).confirm(questionOf(approval))
+    if (typeof said !== 'boolean' || signal.aborted) return
+    await new Approvals(core).answer(approval.id, { decision: said ? 'allow' : 'deny', by: 'ui' })
+  } catch (error) {
+    // Somebody else has answered meanwhile.
+    if (isSkeinError(error) && error.code === 'approval.answered') return
+    const failure = `The question about ${approval.tool} could not be asked here; it stays open: ${messageOf(error)}`
+    core.runtime.notice({ level: 'warn', code: 'ui.failed', message: failure, session: core.id, tenant: core.store.tenant })
+  }
 }
 
 /** Of the newest question about this exact call, else an answer for the run that covers it. */

@@ -8,7 +8,7 @@ import { createJudge, type JudgeOptions, type PolicyOptions } from './policy/cre
 import type { Places } from './policy/real-place.ts'
 import { isTrust, type Trust } from './policy/trust.ts'
 import type { Verdict } from './policy/verdict.ts'
-import { readArguments, type Tool } from './tool.ts'
+import { readArguments, type Tool, type UserInterface } from './tool.ts'
 
 /** What becomes of a question: wait for a person, take it for a no, or end the run for it. */
 export type ApprovalsMode = 'wait' | 'deny' | 'end'
@@ -19,7 +19,7 @@ export type BeforeCall = (
   tool: Tool,
 ) => Promise<{ readonly block?: string; readonly input?: Json } | undefined>
 
-export interface RunPolicyOptions extends PolicyOptions {
+export interface RunPolicyOptions extends PolicyOptions, Pick<JudgeOptions, 'capabilities'> {
   /** Default `deny`. */
   readonly approvals?: ApprovalsMode
   /** Of the input that began the run. */
@@ -34,6 +34,8 @@ export interface JudgedRun {
   readonly cwd: JudgeOptions['cwd']
   readonly places?: Places
   readonly beforeCall?: BeforeCall | undefined
+  /** Is asked, too; whoever answers first has answered. */
+  readonly ui?: Partial<UserInterface> | undefined
 }
 
 const maxMessage = 16_384
@@ -72,7 +74,7 @@ export function policyJudge(judged: JudgedRun, options: RunPolicyOptions): Judge
     const { source, code, message } = verdict
     const bound = { tool: name, callId, input: call.input, policy: policy.version }
     const question = { ...bound, input: readableInput(call.input), hash: callHash(bound), run, turn, source, code, message }
-    const approval = await askPerson(core, question, [told(call, verdict)], signal)
+    const approval = await askPerson(core, question, [told(call, verdict)], signal, judged.ui)
     if (approval.state !== 'answered') return refuse(call, 'skipped', 'Not run: the question about this call was withdrawn.', [])
     if (approval.answer?.decision !== 'allow') {
       const reason = approval.answer?.reason ?? null

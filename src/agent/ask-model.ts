@@ -9,7 +9,7 @@ import {
   type UsageEstimate,
   type UsageRecorded,
 } from '#journal'
-import { type Cost, decideRetry, type RequestMessage, type ThinkingLevel } from '#models'
+import { type Cost, decideRetry, type RequestMessage } from '#models'
 import {
   compactSession,
   type ContextState,
@@ -24,9 +24,8 @@ import {
   requestMark,
   sampleChange,
   type SessionCore,
-  settingsOf,
 } from '#session'
-import type { ContextMeasured } from './hooks.ts'
+import type { ContextMeasured } from './run-seams.ts'
 import type { Reached } from './allowance.ts'
 import { refOf, type RunOptions } from './run-options.ts'
 import type { RunRecord } from './run-record.ts'
@@ -103,7 +102,7 @@ async function askOnce(
   attempt: number,
 ): Promise<{ outcome: StepOutcome; plan: Plan } | Pick<Refused, 'reached'>> {
   const { core, marks } = record
-  const { model, run, signal } = record.options
+  const { model, run, signal, cache, thinking } = record.options
   const options = requestFor(record)
   const { clock } = core.runtime
   const began = clock.now()
@@ -126,7 +125,6 @@ async function askOnce(
   if (contextMeasured !== undefined)
     await record.hook('contextMeasured', () => contextMeasured(measured(state, step), record.place))
   const { maxTokens } = options
-  const thinking = ((await settingsOf(core, state.row)).thinking ?? undefined) as ThinkingLevel | undefined
   const asked = core.runtime.clock.now()
   const requestId = core.runtime.ids('req')
   const hash = (sent: unknown): string => sha256(canonical(toJson(sent)))
@@ -149,8 +147,8 @@ async function askOnce(
     messages: await withFiles(core, messages),
     tools,
     maxTokens,
-    cache: { ttl: '5m' },
-    ...given({ thinking }),
+    cache: { ...cache, ...(state.prefill.length === 0 ? {} : { prefill: state.prefill.length }) },
+    thinking,
   } as const
   const span = record.span?.request(model.info, request, { step, attempt })
   const outcome = await streamStep(
@@ -253,21 +251,22 @@ function pricing(cost: Cost | undefined): Pick<UsageRecorded, 'costParts' | 'rat
 }
 
 interface RunRequest {
-  readonly system?: string
+  readonly system: string | null
   readonly facts: ModelFacts
   readonly maxTokens: number
   readonly offered: readonly ToolDescription[]
-  readonly tools?: readonly ToolDescription[]
+  readonly tools: readonly ToolDescription[]
 }
 
-/** A run asks for as much as the model may say, within reason. */
-function requestFor({ options: { model, offered, told, prompt } }: RunRecord): RunRequest {
-  const maxTokens = Math.min(model.info.maxOutput, maxAnswer, Math.floor(model.info.contextWindow / 4))
+/** A run asks for as much as the model may say, within reason, or as much as it was told to. */
+function requestFor({ options: { model, offered, told, prompt, maxTokens } }: RunRecord): RunRequest {
+  const { maxOutput, contextWindow } = model.info
   return {
     facts: { ...model.info, ref: refOf(model) },
-    maxTokens,
+    maxTokens: Math.min(maxOutput, maxTokens ?? Math.min(maxAnswer, Math.floor(contextWindow / 4))),
     offered,
-    ...given({ tools: told, system: prompt ?? undefined }),
+    tools: told,
+    system: prompt,
   }
 }
 

@@ -2,7 +2,6 @@ import { readdir, realpath } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf } from '#kernel'
-import type { ExtensionLoader } from './extensions.ts'
 
 /** Where the paths of extensions begin. */
 export interface ExtensionPlace {
@@ -15,12 +14,12 @@ const endings = ['.ts', '.mts', '.js', '.mjs']
  * The default export of a module. A path that is not absolute begins at the session's folder, never at a package. Rejects with
  * what the module throws, and when its default export is no function.
  */
-export async function loadExtensionFile(path: string, { cwd }: ExtensionPlace): Promise<ExtensionLoader> {
+export async function loadExtensionFile(path: string, { cwd }: ExtensionPlace): Promise<(host: object) => unknown> {
   if (!isAbsolute(path) && cwd === null) throw new Error('Its path is not absolute, and the session has no folder.')
   const file = await realpath(isAbsolute(path) ? path : resolve(cwd ?? '/', path))
   const { default: loader } = (await import(pathToFileURL(file).href)) as { readonly default?: unknown }
   if (typeof loader !== 'function') throw new Error('Its default export is no function.')
-  return loader as ExtensionLoader
+  return loader as (host: object) => unknown
 }
 
 /** The modules of a folder, by name: files, and folders with an index. A folder that is not there has none. */

@@ -64,7 +64,8 @@ export function readExtensions(value: unknown): readonly Extension[] {
 /** What is there already, which an extension may not take. */
 export interface Taken {
   readonly tools: ReadonlySet<string>
-  readonly gates: ReadonlySet<string>
+  /** Throws for models that cannot stand beside those that there are. */
+  accept(models: readonly ExtensionModel[]): void
 }
 
 /**
@@ -84,7 +85,9 @@ export async function loadExtensions(
       await within(core.runtime.timers, loadMs, load(core, extension, place, registered), () => {
         throw new Error(`It took longer than ${loadMs} ms.`)
       })
-      all = joined(all, registered.seal())
+      const next = joined(all, registered.seal())
+      if (next.models.length > all.models.length) taken.accept(next.models)
+      all = next
     } catch (error) {
       registered.seal()
       core.runtime.notice({
@@ -174,7 +177,7 @@ class Registration {
 
   #gate(gate: Gate): void {
     readGates([gate])
-    if ([...this.#before.gates, ...this.#gates].some(({ id }) => id === gate.id) || this.#taken.gates.has(gate.id))
+    if ([...this.#before.gates, ...this.#gates].some(({ id }) => id === gate.id))
       throw badConfig('gates', `Two gates are ${gate.id}.`)
     this.#gates.push(gate)
   }
@@ -208,4 +211,3 @@ function readSection(text: unknown): string {
   if (text.length > maxSection) throw badConfig('promptSection', `Expected at most ${maxSection} characters.`)
   return text.trim()
 }
-

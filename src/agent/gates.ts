@@ -7,6 +7,7 @@ import { runCommand } from './gates-command.ts'
 import { endingOf, type GateOutcome, type GateState } from './gates-table.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { globMatcher } from './policy/glob.ts'
+import type { UserInterface } from './tool.ts'
 import type { TurnResult } from './turn-result.ts'
 import type { RunGates, RunPlace } from './run-seams.ts'
 
@@ -65,6 +66,11 @@ function problemOf(gate: unknown, ids: Set<string>): string | undefined {
 const isTime = (value: unknown): boolean =>
   value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value > 0)
 
+/** Where the person is that may be asked. */
+interface AskingPlace extends RunPlace {
+  readonly ui: Partial<UserInterface> | undefined
+}
+
 interface Found {
   readonly state: GateState
   readonly exitCode?: number | null
@@ -75,12 +81,12 @@ interface Found {
  * Runs the gates in order, each told in the journal, and gives the result that the required ones leave. `asks`: a person can
  * be asked; else a manual gate stays pending. Laws A45, A46.
  */
-export function gatesOf(gates: readonly Gate[], asks: boolean): RunGates {
+export function gatesOf(gates: readonly Gate[], asks: boolean, ui?: Partial<UserInterface>): RunGates {
   return async (result, place) => {
     const outcomes: GateOutcome[] = []
     for (const gate of gates) {
       if (place.signal.aborted) return result
-      outcomes.push(await pass(gate, place, asks))
+      outcomes.push(await pass(gate, { ...place, ui }, asks))
     }
     const ending = endingOf(outcomes)
     if (ending === undefined) return result
@@ -89,7 +95,7 @@ export function gatesOf(gates: readonly Gate[], asks: boolean): RunGates {
   }
 }
 
-async function pass(gate: Gate, place: RunPlace, asks: boolean): Promise<GateOutcome> {
+async function pass(gate: Gate, place: AskingPlace, asks: boolean): Promise<GateOutcome> {
   const { core, run, turn } = place
   const { id, kind, name = id, requirement = 'required' } = gate
   const mark = { run, turn }
@@ -103,7 +109,7 @@ async function pass(gate: Gate, place: RunPlace, asks: boolean): Promise<GateOut
   return { gate: id, requirement, state, ...(exitCode === undefined ? {} : { exitCode }) }
 }
 
-async function look(gate: Gate, place: RunPlace, asks: boolean): Promise<Found> {
+async function look(gate: Gate, place: AskingPlace, asks: boolean): Promise<Found> {
   switch (gate.kind) {
     case 'command':
       return await byCommand(gate.command, place)
@@ -154,10 +160,10 @@ async function byPolicy({ core, run }: RunPlace): Promise<Found> {
   return { state: 'failed', output: denied.map(({ data }) => (isObject(data) ? `${String(data['tool'])}: ${String(data['code'])}` : '')).join('\n') } // prettier-ignore
 }
 
-async function byPerson({ id, name = id }: Gate, { core, run, turn, signal }: RunPlace): Promise<Found> {
+async function byPerson({ id, name = id }: Gate, { core, run, turn, signal, ui }: AskingPlace): Promise<Found> {
   const bound = { tool: 'gate', callId: `gate:${run}:${id}`, input: { gate: id }, policy: 'gate' }
   const question = { ...bound, run, turn, source: 'gate', code: 'gate_manual', message: `Does ${name} hold?` }
-  const { state, answer } = await askPerson(core, { ...question, hash: callHash(bound) }, [], signal)
+  const { state, answer } = await askPerson(core, { ...question, hash: callHash(bound) }, [], signal, ui)
   if (state !== 'answered') return { state: 'pending' }
   return { state: answer?.decision === 'allow' ? 'passed' : 'failed', ...(answer?.reason ? { output: answer.reason } : {}) }
 }

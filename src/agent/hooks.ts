@@ -2,7 +2,7 @@ import { type Json, type SessionId, SkeinError, within } from '#kernel'
 import type { ToolCallPart, ToolResultPart } from '#journal'
 import type { SessionCore } from '#session'
 import { badConfig } from './policy/bad-config.ts'
-import type { RunPlace } from './run-seams.ts'
+import type { ContextMeasured, RunPlace } from './run-seams.ts'
 import type { TurnResult } from './turn-result.ts'
 
 export type Maybe<T> = T | undefined | Promise<T | undefined>
@@ -11,15 +11,6 @@ export type Maybe<T> = T | undefined | Promise<T | undefined>
 export interface SessionPlace {
   readonly session: SessionId
   readonly core: SessionCore
-}
-
-/** What a hook of `context_threshold` is told. */
-export interface ContextMeasured {
-  readonly step: number
-  /** Tokens of the request that is about to go out, as its model counts, by the room that there is for them. */
-  readonly ratio: number
-  readonly tokens: number
-  readonly usable: number
 }
 
 interface HookCommon {

@@ -23,7 +23,12 @@ export {
   secretText,
 } from './config-files.ts'
 export { type Gate } from './gates.ts'
-export { type Hook } from './hooks.ts'
+export { type Hook, readHooks } from './hooks.ts'
+export { type Extension, type ExtensionHost, type ExtensionLoader, type ExtensionModel, readExtensions } from './extensions.ts'
+export { extensionsIn } from './extensions-file.ts'
+export { builtInRoles, findRole, type Role, rulesOfRole } from './roles.ts'
+export { readTelemetry, type TelemetryOptions } from './telemetry.ts'
+export { readUi } from './ui.ts'
 export { type PrefillItem } from './prefill-session.ts'
 export { type RunRules } from './run-rules.ts'
 export { type Approval, type ApprovalAnswer, type ApprovalId } from './approvals-row.ts'

@@ -7,9 +7,11 @@ import type { Ruling } from './judge.ts'
 import { joinPlans } from './join-plans.ts'
 import type { RunRecord } from './run-record.ts'
 import { resultOf } from './run-seams.ts'
-import { carryOut } from './tool.ts'
+import { type CallContext, type CallOutcome, carryOut } from './tool.ts'
+import { Spent } from './tool-spending.ts'
 import { CallCheckpoint } from './tools/call-checkpoint.ts'
 import type { TurnResult } from './turn-result.ts'
+import { uiFor } from './ui.ts'
 import { watchSteers } from './watch-steers.ts'
 
 const sideBySide = 8
@@ -195,14 +197,23 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number, checkp
   const about = { run, callId: call.callId, tool: call.tool }
   const since = core.runtime.clock.now()
   core.live.emit({ type: 'tool_started', ...about, input: call.input })
-  const outcome = await carryOut(tool, call, {
+  const span = record.span?.call(call)
+  const spent = new Spent(record, step)
+  // Nobody is asked any more for a run that was cancelled.
+  const ui = uiFor(core, options.ui, signal)
+  const context: CallContext = {
     signal,
+    ui,
+    usage: spending => spent.add(spending),
     giveUp: record.giveUp,
     idempotencyKey: `${run}.${call.callId}`,
     progress: text => void core.live.emit({ type: 'tool_delta', ...about, text }),
     ...(checkpoint === undefined ? {} : { cwd: checkpoint.cwd, checkpoint: paths => checkpoint.save(paths) }),
-  })
-  const kept = (await checkpoint?.settled()) ?? []
+  }
+  const carry = (): Promise<CallOutcome> => carryOut(tool, call, context)
+  const outcome = await (span === undefined ? carry() : span.inside(carry))
+  span?.end(outcome.result)
+  const kept = [...((await checkpoint?.settled()) ?? []), ...spent.settle()]
   const { afterCall } = options.seams.hooks
   const hooked = afterCall && (await record.hook('afterCall', () => afterCall(call, outcome.result, record.place)))
   const isLoop = (record.repeats.get(call.callId) ?? 0) === record.loopLimit

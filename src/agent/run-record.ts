@@ -8,6 +8,7 @@ import {
   type PrefixChange,
   type SessionRow,
   type ToolCallPart,
+  type Usage,
 } from '#journal'
 import {
   CallStreak,
@@ -25,6 +26,7 @@ import { joinPlans, listOrNone } from './join-plans.ts'
 import { refOf, type RunOptions } from './run-options.ts'
 import type { RunPlace } from './run-seams.ts'
 import type { StepOutcome } from './stream-step.ts'
+import type { RunSpan } from './telemetry.ts'
 import { goesOn, type RunStatus, type TurnResult } from './turn-result.ts'
 
 /** An input came where the run would have ended; nothing was written. */
@@ -73,6 +75,8 @@ export class RunRecord {
   /** How long in a row is a loop. */
   loopLimit: number = Number.POSITIVE_INFINITY
   continuations = 0
+  /** The run, told to whoever watches by OpenTelemetry. */
+  span: RunSpan | undefined
   /** What waited for the run when it last wrote. */
   waiting: readonly Waiting[] = []
   readonly #giveUp = new AbortController()
@@ -137,6 +141,12 @@ export class RunRecord {
     this.#cost = this.#cost === null || cost === null ? null : this.#cost + cost
     this.#finishReason = finishReason
     this.#text = parts.flatMap(part => (part.type === 'text' ? [part.text] : [])).join('') || this.#text
+  }
+
+  /** Adds what a tool used by itself. */
+  spend(usage: Usage, cost: number | null): void {
+    this.#usage = addUsage(this.#usage, usage)
+    this.#cost = this.#cost === null || cost === null ? null : this.#cost + cost
   }
 
   /** A request goes out; what is written from now on came after it. */
@@ -259,7 +269,11 @@ export class RunRecord {
             if (waiting.length > 0 && goesOn(ending)) throw new InputCame()
             const { version } = await runVersion(this.core)
             const dropped = droppedInputs(waiting, reason)
-            const alongside = [...leaveRun(this.core, row, version), ...(atEnd?.(ending) ?? [])]
+            const more = await atEnd?.(
+              ending,
+              waiting.map(({ input }) => input),
+            )
+            const alongside = [...leaveRun(this.core, row, version), ...(more ?? [])]
             const own: Plan = { drafts: dropped, ...given({ alongside: listOrNone(alongside) }) }
             const answered = this.#since + tokensOf(this.#last)
             const told = joinPlans(joinPlans(this.#last, own), await this.#ending(row, ending, answered))

@@ -1,6 +1,8 @@
 import { type Check, given, isSkeinError, type Members, oneOf, SkeinError } from '#kernel'
 import { type ApprovalsMode, policyJudge } from './approvals-judge.ts'
+import { type Extended, notExtended } from './extensions.ts'
 import { type Gate, gatesOf, readGates } from './gates.ts'
+import type { HeldSettings } from './held-settings.ts'
 import { type Hook, readHooks } from './hooks.ts'
 import { beforeCallOf, runHooksOf } from './hooks-run.ts'
 import { type Autonomy, readAutonomy } from './policy/autonomy.ts'
@@ -10,9 +12,10 @@ import { type AgentMode, readMode } from './policy/mode.ts'
 import { readRunPolicy, type RunPolicy } from './policy/run-policy.ts'
 import { isTrust } from './policy/trust.ts'
 import { type Fact, problemOfFacts, problemOfTask, type TaskContext } from './prompt/task.ts'
-import type { Tool } from './tool.ts'
+import type { Tool, UserInterface } from './tool.ts'
 import { placesOf } from './tools/tool-places.ts'
 import type { RunSeams } from './run-seams.ts'
+import { hasUi, readUi } from './ui.ts'
 
 /** By which rules runs go: given to a session in this process, or to one run. Source: spec/agent.md 1, 11, 12, 13, 16. */
 export interface RunRules {
@@ -21,12 +24,14 @@ export interface RunRules {
   /** A level by any of its names. Default `safe`. */
   readonly autonomy?: Autonomy | (string & {})
   readonly policy?: RunPolicy
-  /** What becomes of a call that a person has to allow. Default `deny`. */
+  /** What becomes of a call that a person has to allow. Default: `wait` under a user interface, else `deny`. */
   readonly approvals?: ApprovalsMode
   /** What a run has to pass before it ends as done, in this order. */
   readonly gates?: readonly Gate[]
   /** Code at the places of a run, in this order. */
   readonly hooks?: readonly Hook[]
+  /** By which people are shown and asked something. Default: nobody can be. */
+  readonly ui?: Partial<UserInterface>
   /** What the agent works on. */
   readonly task?: TaskContext
   /** What is known to be so. */
@@ -62,18 +67,37 @@ export const ruleMembers: Members<RunRules> = {
   approvals: asConfig(oneOf('wait', 'deny', 'end')),
   gates: value => void readGates(value),
   hooks: value => void readHooks(value),
+  ui: value => void readUi(value),
   task: told(problemOfTask),
   facts: told(problemOfFacts),
 }
 
-/** The rules among options. */
-export function rulesIn({ mode, autonomy, policy, approvals, gates, hooks, task, facts }: RunRules): RunRules {
-  return given({ mode, autonomy, policy, approvals, gates, hooks, task, facts })
+const ruleNames = Object.keys(ruleMembers) as readonly (keyof RunRules)[]
+
+/** The rules among options, each from the last that says it: `null` takes it back. What the layers hold stands above them. */
+export function joinRules(
+  options: readonly { readonly [K in keyof RunRules]?: RunRules[K] | null | undefined }[],
+  { mode, autonomy, policy, approvals }: Pick<HeldSettings, 'mode' | 'autonomy' | 'policy' | 'approvals'>,
+): RunRules {
+  const said = ruleNames.map(name => [name, options.findLast(given => given[name] !== undefined)?.[name]] as const)
+  const { approvals: _approvals, ...rules } = Object.fromEntries(
+    said.filter(([, value]) => value !== undefined && value !== null),
+  ) as RunRules
+  return { ...rules, mode, autonomy, policy, ...given({ approvals }) }
+}
+
+/** What stands around the rules of a run: hooks of the host, which come first, and what extensions of the session added. */
+export interface AroundRules {
+  readonly hooks?: readonly Hook[] | undefined
+  readonly extended?: Extended
 }
 
 /** What the rules are to a run: who judges its calls, what it has to pass, and what hooks do. */
-export function seamsOf(rules: RunRules): RunSeams {
-  const { gates = [], hooks = [], task, approvals } = rules
+export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExtended }: AroundRules = {}): RunSeams {
+  const { task, ui, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
+  const gates = [...extended.gates, ...(rules.gates ?? [])]
+  const hooks = [...first, ...extended.hooks, ...(rules.hooks ?? [])]
+  const capabilities = new Map(extended.tools.map(({ name }) => [name, {}]))
   const verify = task?.verify?.trim() ?? ''
   const all: readonly Gate[] =
     verify === ''
@@ -85,9 +109,10 @@ export function seamsOf(rules: RunRules): RunSeams {
       // File tools say what their paths are relative to; others work where the session does.
       const cwd = async (tool: JudgedTool): Promise<string | null> => placesOf([tool as Tool])[0]?.root ?? (await core.row()).cwd
       const heard = trust === undefined ? {} : { trust: isTrust(trust) ? trust : ('unknown' as const) }
-      return policyJudge({ core, run, turn, cwd, beforeCall: beforeCallOf(hooks, place) }, { ...rules, ...heard })
+      const judged = { core, run, turn, cwd, beforeCall: beforeCallOf(hooks, place), ui }
+      return policyJudge(judged, { ...rules, approvals, capabilities, ...heard })
     },
-    gates: all.length === 0 ? result => result : gatesOf(all, approvals === 'wait'),
+    gates: all.length === 0 ? result => result : gatesOf(all, approvals === 'wait', ui),
     hooks: runHooksOf(hooks),
   }
 }

@@ -1,7 +1,6 @@
 import type { Json, RunId, TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
 import type { SessionCore } from '#session'
-import type { ContextMeasured } from './hooks.ts'
 import type { Judge } from './judge.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -18,6 +17,15 @@ export interface RunPlace {
 export type RunGates = (result: TurnResult, place: RunPlace) => TurnResult | Promise<TurnResult>
 
 type Maybe<T> = T | undefined | Promise<T | undefined>
+
+/** What a hook of `context_threshold` is told. */
+export interface ContextMeasured {
+  readonly step: number
+  /** Tokens of the request that is about to go out, as its model counts, by the room that there is for them. */
+  readonly ratio: number
+  readonly tokens: number
+  readonly usable: number
+}
 
 /** What other code may do at the places of a run. A throw is a notice. Source: spec/agent.md 13. */
 export interface RunHooks {

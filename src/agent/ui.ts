@@ -11,8 +11,7 @@ export function readUi(value: unknown): Partial<UserInterface> {
   if (!isObject(value)) throw badConfig('ui', 'Expected an object with the verbs of a user interface.')
   for (const name of [...asking, ...showing])
     if (value[name] !== undefined && typeof value[name] !== 'function') throw badConfig(`ui.${name}`, 'Expected a function.')
-  if (value['hasUi'] !== undefined && typeof value['hasUi'] !== 'boolean')
-    throw badConfig('ui.hasUi', 'Expected true or false.')
+  if (value['hasUi'] !== undefined && typeof value['hasUi'] !== 'boolean') throw badConfig('ui.hasUi', 'Expected true or false.')
   return value as Partial<UserInterface>
 }
 
@@ -33,7 +32,9 @@ export function uiFor(core: SessionCore, ui: Partial<UserInterface> | undefined,
       session: core.id,
       tenant: core.store.tenant,
     })
-  const ask = async <T>(question: (options: { readonly signal: AbortSignal }) => Promise<T> | undefined): Promise<T | undefined> => {
+  const ask = async <T>(
+    question: (options: { readonly signal: AbortSignal }) => Promise<T> | undefined,
+  ): Promise<T | undefined> => {
     if (signal.aborted) return undefined
     const answer = (async () => await question({ signal }))()
     try {

@@ -43,6 +43,7 @@ export const singleFiles: readonly string[] = ['house', 'skein', 'index', 'testi
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'agent/config-files.ts': ['node:fs', 'node:path'],
   'journal/contract/setting.ts': ['node:assert/strict'],
+  'agent/extensions-file.ts': ['node:fs/promises', 'node:path', 'node:url'],
   'agent/tools/file-tools.ts': ['node:process'],
   'agent/tools/grep-tool.ts': ['node:fs/promises'],
   'agent/tools/list-tool.ts': ['node:fs/promises'],
@@ -60,6 +61,9 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
 
 /** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */
 export const loadedLater: Readonly<Record<string, readonly string[]>> = {
+  // Modules of users, and a package whose types need not be there.
+  'agent/extensions-file.ts': ['?'],
+  'agent/telemetry-api.ts': ['?'],
   'cli/': ['#skein', '#server', '#stores/sqlite'],
   'context/counters.ts': ['gpt-tokenizer/encoding/o200k_base'],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],

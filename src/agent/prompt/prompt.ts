@@ -8,6 +8,8 @@ export interface PromptParts {
   readonly startedAt: number
   readonly facts: readonly Fact[]
   readonly task: TaskContext | undefined
+  /** Sections of extensions, before the task. */
+  readonly more?: readonly string[]
   readonly now: number
 }
 
@@ -20,11 +22,12 @@ const modes: Readonly<Record<string, string>> = {
 }
 
 /** The sections in the order of spec/agent.md 16; `null` when none has anything to say. Pure. Law A54. */
-export function promptOf({ mode, cwd, startedAt, facts, task, now }: PromptParts): string | null {
+export function promptOf({ mode, cwd, startedAt, facts, task, more = [], now }: PromptParts): string | null {
   const role = modes[mode]
   const sections = [
     role === undefined ? '' : `# Mode: ${mode}\n${role}`,
     factsSection(facts, now),
+    ...more,
     task === undefined ? '' : taskSection(task),
   ]
   if (sections.every(section => section === '')) return null
