@@ -5,34 +5,56 @@ import {
   aText,
   type Check,
   either,
-  type Id,
+  invalidInput,
   isObject,
   listOf,
   type Members,
   oneOf,
+  orNull,
   shape,
   wholeNumber,
 } from '#kernel'
-import type { Change, ToolDescription } from '#journal'
-import type { AiSdkModel, ModelPort } from '#models'
+import type { ToolDescription } from '#journal'
+import { type AiSdkModel, type ModelPort, thinkingLevels, type ThinkingLevel } from '#models'
 import { type CreateOptions, creating, writing } from '#session'
 import { type Extension, readExtensions } from './extensions.ts'
 import { type Allowance, checkAllowance } from './allowance.ts'
-import type { TurnResult } from './turn-result.ts'
+import { type Alongside, type AtEnd, checkAlongside } from './alongside.ts'
 import { checkPrefill, type PrefillItem } from './prefill-session.ts'
 import { asConfig, ruleMembers, type RunRules } from './run-rules.ts'
 import type { AiSdkTools, Tool, ToolSet } from './tool.ts'
 
-/** What a session of this process runs with and that no journal can hold: a model object and executable tools. */
-export interface AgentGear extends RunRules {
+/** `null` is the default, whatever the layers below say. */
+type OrDefault<T> = { readonly [K in keyof T]?: T[K] | null }
+
+/** Plain options of runs that files and variables can say, too. `null` is the default, whatever the layers below say. */
+export interface PlainOptions {
+  /** Where a model is to be had that is named without its provider. */
+  readonly provider?: string | null
+  /** Goes before every other credential; kept in this process alone. */
+  readonly apiKey?: string | null
+  /** A file of credentials instead of the one that all others use. */
+  readonly credentials?: string | null
+  /** Of one request. Default: the model's limit, at most 32,000 and a quarter of its window. */
+  readonly maxTokens?: number | null
+  /** Default 100. */
+  readonly maxSteps?: number | null
+  /** Default `now`. */
+  readonly steering?: Steering | null
+  /** How long a cancelled run waits for tools that go on. Default 5,000. */
+  readonly cancelGraceMs?: number | null
+  /** Default `readsFirst`. */
+  readonly toolOrder?: ToolOrder | null
+  /** No tools at all; thinking is then `off` by default. Contradicts `tools`. */
+  readonly noTools?: boolean | null
+  /** How long a provider's cache is asked to keep a prefix. Default 5 min. */
+  readonly cache?: { readonly ttl: '5m' | '1h' } | null
+}
+
+/** What a session of this process runs with: some of it no journal can hold, such as a model object and executable tools. */
+export interface AgentGear extends OrDefault<RunRules>, PlainOptions {
   readonly modelOverride?: ModelPort | AiSdkModel
   readonly tools?: ToolSet
-  readonly maxSteps?: number
-  readonly steering?: Steering
-  readonly cancelGraceMs?: number
-  readonly toolOrder?: ToolOrder
-  /** No tools at all, and no thinking. Contradicts `tools`. */
-  readonly noTools?: boolean
   /** Modules by their paths, or functions; loaded in this order. One that fails is a notice. */
   readonly extensions?: readonly Extension[]
   /** The most that the session may spend in all; `null` lifts the one that it was created with. */
@@ -51,60 +73,83 @@ export interface AgentOptions extends Omit<CreateOptions, 'tools' | 'more'>, Omi
   readonly tools?: readonly (Tool | ToolDescription)[] | AiSdkTools
 }
 
-export interface OpenOptions extends AgentGear {
+/** What a session keeps, and what is written where it differs. `null` is the default. */
+export interface KeptSettings {
+  readonly model?: string | null
+  readonly thinking?: ThinkingLevel | null
+  readonly system?: string | null
+}
+
+export interface OpenOptions extends AgentGear, KeptSettings {
   /** Refused once a turn has begun (`session.prefill_too_late`), but for the one that is there. */
   readonly prefill?: readonly PrefillItem[]
   /** What an unknown alias is created with. */
   readonly orCreate?: AgentOptions
 }
 
-export interface SendOptions extends RunRules {
+export interface SendOptions extends OrDefault<RunRules>, PlainOptions {
   /** Holds as long as the session: the same key and input again is the first run. */
   readonly idempotencyKey?: string
   readonly signal?: AbortSignal
   readonly traceId?: string
   /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
-  readonly model?: string | ModelPort | AiSdkModel
-  readonly maxSteps?: number
+  readonly model?: string | ModelPort | AiSdkModel | null
+  readonly modelOverride?: ModelPort | AiSdkModel
+  readonly thinking?: ThinkingLevel | null
+  /** Instead of the session's, for this run. */
+  readonly system?: string | null
   readonly tools?: ToolSet
   /** While a run goes on: refuse (`session.busy`), or let the input wait. Default `reject`. Idle, all of them begin a run. */
   readonly delivery?: 'reject' | 'steer' | 'followUp' | 'next'
   /** How far what is said may be trusted. Default `user-instruction`. */
   readonly trust?: string
-  /** Default `now`. */
-  readonly steering?: Steering
-  /** How long a cancelled run waits for tools that go on. Default 5,000. */
-  readonly cancelGraceMs?: number
-  /** Default `readsFirst`. */
-  readonly toolOrder?: ToolOrder
   /** The most that this run may spend, beside what the session may. */
   readonly allowance?: Allowance | null
   /** For rooms above: rides in the commit that begins the turn. */
-  readonly alongside?: readonly Change[]
+  readonly alongside?: Alongside
   /** The same for the commit that ends it, with the inputs that it drops; asked again where that commit is tried again. */
   readonly atEnd?: AtEnd
 }
 
-export type AtEnd = (result: TurnResult, dropped: readonly Id<'inp'>[]) => readonly Change[] | Promise<readonly Change[]>
-
 /** What an input to a run that goes on may say beside itself. `alongside` rides in the commit that admits it. */
 export type InputOptions = Pick<SendOptions, 'idempotencyKey' | 'traceId' | 'signal' | 'trust' | 'alongside'>
+
+/** The same checks, each of which takes `null`. */
+function orDefaults<T>(members: Members<T>): Members<T> {
+  return Object.fromEntries(Object.entries<Check>(members).map(([key, check]) => [key, orNull(check)])) as Members<T>
+}
+
+const aName: Check = (value, path) => {
+  if (typeof value !== 'string' || value.trim() === '') throw invalidInput(path, 'Expected a name.')
+}
 
 const aList = listOf(anObject, 'tools')
 /** A list, or a record of AI SDK tools, whose shapes are looked at as they are read. */
 const someTools: Check = (value, path) => (isObject(value) ? undefined : aList(value, path))
 
+const name = asConfig(orNull(aName))
+const plain: Members<PlainOptions> = {
+  provider: name,
+  apiKey: asConfig(orNull(aText)),
+  credentials: name,
+  maxTokens: asConfig(orNull(wholeNumber(1))),
+  maxSteps: asConfig(orNull(wholeNumber(1))),
+  steering: asConfig(orNull(oneOf('now', 'afterTools'))),
+  cancelGraceMs: asConfig(orNull(wholeNumber())),
+  toolOrder: asConfig(orNull(oneOf('readsFirst', 'callOrder'))),
+  noTools: asConfig(orNull(aFlag)),
+  cache: asConfig(orNull(shape<{ ttl: string }>({ ttl: oneOf('5m', '1h') }))),
+}
+const level: Check = asConfig(orNull(oneOf(...thinkingLevels)))
+const settings: Members<KeptSettings> = { model: orNull(aText), thinking: level, system: orNull(aText) }
+
 const gear: Members<AgentGear> = {
   modelOverride: anObject,
   tools: someTools,
-  maxSteps: asConfig(wholeNumber(1)),
-  steering: oneOf('now', 'afterTools'),
-  cancelGraceMs: wholeNumber(),
-  toolOrder: oneOf('readsFirst', 'callOrder'),
-  noTools: aFlag,
+  ...plain,
   extensions: value => void readExtensions(value),
   allowance: asConfig(checkAllowance),
-  ...ruleMembers,
+  ...orDefaults(ruleMembers),
 }
 const isGear = (key: string): boolean => Object.hasOwn(gear, key)
 
@@ -120,10 +165,9 @@ export function partGear(options: Omit<AgentOptions, 'tools'>): {
   }
 }
 
-const alongside: Check = listOf(anObject, 'changes')
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
 const { more: _more, ...createdWith } = creating
-const creatingAgent: Members<AgentOptions> = { ...createdWith, ...gear, prefill: checkPrefill }
+const creatingAgent: Members<AgentOptions> = { ...createdWith, ...gear, ...settings, prefill: checkPrefill }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
 export const checkAgent: Readonly<
@@ -131,28 +175,27 @@ export const checkAgent: Readonly<
 > = {
   gear: shape<AgentGear>(gear),
   create: shape<AgentOptions>(creatingAgent),
-  open: shape<OpenOptions>({ ...gear, prefill: checkPrefill, orCreate: shape<AgentOptions>(creatingAgent) }),
-  recover: shape<{ apply?: boolean; approvals?: string; answers?: object; alongside?: object; atEnd?: AtEnd }>({
+  open: shape<OpenOptions>({ ...gear, ...settings, prefill: checkPrefill, orCreate: shape<AgentOptions>(creatingAgent) }),
+  recover: shape<{ apply?: boolean; approvals?: string; answers?: object; alongside?: Alongside; atEnd?: AtEnd }>({
     apply: aFlag,
-    alongside,
+    alongside: checkAlongside,
     atEnd: aFunction,
     approvals: oneOf('wait', 'deny', 'end'),
     answers: anObject,
   }),
-  input: shape<InputOptions>({ ...writing, trust: aText, alongside }),
+  input: shape<InputOptions>({ ...writing, trust: aText, alongside: checkAlongside }),
   send: shape<SendOptions>({
     ...writing,
-    ...ruleMembers,
-    model: aModel,
-    maxSteps: gear.maxSteps,
+    ...orDefaults(ruleMembers),
+    ...plain,
+    ...settings,
+    model: orNull(aModel),
+    modelOverride: gear.modelOverride,
     tools: gear.tools,
     trust: aText,
     delivery: oneOf('reject', 'steer', 'followUp', 'next'),
-    steering: gear.steering,
-    cancelGraceMs: gear.cancelGraceMs,
-    toolOrder: gear.toolOrder,
     allowance: gear.allowance,
-    alongside,
+    alongside: checkAlongside,
     atEnd: aFunction,
   }),
 }

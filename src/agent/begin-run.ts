@@ -1,6 +1,6 @@
 import { given, type Id, type RunId, SkeinError, type TurnId } from '#kernel'
-import type { Change, SessionRow, ToolDescription } from '#journal'
-import type { AiSdkModel, ConnectedModel, Connector, ModelInfo, ModelPort } from '#models'
+import type { SessionRow, ToolDescription } from '#journal'
+import type { AiSdkModel, ConnectedModel, Connector, ConnectOptions, ModelInfo, ModelPort } from '#models'
 import {
   changedNotes,
   type Draft,
@@ -12,22 +12,26 @@ import {
   type SessionCore,
   settingsOf,
 } from '#session'
+import { type Alongside, changesOf } from './alongside.ts'
 import { abandonedTurn } from './abandon.ts'
 import { type RunControl, setActiveRun } from './active-runs.ts'
 import { type Allowance, checkPriced, keptAllowance, type Limit } from './allowance.ts'
 import { Spending } from './allowance-spending.ts'
-import type { SendOptions } from './agent-options.ts'
+import type { AgentGear, SendOptions } from './agent-options.ts'
+import type { ConfigSource } from './config-source.ts'
 import { type Extended, type Extension, notExtended } from './extensions.ts'
 import type { Hook } from './hooks.ts'
+import { type HeldSettings, heldSettings, layeredSettings, nothingFound } from './held-settings.ts'
 import { putRun } from './input-queue.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
 import { keptOptions } from './kept-options.ts'
-import { executeRun, maxStepsDefault } from './run.ts'
+import { badConfig } from './policy/bad-config.ts'
+import { executeRun } from './run.ts'
 import type { Judge } from './judge.ts'
 import { refOf, type Resumed, type RunOptions } from './run-options.ts'
 import type { TurnResult } from './turn-result.ts'
 import { promptOf } from './prompt/prompt.ts'
-import { type RunRules, rulesIn, seamsOf } from './run-rules.ts'
+import { joinRules, type RunRules, seamsOf } from './run-rules.ts'
 import type { RunSeams } from './run-seams.ts'
 import { describeTool, readTools, type Tool, type UserInterface } from './tool.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -35,7 +39,9 @@ import type { Telemetry } from './telemetry.ts'
 /** What the agent needs from outside: models, and the tools that a session was given in this process. */
 export interface AgentPorts {
   /** Throws `model.unknown`, `auth.missing`, `model.provider_missing` before anything is written. */
-  connect(model: string | ModelPort | AiSdkModel | null): Promise<ConnectedModel>
+  connect(model: string | ModelPort | AiSdkModel | null, options?: ConnectOptions): Promise<ConnectedModel>
+  /** What files and variables say. Default: nothing. */
+  readonly config?: ConfigSource
   readonly tools: readonly Tool[]
   readonly seams?: Partial<RunSeams>
   /** Of the host: they come before all of a session's own. */
@@ -55,10 +61,7 @@ export interface ModelScope extends Pick<AgentPorts, 'connect'> {
 }
 
 /** What holds where the options of a run say nothing. */
-export type RunDefaults = Pick<SendOptions, 'model' | 'maxSteps' | 'steering' | 'cancelGraceMs' | 'toolOrder' | 'allowance'> &
-  RunRules & { readonly noTools?: boolean }
-
-export const cancelGraceDefault = 5_000
+export type RunDefaults = Omit<AgentGear, 'modelOverride' | 'tools' | 'extensions'> & Pick<SendOptions, 'model'>
 
 /** What a run is executed with, whoever says something. */
 export type RunGear = Pick<
@@ -68,6 +71,9 @@ export type RunGear = Pick<
   | 'offered'
   | 'told'
   | 'maxSteps'
+  | 'maxTokens'
+  | 'thinking'
+  | 'cache'
   | 'steering'
   | 'cancelGraceMs'
   | 'toolOrder'
@@ -78,7 +84,7 @@ export type RunGear = Pick<
   | 'ui'
   | 'telemetry'
 > & {
-  readonly alongside: readonly Change[]
+  readonly alongside: Alongside
   readonly traceId: string | undefined
   /** As it was asked for, for those who judge. */
   readonly asked: SendOptions
@@ -93,28 +99,33 @@ export async function readGear(
   defaults: RunDefaults,
 ): Promise<RunGear> {
   const row = await core.row()
-  const noTools = defaults.noTools === true
+  const held = await settingsForRun(core, ports, row, [defaults, options])
+  const { noTools, maxSteps, maxTokens, thinking, cache, steering, cancelGraceMs, toolOrder } = held
+  if (options.noTools === true && options.tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
   const recalls = !noTools && (core.keeping.context.recall ?? true)
   const extended = (await ports.extended?.()) ?? notExtended
   const own = noTools ? [] : [...ports.tools, ...extended.tools, ...readTools(options.tools ?? [])]
   const tools = [...own, ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
-  const rules: RunRules = { ...given({ ui: ports.ui }), ...rulesIn(defaults), ...rulesIn(options) }
+  const rules = joinRules([given({ ui: ports.ui }), await keptRules(core), defaults, options], held)
   const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
-  const model = await ports.connect(options.model ?? defaults.model ?? row.model)
-  const limitsOf = await readLimits(core, options.allowance ?? undefined, defaults.allowance)
+  const model = await connectFor(ports, held, defaults, options)
+  const limitsOf = await readLimits(core, options.allowance ?? held.allowance, defaults.allowance)
   checkPriced(model, limitsOf('run_' as RunId), core.runtime.clock.now())
   return {
     model,
     tools,
     offered,
-    ...given({ told: await toldTools(core, row, own) }),
-    maxSteps: options.maxSteps ?? defaults.maxSteps ?? maxStepsDefault,
-    steering: options.steering ?? defaults.steering ?? 'now',
-    cancelGraceMs: options.cancelGraceMs ?? defaults.cancelGraceMs ?? cancelGraceDefault,
-    toolOrder: options.toolOrder ?? defaults.toolOrder ?? 'readsFirst',
+    told: await toldTools(core, row, own),
+    maxSteps,
+    ...given({ maxTokens }),
+    thinking,
+    cache,
+    steering,
+    cancelGraceMs,
+    toolOrder,
     seams: { ...seamsOf(rules, { hooks: ports.hooks, extended }), ...ports.seams },
-    prompt: await promptFor(core, row, rules, extended.sections),
+    prompt: held.system ?? promptFor(core, row, rules, extended.sections),
     ...given({ ui: rules.ui, telemetry: ports.telemetry }),
     noTools,
     alongside: options.alongside ?? [],
@@ -123,6 +134,37 @@ export async function readGear(
     limitsOf,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+/** What all layers come to for a run, with the options of its session's object and its own above them. Law A1. */
+export async function settingsForRun(
+  core: SessionCore,
+  ports: Pick<AgentPorts, 'config'>,
+  row: SessionRow,
+  options: readonly object[],
+): Promise<HeldSettings> {
+  const found = (await ports.config?.find(row.cwd)) ?? nothingFound
+  const { options: kept } = await keptOptions(core)
+  return heldSettings(await layeredSettings(core, row, { found, kept, options }), row.cwd)
+}
+
+/** What a session keeps of its rules that is no plain setting. */
+async function keptRules(core: SessionCore): Promise<Pick<RunRules, 'task' | 'facts'>> {
+  const { task, facts } = ((await keptOptions(core)).options ?? {}) as Pick<RunRules, 'task' | 'facts'>
+  return given({ task, facts })
+}
+
+/** A model object goes before every name but those that the run's own options say. */
+async function connectFor(
+  ports: Pick<AgentPorts, 'connect'>,
+  { model, provider, credentials }: HeldSettings,
+  defaults: RunDefaults,
+  options: SendOptions,
+): Promise<ConnectedModel> {
+  const asked = options.modelOverride ?? (options.model === undefined ? defaults.model : options.model)
+  if (typeof asked === 'object' && asked !== null) return await ports.connect(asked)
+  const apiKey = (options.apiKey === undefined ? defaults.apiKey : options.apiKey) ?? undefined
+  return await ports.connect(model, given({ provider, apiKey, credentials }))
 }
 
 const keptIn = (allowance: Allowance | null | undefined): ReturnType<typeof keptAllowance> | undefined =>
@@ -145,21 +187,21 @@ async function readLimits(
 }
 
 /** Tools that came with the process or the call are told beside the session's own; one of the same name is told once. */
-async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[]): Promise<ToolDescription[] | undefined> {
+async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[]): Promise<readonly ToolDescription[]> {
   const { tools: stored } = await settingsOf(core, row)
   const known = new Set(stored.map(({ name }) => name))
   const more = own.filter(({ name }) => !known.has(name)).map(describeTool)
-  return more.length === 0 ? undefined : [...stored, ...more]
+  // The same list where nothing is added: what was counted of it stays known.
+  return more.length === 0 ? stored : [...stored, ...more]
 }
 
 /** The prompt of a session that was given none of its own. Law A54. */
-async function promptFor(
+function promptFor(
   core: SessionCore,
   row: SessionRow,
   { mode = 'full', facts = [], task }: RunRules,
   more: readonly string[],
-): Promise<string | null> {
-  if ((await settingsOf(core, row)).system !== null) return null
+): string | null {
   return promptOf({ mode, facts, task, more, cwd: row.cwd, startedAt: row.createdAt, now: core.runtime.clock.now() })
 }
 
@@ -217,7 +259,11 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
           ...(await notesFor(core, now, model, mark)),
           ...messages,
         ]
-        return { ...said, drafts, alongside: [putRun(core, run), ...(said.alongside ?? []), ...gear.alongside] }
+        return {
+          ...said,
+          drafts,
+          alongside: [putRun(core, run), ...(said.alongside ?? []), ...changesOf(gear.alongside, { run, turn, input })],
+        }
       },
       { run, ...given({ traceId, signal: beginning.signal }) },
     )

@@ -1,6 +1,7 @@
 import { type EntryId, given, type Id, isObject, isSkeinError, type RunId, SkeinError, type TurnId } from '#kernel'
 import { blobsOf, type Change, type Delivery, type Entry, type InputAdmitted, type SessionRow, type WaitingInput } from '#journal'
 import { type Draft, draft, messageDrafts, type MessageInput, type Plan, type SessionCore } from '#session'
+import { type Alongside, changesOf } from './alongside.ts'
 import { keyedInput, type InputReceipt } from './input-receipt.ts'
 
 export type Queued = Exclude<Delivery, 'start'>
@@ -77,6 +78,7 @@ interface Asked {
   /** The run that it is meant for, if it is not for any. */
   readonly run?: RunId
   readonly trust?: string | undefined
+  readonly alongside?: Alongside | undefined
   /** What a `next` one's run will be called. */
   readonly own?: RunId
 }
@@ -118,7 +120,11 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
             ...(counter === undefined ? {} : { counter }),
           })
           const receipts = key === undefined ? [] : [keyedInput(core, key, { digest: asked.digest, ...place, input })]
-          return { ...stowed, drafts: [item], alongside: [putRun(core, running.run, version), ...receipts] }
+          return {
+            ...stowed,
+            drafts: [item],
+            alongside: [putRun(core, running.run, version), ...receipts, ...changesOf(asked.alongside, { ...place, input })],
+          }
         },
         {
           ...(asked.traceId === undefined ? {} : { traceId: asked.traceId }),

@@ -1,8 +1,9 @@
-import { given, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import { type Change, type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
+import { given, type Id, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
+import { type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
 import { type Draft, draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import { RunControl } from './active-runs.ts'
-import { type AtEnd, checkAgent } from './agent-options.ts'
+import { checkAgent } from './agent-options.ts'
+import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
 import { type Allowance, readAllowance } from './allowance.ts'
 import { type AgentPorts, carryOn, judgeOf, readGear, type RunDefaults } from './begin-run.ts'
 import type { CallsBefore } from './effects.ts'
@@ -27,7 +28,7 @@ export interface RecoverOptions {
   /** By the id of the call. */
   readonly answers?: Readonly<Record<string, RecoveryAnswer>>
   /** For rooms above: rides in the commit that goes on with the run, and in the one that ends it. */
-  readonly alongside?: readonly Change[]
+  readonly alongside?: Alongside
   readonly atEnd?: AtEnd
 }
 
@@ -66,7 +67,7 @@ export async function recoverRun(
   const gear = await readGear(
     core,
     ports,
-    { ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), ...found.asked },
+    { ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), provider: null, ...found.asked },
     defaults,
   )
   const control = new RunControl()
@@ -79,7 +80,10 @@ export async function recoverRun(
     await core.path(
       async (row): Promise<Plan> => {
         if (runningIn(row)?.run !== run || row.seq !== found.seq) throw busy(core, run)
-        return { ...mended.plan, alongside: [putRun(core, run), ...(options.alongside ?? [])] }
+        return {
+          ...mended.plan,
+          alongside: [putRun(core, run), ...changesOf(options.alongside, { run, turn, input: found.input as Id<'inp'> })],
+        }
       },
       { run },
     )

@@ -1,7 +1,8 @@
 import type { EntryId, RunId, TurnId } from '#kernel'
-import type { Change, FinishReason, ToolCallPart, ToolDescription } from '#journal'
-import type { ConnectedModel } from '#models'
-import type { AtEnd, Steering, ToolOrder } from './agent-options.ts'
+import type { FinishReason, ToolCallPart, ToolDescription } from '#journal'
+import type { ConnectedModel, ThinkingLevel } from '#models'
+import type { Steering, ToolOrder } from './agent-options.ts'
+import type { AtEnd } from './alongside.ts'
 import type { CallsBefore } from './effects.ts'
 import type { Judge } from './judge.ts'
 import type { Spending } from './allowance-spending.ts'
@@ -9,7 +10,6 @@ import type { RunSeams } from './run-seams.ts'
 import type { StepOutcome } from './stream-step.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { Tool, UserInterface } from './tool.ts'
-import type { TurnResult } from './turn-result.ts'
 
 export interface RunOptions {
   readonly run: RunId
@@ -19,10 +19,14 @@ export interface RunOptions {
   readonly tools: readonly Tool[]
   /** Told to the model beside those that the session was given. */
   readonly offered: readonly ToolDescription[]
-  /** What the session was given and what this run brings; absent where that is the same. */
-  readonly told?: readonly ToolDescription[]
-  /** Of a session that was given no system text: what the run's rules have to say. */
+  /** What the session was given and what this run brings, as it was when the run began. */
+  readonly told: readonly ToolDescription[]
+  /** The system prompt of all its requests: the session's own, else what the run's rules have to say. */
   readonly prompt: string | null
+  readonly thinking: ThinkingLevel
+  /** Of one answer, at the most. */
+  readonly maxTokens?: number
+  readonly cache: { readonly ttl: '5m' | '1h' }
   /** No tool is told, whoever gave it. */
   readonly noTools: boolean
   readonly maxSteps: number

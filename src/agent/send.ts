@@ -124,7 +124,8 @@ export async function sayTo(
   const asked = read(core, input, options)
   const known = asked.key === undefined ? undefined : await duplicateOf(core, asked.key, asked.digest)
   if (known !== undefined) return known
-  const receipt = await queueInput(core, { ...asked, delivery, ...(run === undefined ? {} : { run }) })
+  const { alongside } = options
+  const receipt = await queueInput(core, { ...asked, delivery, ...given({ run, alongside }) })
   if (receipt === undefined) throw notRunning(core)
   return receipt
 }
