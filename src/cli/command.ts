@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Config, fileTools } from '#agent'
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
@@ -28,6 +28,8 @@ export interface GlobalFlags {
 /** What runs of a command may use, where they run in this process. */
 export interface Gear {
   readonly tools?: 'none' | 'files'
+  /** Whether background work of the store is done here as long as the command runs. */
+  readonly worker?: boolean
 }
 
 /** What a command is given: the outside, its output, the configuration, and the verbs. */
@@ -89,7 +91,9 @@ export class Invocation {
     const { settings } = this
     const file = storeFile(this.store, this.io.cwd)
     if (file !== undefined && this.store === defaultStore(this.io.env)) makeFolder(dirname(file))
-    const model = modelOf(settings)
+    // What files and variables say, sessions read themselves.
+    const model = settings.layerOf('model') === 'flag' ? settings.text('model') : undefined
+    const config = this.flags.config === undefined ? undefined : resolve(this.io.cwd, this.flags.config)
     const liveMax = settings.number('sessions.liveMax')
     const idleMs = settings.number('sessions.idleMs')
     return {
@@ -98,14 +102,14 @@ export class Invocation {
       credentials: this.credentials,
       clock: this.io.clock,
       worker,
-      ...given({ model }),
+      ...given({ model, config }),
       sessions: given({ liveMax, idleMs }),
       onNotice: notice => this.notice(notice),
     }
   }
 
   /** Opens the store, or names the server. Dispose of it. With `files` what runs here works on the files of this folder. */
-  async verbs({ tools = 'none' }: Gear = {}): Promise<Verbs> {
+  async verbs({ tools = 'none', worker }: Gear = {}): Promise<Verbs> {
     const { server, tenant } = this
     if (server !== undefined) {
       if (this.flags.tenant !== undefined)
@@ -116,20 +120,14 @@ export class Invocation {
     }
     const { openSkein } = await import('#skein')
     const given = tools === 'files' ? { tools: fileTools({ cwd: this.io.cwd }) } : {}
-    const house = await openSkein({ ...this.skeinOptions(), ...given })
+    const house = await openSkein({ ...this.skeinOptions(worker), ...given })
     return localVerbs(house.in(tenant), house)
   }
 
   notice({ level, code, message }: Notice): void {
     // Said by whoever runs the model, once, where it matters.
-    if (code !== 'model.demo') this.out.talk(`${level === 'info' ? 'notice' : level}: ${message}`)
+    if (code !== 'model.demo' && code !== 'config.notice') this.out.talk(`${level === 'info' ? 'notice' : level}: ${message}`)
   }
-}
-
-function modelOf(settings: Settings): string | undefined {
-  const model = settings.text('model')
-  const provider = settings.text('provider')
-  return model === undefined || provider === undefined || model.startsWith(`${provider}/`) ? model : `${provider}/${model}`
 }
 
 /** What a command does: the invocation, its arguments, its options. */

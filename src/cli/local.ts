@@ -2,7 +2,9 @@ import { given, type SessionId } from '#kernel'
 import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
+import { localJobs } from './job-verbs.ts'
 import { localMap } from './local-map.ts'
+import { localState } from './state-verbs.ts'
 import type { Started, TurnsPage, Verbs } from './verbs.ts'
 
 /** The verbs on a store that this process opened; `skein` is one tenant's face, `house` what is closed at the end. */
@@ -10,6 +12,8 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
   const { sessions, models } = skein
   const open = (id: SessionId): Promise<Session> => sessions.open(id)
   return {
+    jobs: localJobs(skein),
+    state: localState(skein),
     list: filter => sessions.list(filter),
     create: async options => await (await sessions.create(options)).info(),
     info: async id => await (await sessions.open(id)).info(),

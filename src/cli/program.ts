@@ -6,6 +6,7 @@ import { addApprovals } from './approvals.ts'
 import { addChat } from './chat.ts'
 import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
+import { addJobs } from './jobs.ts'
 import { addLogin } from './login.ts'
 import { addMap } from './map.ts'
 import { addModels } from './models.ts'
@@ -17,6 +18,7 @@ import { addSessions } from './sessions.ts'
 import { addSessionTransfer } from './sessions-transfer.ts'
 import { addSessionViews } from './session-views.ts'
 import { addShowConfig } from './show-config.ts'
+import { addState } from './state.ts'
 import { addStoreCare } from './store-care.ts'
 import { addToken } from './token.ts'
 import { addVersion, ownVersion } from './version.ts'
@@ -62,6 +64,8 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addContextViews(program, run)
   addApprovals(program, run)
   addRewind(program, run)
+  addState(program, run)
+  addJobs(program, run)
   addMap(program, run)
   addModels(program, run)
   addLogin(program, run)

@@ -4,7 +4,9 @@ import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
+import { remoteJobs } from './job-verbs.ts'
 import { remoteMap } from './remote-map.ts'
+import { remoteState } from './state-verbs.ts'
 import type { EventsQuery, Verbs } from './verbs.ts'
 
 type Query = NonNullable<Ask['query']>
@@ -15,6 +17,8 @@ export function remoteVerbs(server: Server): Verbs {
   const get = <T>(path: string, query?: Query): Promise<T> => answer<T>(server, path, given({ query }))
   const post = <T>(path: string, body: unknown): Promise<T> => answer<T>(server, path, { method: 'POST', body })
   return {
+    jobs: remoteJobs(server),
+    state: remoteState(server),
     list: filter => get<Page<SessionInfo>>('v1/sessions', { ...filter }),
     create: options => post('v1/sessions', options),
     info: id => get(session(id)),

@@ -34,6 +34,8 @@ import type {
   UsageGroup,
   UsageReport,
 } from '#session'
+import type { JobVerbs } from './job-verbs.ts'
+import type { StateVerbs } from './state-verbs.ts'
 
 export type ImportReport = Imported
 
@@ -97,6 +99,8 @@ export interface GoingMap {
  * Source: spec/foundation.md 6, law H14.
  */
 export interface Verbs extends AsyncDisposable {
+  readonly jobs: JobVerbs
+  readonly state: StateVerbs
   list(filter: ListFilter): Promise<Page<SessionInfo>>
   create(options: CreateOptions): Promise<SessionInfo>
   info(id: string): Promise<SessionInfo>

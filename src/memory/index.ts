@@ -1,2 +1,28 @@
-export { Memories } from './memories.ts'
+export {
+  type ExtractOptions,
+  Memories,
+  type MemoriesFilter,
+  type MemorySearch,
+  type PendingExtraction,
+} from './memories.ts'
+export { type Evidence, type Memory, type MemorySource } from './memory-types.ts'
+export { type Learning, openLearning } from './extraction-open.ts'
+export { type Extracted, type ExtractionState } from './extraction.ts'
+export { type Candidate, type Category, type ExtractionInput, type Extractor, type ExtractorEntry } from './extractor.ts'
+export { type Range, type RangesFilter } from './ranges-view.ts'
+export { type Action, type Applied, type Failure, type Fault, type RangeState } from './ranges.ts'
+export { type MemoryHit, type MemoryHits } from './recall.ts'
+export { type Embedder } from './recall-vectors.ts'
+export { type MemorySettings, readMemory } from './settings.ts'
 export { MemorySession } from './memory-session.ts'
+export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
+export { type Slot, type Slots } from './slots.ts'
+export { type StateVerbs } from './state-verbs.ts'
+export {
+  type Commitment,
+  type CommitmentKind,
+  type CommitmentStatus,
+  type StateChange,
+  type StatePatch,
+  type WorkingState,
+} from './working-state.ts'

@@ -11,6 +11,7 @@ import { readingRoutes } from './reading-routes.ts'
 import type { Route } from './route.ts'
 import { recoveryRoutes } from './recovery-routes.ts'
 import { runRoutes } from './run-routes.ts'
+import { stateRoutes } from './state-routes.ts'
 import { systemRoutes } from './system-routes.ts'
 import { writingRoutes } from './writing-routes.ts'
 
@@ -29,5 +30,6 @@ export const routes: readonly Route[] = [
   ...checkpointRoutes,
   ...mapRoutes,
   ...modelRoutes,
+  ...stateRoutes,
   ...jobRoutes,
 ]
