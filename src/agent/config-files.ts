@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { given, isObject, SkeinError } from '#kernel'
 import { environmentLayer, fileLayer, type Layer } from './config-layers.ts'
 import { lineOf, tomlLines } from './config-lines.ts'
@@ -63,12 +63,14 @@ export function findConfigFiles({ env, cwd, file, home }: ConfigPlaces): ConfigF
 }
 
 /** Names a state of files: another one where something was written to one of them. */
-export function stateOfFiles({ user, project, trust }: ConfigFiles): string {
+export function stateOfFiles({ user, project, trust }: ConfigFiles): { readonly name: string; readonly isThere: boolean } {
+  let isThere = false
   const marks = [user?.file, project?.file, trust].map(file => {
     const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })
+    if (stat !== undefined) isThere = true
     return stat === undefined ? [file] : [file, stat.mtimeMs, stat.size, stat.ino]
   })
-  return JSON.stringify(marks)
+  return { name: JSON.stringify(marks), isThere }
 }
 
 /**
@@ -124,6 +126,9 @@ export function realFolder(folder: string): string {
     return folder
   }
 }
+
+/** From where the process is. */
+export const absolutePath = (path: string): string => resolve(path)
 
 /** A path as it is found from the file that names it, and from `cwd` where no file does. */
 export function namedPath(path: string, where: string | null, cwd: string): string {

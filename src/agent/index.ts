@@ -1,8 +1,10 @@
 export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions } from './agent-options.ts'
-export { AgentSession } from './agent-session.ts'
+export { AgentSession, closeGraceMs } from './agent-session.ts'
 export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
 export { type ConfigKey, configKeys, type ConfigValue, findKey, variableOf } from './config-keys.ts'
+export { configSource } from './config-source.ts'
+export { type ShownSetting } from './held-settings.ts'
 export {
   type Config,
   environmentLayer,

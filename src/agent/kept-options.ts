@@ -25,6 +25,8 @@ export interface ChildOrigin {
 export interface KeptOptions {
   readonly allowance?: Allowance
   readonly child?: ChildOrigin
+  /** Plain options, as they were given. */
+  readonly options?: JsonObject
 }
 
 const known = new WeakMap<SessionCore, KeptOptions>()
@@ -35,14 +37,20 @@ export async function keptOptions(core: SessionCore): Promise<KeptOptions> {
   if (before !== undefined) return before
   const [created] = await core.store.entries(core.id, { types: ['session_created'], limit: 1 })
   const data = isObject(created?.data) ? created.data : {}
-  const kept: KeptOptions = given({ allowance: readAllowance(data['allowance']), child: readOrigin(data['child']) })
+  const kept: KeptOptions = given({
+    allowance: readAllowance(data['allowance']),
+    child: readOrigin(data['child']),
+    options: objectIn(data['options']),
+  })
   known.set(core, kept)
   return kept
 }
 
 /** The same, to be written. */
-export const keepOptions = ({ allowance, child }: KeptOptions): JsonObject =>
-  given({ allowance: allowance && keptAllowance(allowance), child: child && (toJson(child) as JsonObject) })
+export const keepOptions = ({ allowance, child, options }: KeptOptions): JsonObject =>
+  given({ allowance: allowance && keptAllowance(allowance), child: child && (toJson(child) as JsonObject), options })
+
+const objectIn = (value: unknown): JsonObject | undefined => (isObject(value) ? (value as JsonObject) : undefined)
 
 function readOrigin(value: unknown): ChildOrigin | undefined {
   if (!isObject(value) || !isId('ses', value['parent'])) return undefined

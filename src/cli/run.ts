@@ -91,9 +91,11 @@ export async function chooseSession(
   const existing = await existingSession(invocation, verbs, choice)
   if (existing !== undefined) return { session: existing, created: false }
   const { model } = choice
-  const thinking = settings.text('thinking')
-  const system = settings.text('system')
-  const named = model ?? (invocation.server === undefined ? undefined : settings.text('model'))
+  // Sessions of this machine read files and variables themselves; a server is told what they say here.
+  const told = (key: string): string | undefined =>
+    invocation.server === undefined || settings.layerOf(key) === 'default' ? undefined : settings.text(key)
+  const [thinking, system] = [told('thinking'), told('system')]
+  const named = model ?? told('model')
   const options: CreateOptions = {
     cwd: io.cwd,
     ...given({ model: named, thinking, system }),
@@ -102,10 +104,10 @@ export async function chooseSession(
 }
 
 export function sendOptions(
-  { settings }: Invocation,
+  { settings, server }: Invocation,
   { model, maxSteps }: { readonly model?: string; readonly maxSteps?: number },
 ): { model?: string; maxSteps?: number } {
   // A default is left to whoever runs it, which may be a server with another one.
-  const steps = maxSteps ?? settings.stated('maxSteps')
+  const steps = maxSteps ?? (server === undefined ? undefined : settings.stated('maxSteps'))
   return given({ model, maxSteps: steps })
 }

@@ -28,6 +28,11 @@ export class Settings {
     return typeof value === 'string' ? value : undefined
   }
 
+  /** Who decided it. */
+  layerOf(key: string): Setting['layer'] | undefined {
+    return this.#config.settings.get(key)?.layer
+  }
+
   /** A file, absolute: from the folder of the file that names it, else from where the command was given. */
   path(key: string): string | undefined {
     const setting = this.#config.settings.get(key)
@@ -41,7 +46,7 @@ export class Settings {
 
   /** A number that some layer states: no default. */
   stated(key: string): number | undefined {
-    return this.#config.settings.get(key)?.layer === 'default' ? undefined : this.number(key)
+    return this.layerOf(key) === 'default' ? undefined : this.number(key)
   }
 
   list(key: string): readonly string[] | undefined {

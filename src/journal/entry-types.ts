@@ -214,8 +214,8 @@ interface Defined {
   hold_removed: { readonly reason: string }
   route_bound: RouteBound
   route_unbound: RouteUnbound
-  model_changed: { readonly model: string }
-  thinking_changed: { readonly level: string }
+  model_changed: { readonly model: string | null }
+  thinking_changed: { readonly level: string | null }
   system_changed: { readonly system: string | null }
   tools_changed: { readonly tools: readonly ToolDescription[] }
   turn_started: TurnStarted

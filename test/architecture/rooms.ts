@@ -68,5 +68,5 @@ export const loadedLater: Readonly<Record<string, readonly string[]>> = {
   'context/counters.ts': ['gpt-tokenizer/encoding/o200k_base'],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
   'stores/postgres/driver.ts': ['pg'],
-  'house.ts': ['#stores/sqlite', '#stores/postgres'],
+  'house.ts': ['#stores/sqlite', '#stores/postgres', 'smol-toml'],
 }

@@ -123,11 +123,13 @@ class PiWriter {
   }
 
   #tell(entry: Entry): { type: string; more: JsonObject } | undefined {
-    if (isType(entry, 'model_changed')) {
+    // pi has no word for a setting that is taken back.
+    if (isType(entry, 'model_changed') && entry.data.model !== null) {
       const [, provider = 'unknown', modelId = entry.data.model] = /^([^/]*)\/(.*)$/s.exec(entry.data.model) ?? []
       return { type: 'model_change', more: { provider, modelId } }
     }
-    if (isType(entry, 'thinking_changed')) return { type: 'thinking_level_change', more: { thinkingLevel: entry.data.level } }
+    if (isType(entry, 'thinking_changed') && entry.data.level !== null)
+      return { type: 'thinking_level_change', more: { thinkingLevel: entry.data.level } }
     if (isType(entry, 'session_titled'))
       return { type: 'session_info', more: entry.data.title === null ? {} : { name: entry.data.title } }
     if (isType(entry, 'entry_labelled')) {
