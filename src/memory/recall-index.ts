@@ -1,0 +1,115 @@
+import type { MemoryRow, TenantStore } from '#journal'
+import { SkeinError } from '#kernel'
+import { isCurrent, type Memory, memoryOf } from './memory-types.ts'
+import { ownerMark, type OwnerMark, readBook } from './memory-shelf.ts'
+import { TextIndex } from './recall-text.ts'
+import type { Book } from './reconcile.ts'
+
+const pageSize = 1_000
+const tries = 5
+
+/** What is known of one owner as of `mark`. `heads`: of each memory the newest row. */
+export class OwnerIndex {
+  readonly owner: string
+  readonly #store: TenantStore
+  readonly #heads = new Map<
+    string,
+    { readonly memory: Memory; readonly row: number; readonly embedding: readonly number[] | null }
+  >()
+  readonly #books = new Map<string, Promise<Book | undefined>>()
+  /** The current ones. */
+  readonly text: TextIndex = new TextIndex()
+  #mark: OwnerMark | undefined
+
+  constructor(store: TenantStore, owner: string) {
+    this.#store = store
+    this.owner = owner
+  }
+
+  get size(): number {
+    return this.#heads.size
+  }
+
+  get mark(): OwnerMark {
+    return this.#mark ?? { version: 0, log: [] }
+  }
+
+  heads(): Iterable<Memory> {
+    return [...this.#heads.values()].map(({ memory }) => memory)
+  }
+
+  embedding(id: string): readonly number[] | null {
+    return this.#heads.get(id)?.embedding ?? null
+  }
+
+  /** All versions of a memory. */
+  async book(id: string): Promise<Book | undefined> {
+    const head = this.#heads.get(id)
+    if (head === undefined) return undefined
+    if (head.row === 1) return shallow(head.memory, 1)
+    const reading = this.#books.get(id) ?? readBook(this.#store, id)
+    this.#books.set(id, reading)
+    reading.catch(() => this.#books.delete(id))
+    return await reading
+  }
+
+  /** Every memory as a book of its newest version alone; one that is to be changed has to be read whole first. */
+  shallowBooks(): Map<string, Book> {
+    return new Map([...this.#heads].map(([id, { memory, row }]) => [id, shallow(memory, row)]))
+  }
+
+  /** Reads what changed since it was read last; a single row if nothing did. */
+  async refresh(): Promise<void> {
+    for (let round = 1; ; round++) {
+      const mark = await ownerMark(this.#store, this.owner)
+      if (this.#mark !== undefined && mark.version === this.#mark.version) return
+      const changed = this.#mark === undefined ? undefined : changedSince(this.#mark.version, mark)
+      const rows = changed === undefined ? await this.#all() : await this.#some(changed)
+      const after = await ownerMark(this.#store, this.owner)
+      if (after.version === mark.version) {
+        if (changed === undefined) this.#forget()
+        for (const [id, row] of rows) this.#put(id, row)
+        this.#mark = mark
+        return
+      }
+      if (round >= tries) throw new SkeinError('store.conflict', `The memories of one owner change too fast to be read.`)
+    }
+  }
+
+  async #all(): Promise<Map<string, MemoryRow>> {
+    const rows = new Map<string, MemoryRow>()
+    for (let after: string | undefined; ;) {
+      const page = await this.#store.memories({ owner: this.owner, limit: pageSize, ...(after === undefined ? {} : { after }) })
+      for (const row of page) rows.set(row.id, row)
+      after = page.at(-1)?.id
+      if (page.length < pageSize) return rows
+    }
+  }
+
+  async #some(ids: ReadonlySet<string>): Promise<Map<string, MemoryRow | undefined>> {
+    return new Map(await Promise.all([...ids].map(async id => [id, (await this.#store.memory(id)).at(-1)] as const)))
+  }
+
+  #forget(): void {
+    for (const id of [...this.#heads.keys()]) this.#put(id, undefined)
+  }
+
+  #put(id: string, row: MemoryRow | undefined): void {
+    this.#books.delete(id)
+    this.#heads.delete(id)
+    this.text.remove(id)
+    if (row === undefined) return
+    const memory = memoryOf(row)
+    this.#heads.set(id, { memory, row: row.version, embedding: row.embedding })
+    if (isCurrent(memory)) this.text.put(memory)
+  }
+}
+
+const shallow = (memory: Memory, row: number): Book => ({ id: memory.id, versions: [memory], row, head: memory.version })
+
+/** The ids that changed after a version, if the log reaches back so far. */
+function changedSince(version: number, { version: now, log }: OwnerMark): Set<string> | undefined {
+  if (now < version) return undefined
+  const missed = log.filter(([at]) => at > version)
+  return missed.length === now - version ? new Set(missed.flatMap(([, ids]) => ids)) : undefined
+}
