@@ -36,6 +36,7 @@ import {
   either,
   listOf,
   type Random,
+  type SessionId,
   shape,
   SkeinError,
   systemClock,
@@ -187,7 +188,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     modelFacts: ref => factsOf(models, ref),
     context: contextDefaults,
     hooks: options.contextHooks ?? [],
-    refReaders: { map: mapText },
+    refReaders: { map: mapText, archive: archiveRefs(() => runtime) },
     summarizer: async name => {
       if (custom?.id === name) return custom
       return name === 'deterministic' ? deterministic : modelSummarizer(await ports.connect(name), clock)
@@ -209,11 +210,16 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       run: (job, signal) => compactDue(job, async id => await (await sessionsOf(job.tenant).open(id)).prepareContext(signal)),
     },
   }
-  const tell = ({ type, job: { tenant, session, id, kind } }: JobEvent): void => {
-    if (session !== null) live.core(tenant, session)?.live.emit({ type, session, job: id, kind })
+  const tell = (event: JobEvent): void => {
+    const { type, job } = event
+    const { tenant, session, id, kind } = job
+    const core = session === null ? undefined : live.core(tenant, session)
+    if (session !== null) core?.live.emit({ type, session, job: id, kind })
+    tellArchives(core, event)
   }
   const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice, tell })
   wakeWorker = () => worker?.wake()
+  const endSweep = worker === undefined ? () => undefined : sweepCommits(archived)
   let found: Promise<string> | undefined
   const defaultModel = (): Promise<string> => {
     found ??= Promise.resolve(options.model ?? models.defaultModel())
@@ -239,6 +245,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   }
   const running = new RunningMaps(timers)
   const end = async (waitMs: number): Promise<void> => {
+    endSweep()
     const stopped = worker?.stop(waitMs)
     const began = clock.now()
     // What maps still write, their parents have to be open for.

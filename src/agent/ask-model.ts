@@ -12,6 +12,7 @@ import {
 import { type Cost, decideRetry, type RequestMessage } from '#models'
 import {
   compactSession,
+  contextViewOf,
   type ContextState,
   type Draft,
   draft,
@@ -275,8 +276,11 @@ async function makeRoom(record: RunRecord, error: SkeinError): Promise<void> {
   const { core, options } = record
   const request = requestFor(record)
   const reported = typeof error.details['tokens'] === 'number' ? error.details['tokens'] : null
-  if (!record.overflowed) {
-    record.overflowed = true
+  const view = contextViewOf(core, await core.row())
+  const isFirst = !record.overflowed
+  record.overflowed = true
+  if (view !== undefined && isFirst && (await unlessAborted(view.shrink(), options.signal))) return
+  if (view === undefined && isFirst) {
     const compacted = compactSession(core, {}, { trigger: 'overflow', request, run: options.run, reported })
     const { status } = await unlessAborted(compacted, options.signal)
     options.signal.throwIfAborted()

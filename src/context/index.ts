@@ -28,6 +28,7 @@ export {
   type ShownSummary,
   showEntry,
   shownMessage,
+  shownPartTokens,
   type ShowOptions,
   showSummary,
 } from './shown.ts'
@@ -61,5 +62,5 @@ export { type ContentPage, contentPage, type PageAsk, type PageUnit, pageUnits }
 export { isFailed, partContent, readableEntry, readableText } from './readable.ts'
 export { recallTerms } from './light-stem.ts'
 export { countTerms, excerptRound, isRecalled, literalTexts, rankTexts, type RecallTerm, type WordCounts } from './recall-text.ts'
-export { isoTime } from './fence.ts'
+export { fenced, isoTime, tagsOf } from './fence.ts'
 export { headWithin } from './middle-cut.ts'

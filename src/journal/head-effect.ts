@@ -92,6 +92,8 @@ function addEffect(effect: Effect, entry: Entry, row: Pick<SessionRow, 'preview'
       return
     case 'leaf_moved':
       effect.setsLeaf = entry.data.to
+      // Whoever knew the branch by its leaf sees that it may be another.
+      effect.merge['moved'] = entry.id
       if (entry.totals !== undefined) effect.totals = entry.totals
       return
     case 'hold_added':

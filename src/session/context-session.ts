@@ -7,7 +7,7 @@ import type { SessionCore } from './core.ts'
 import { describe, type Described } from './describe.ts'
 import { expand, type Expanded, type ExpandOptions } from './expand.ts'
 import { explain } from './explain.ts'
-import { type ContextOptions, sessionContext, type SessionContext } from './read-context.ts'
+import { type ContextOptions, sessionContext, type SessionContext, viewsArchives } from './read-context.ts'
 import { readContextState } from './context-state.ts'
 import { readTurns, type TurnsOptions } from './read-turns.ts'
 import { readSummaries } from './read-summaries.ts'
@@ -51,6 +51,7 @@ export class ContextSession extends CoreSession {
   /** Prepares summaries if the next request comes near the budget; nothing shown changes before that request. Law C56. */
   async prepareContext(signal: AbortSignal): Promise<CompactionResult | undefined> {
     const row = await this.#core.row()
+    if (viewsArchives(row)) return undefined
     const { settings, budget, projected } = await readContextState(this.#core, row)
     if (row.state === 'ended' || !settings.auto || projected < settings.softFraction * budget.usable) return undefined
     return await compactSession(this.#core, { signal }, { trigger: 'soft', early: settings.swap === 'early' })
@@ -107,9 +108,9 @@ export class ContextSession extends CoreSession {
     await settleCompaction(this.#core, waitMs ?? this.#core.keeping.context.closeTimeoutMs ?? 30_000)
   }
 
-  override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+  override async close(options: { readonly graceMs?: number } = {}): Promise<unknown> {
     check.close(options)
     if (!this.#core.closed) await this.settleContext(options.graceMs)
-    await super.close(options)
+    return await super.close(options)
   }
 }

@@ -89,6 +89,7 @@ export async function readContextState(
   row: SessionRow,
   options: RequestOptions = {},
   extraTokens = 0,
+  shown?: Frontier,
 ): Promise<ContextState> {
   const facts = options.facts ?? core.runtime.modelFacts(options.model ?? row.model)
   const own = await settingsOf(core, row)
@@ -97,7 +98,7 @@ export async function readContextState(
   const tools = options.offered === undefined ? ownTools : [...ownTools, ...options.offered]
   const { budget, settings } = contextSettings(core, facts, options.maxTokens)
   const show: ShowOptions = showOptions(core, settings.recall)
-  const frontier = await readFrontier(core, row, show)
+  const frontier = shown ?? (await readFrontier(core, row, show))
   const model = facts.ref ?? options.model ?? row.model
   const prefill = await prefillOf(core, row)
   const tokens = countShown({ system, tools, items: frontier.items, prefill }, show)

@@ -35,6 +35,10 @@ export interface CreateOptions extends VerbOptions {
   readonly tools?: readonly ToolDescription[]
   /** How its context is kept, where that differs from what `openSkein` was given. Never changes afterwards. */
   readonly context?: ContextSettingsInput
+  /** `archives`: its context shows archives in place of summaries. Never changes afterwards. */
+  readonly view?: 'archives'
+  /** How it is remembered, where that differs from what `openSkein` was given. Never changes afterwards. */
+  readonly memory?: { readonly commit?: JsonObject | 'manual' }
   /** `false`: lives in this process only. */
   readonly durable?: boolean
   /** For rooms above: what they keep with the session, beside what it is created with. */
@@ -65,7 +69,7 @@ export async function planSession(
   creation: Creation = {},
 ): Promise<SessionPlan> {
   const context = await readOwnSettings(runtime, options.context)
-  const created = readCreated(options, { ...more, ...options.more, ...given({ context }) })
+  const created = readCreated(options, { ...more, ...options.more, ...given({ context, view: options.view, memory: options.memory }) })
   const alias = options.id === undefined ? null : readAlias(options.id)
   if (created.parent !== null) await checkParent(store, created.parent)
   const now = runtime.clock.now()
@@ -104,7 +108,7 @@ export async function planSession(
     lastAccessedAt: now,
   }
   const changes: Change[] = [
-    { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context }) } },
+    { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context, view: options.view, memory: options.memory }) } },
     { type: 'append', session: id, entries, head: effect },
     ...(creation.alongside ?? []),
   ]

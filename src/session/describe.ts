@@ -62,7 +62,7 @@ export async function describe(core: SessionCore, ref: unknown): Promise<Describ
     case 'blob':
       return await describeBlob(core, named)
     default: {
-      const content = await core.runtime.refReaders[noun]?.(core.store, core.id, named)
+      const content = await core.runtime.refReaders[noun]?.(core.store, core.id, named, {})
       if (content === undefined) throw notFound(core, noun, named)
       const bytes = Buffer.from(content)
       return { ref: named, kind: noun, bytes: bytes.length, outline: outlineOf(bytes, {}, core.keeping.counter) }

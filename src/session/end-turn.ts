@@ -7,6 +7,7 @@ import { compactLater } from './compact-job.ts'
 import { type ContextState, prefixOf, requestMark } from './context-state.ts'
 import type { Plan, SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
+import { viewsArchives } from './read-context.ts'
 
 /** What is known of a turn when it ends. */
 export interface EndedTurn {
@@ -46,7 +47,7 @@ export async function turnEnding(core: SessionCore, row: SessionRow, ended: Ende
   const sent = state.tokens.total + asked.messages
   const base = reported ?? Math.max(state.projected, state.factor * state.tokens.total) + state.factor * asked.messages
   const next = Math.ceil(base + state.factor * ended.answered)
-  const isNear = state.settings.auto && next >= state.settings.softFraction * state.budget.usable
+  const isNear = state.settings.auto && !viewsArchives(row) && next >= state.settings.softFraction * state.budget.usable
   const compaction = compacting(core) ? 'running' : isNear ? 'queued' : 'none'
   const snapshot: TurnSnapshot = {
     index: ended.index,

@@ -115,8 +115,8 @@ function isEntryRef(ref: string): boolean {
 }
 
 function readAbove(noun: 'archive' | 'map'): Reader {
-  return async (core, ref) => {
-    const content = await core.runtime.refReaders[noun]?.(core.store, core.id, ref)
+  return async (core, ref, { forModel = false }) => {
+    const content = await core.runtime.refReaders[noun]?.(core.store, core.id, ref, { forModel })
     if (content === undefined) throw notFound(core, noun, ref)
     return { kind: noun, content }
   }

@@ -20,8 +20,23 @@ export { type EndedTurn, turnEnding } from './end-turn.ts'
 export { type CompactionCause, type CompactOptions } from './compaction-cause.ts'
 export { type CompactionInfo } from './compaction-lock.ts'
 export { ContextSession } from './context-session.ts'
+export { type Frontier, contextEntries } from './frontier.ts'
 export { type ContextState, promptTokens, readContextState, requestMark, type Settings, settingsOf } from './context-state.ts'
-export { type ContextOptions, exhausted, type OwnContext, readContext, type SessionContext } from './read-context.ts'
+export {
+  checkContextOptions,
+  type ContextOptions,
+  type ContextView,
+  contextViewOf,
+  exhausted,
+  inputMessage,
+  type OwnContext,
+  readContext,
+  renderContext,
+  servedContext,
+  type SessionContext,
+  setContextView,
+  viewsArchives,
+} from './read-context.ts'
 export { audit, type Audit, type AuditFinding } from './audit.ts'
 export { describe, type Described } from './describe.ts'
 export { expand, type Expanded, type ExpandOptions, pageTokens } from './expand.ts'

@@ -36,6 +36,10 @@ export type LiveEvent =
   | Live<'session_closed', { session: SessionId }>
   /** A hint: background work of this session began, ended or was given up until somebody looks. */
   | Live<'job_started' | 'job_ended' | 'job_parked', { session: SessionId; job: JobId; kind: string }>
+  /** Hints that rows of archives changed. */
+  | Live<'archive_sealed', { session: SessionId; archive: Id<'arc'>; fromSeq: number; toSeq: number; cause: string }>
+  | Live<'archive_ready', { session: SessionId; archive: Id<'arc'>; by: string }>
+  | Live<'archives_merged', { session: SessionId; archive: Id<'arc'>; sources: readonly string[] }>
   | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */

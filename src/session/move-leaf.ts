@@ -24,6 +24,16 @@ export async function moveLeaf(
   return { leafId: target.id }
 }
 
+/** What a session was created with and keeps for good. */
+function keptOf(created: Readonly<Record<string, Json>> | undefined): JsonObject {
+  const { context, view, memory } = created ?? {}
+  return {
+    ...(isObject(context) ? { context: context as JsonObject } : {}),
+    ...(view === undefined ? {} : { view }),
+    ...(isObject(memory) ? { memory: memory as JsonObject } : {}),
+  }
+}
+
 /** The row's settings as they hold at an entry: the newest of each kind on its branch. */
 export async function settingsAt(core: Pick<SessionCore, 'store' | 'id'>, target: Entry): Promise<HeadPatch> {
   const latest = new Map<string, Entry>()
@@ -44,6 +54,6 @@ export async function settingsAt(core: Pick<SessionCore, 'store' | 'id'>, target
   }
   return {
     set: { model: model !== undefined && isType(model, 'model_changed') ? model.data.model : (created?.model ?? null) },
-    merge: { settings, ...(isObject(created?.['context']) ? { context: created['context'] as JsonObject } : {}) },
+    merge: { settings, ...keptOf(created) },
   }
 }

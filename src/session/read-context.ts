@@ -12,7 +12,16 @@ import {
   type ShownEntry,
   sumTokens,
 } from '#context'
-import type { ContextBudget, ContextTokens, CompactionResult, Message, PartInput, PrefixChange, ToolDescription } from '#journal'
+import type {
+  ContextBudget,
+  ContextTokens,
+  CompactionResult,
+  Message,
+  PartInput,
+  PrefixChange,
+  SessionRow,
+  ToolDescription,
+} from '#journal'
 import { compactSession } from './compact.ts'
 import type { CompactionCause } from './compaction-cause.ts'
 import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
@@ -33,6 +42,10 @@ export interface ContextOptions extends Omit<RequestOptions, 'offered'> {
   readonly compact?: boolean
   /** `true`: says of every item of the context how it is shown, and why. */
   readonly explain?: boolean
+  /** `archives`: shows archives in place of summaries; `default` shows summaries. Default: what the session was created with. */
+  readonly view?: 'archives' | 'default'
+  /** What recalled memories are about, with the view of archives. */
+  readonly query?: string
 }
 
 /** The next request, ready for a chat API. Tokens are estimates, but for what the last request was reported to take. */
@@ -69,6 +82,8 @@ export async function readContext(
   options: ContextOptions & Pick<RequestOptions, 'offered'> = {},
   cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'> = {},
 ): Promise<OwnContext> {
+  const view = contextViewOf(core, await core.row())
+  if (view !== undefined) return await view.read(options, cause)
   const input = options.input === undefined ? undefined : inputMessage(options.input)
   const inputTokens = input === undefined ? 0 : messageTokens(input, core.keeping.counter)
   let state = await readContextState(core, await core.row(), options, inputTokens)
@@ -86,8 +101,28 @@ export async function readContext(
       if (!fits(state) && (tries === mostTries || isFinal(result))) throw notFitting(state, result)
     }
   }
-  return render(core, state, options.format, { input, notes })
+  return renderContext(core, state, options.format, { input, notes })
 }
+
+/** A context that another room makes of a session. */
+export interface ContextView {
+  read(
+    options: ContextOptions & Pick<RequestOptions, 'offered'>,
+    cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'>,
+  ): Promise<OwnContext>
+  /** Makes the next request smaller, after a provider found one too long. False: nothing is left to do. */
+  shrink(): Promise<boolean>
+}
+
+const views = new WeakMap<SessionCore, ContextView>()
+
+/** From now on contexts of a session that was created to show archives are made by this. */
+export const setContextView = (core: SessionCore, view: ContextView): void => void views.set(core, view)
+export const contextViewOf = (core: SessionCore, row: Pick<SessionRow, 'data'>): ContextView | undefined =>
+  viewsArchives(row) ? views.get(core) : undefined
+
+/** Whether the session was created to show archives. */
+export const viewsArchives = (row: Pick<SessionRow, 'data'>): boolean => row.data['view'] === 'archives'
 
 const mostTries = 4
 const isFinal = ({ status }: CompactionResult): boolean => status === 'exhausted' || status === 'failed'
@@ -111,7 +146,8 @@ const rendered = new WeakMap<
   { readonly key: string; readonly items: unknown; readonly prefill: unknown; readonly context: OwnContext }
 >()
 
-function render(
+/** What a model is shown of a state: assembled, repaired and counted. */
+export function renderContext(
   core: SessionCore,
   state: ContextState,
   format: ContextOptions['format'],
@@ -175,15 +211,20 @@ export function servedState(core: SessionCore, now: ContextState): ContextState 
 }
 
 export async function sessionContext(core: SessionCore, options: ContextOptions = {}): Promise<SessionContext> {
-  checkOptions(options)
-  const { state, refs, ...context } = await readContext(core, options)
+  checkContextOptions(options)
+  return await servedContext(core, options, await readContext(core, options))
+}
+
+/** A context in the shape that was asked for. */
+export async function servedContext(core: SessionCore, options: ContextOptions, own: OwnContext): Promise<SessionContext> {
+  const { state, refs, ...context } = own
   if (options.compact !== false) served.set(core.memory, state)
   const items = options.explain === true ? await contextItems(core, { ...context, refs, frontier: state.frontier }) : undefined
   const messages = await writeContext(core, context.messages, formatFor(options, state))
   return { ...context, messages, ...(items === undefined ? {} : { items }) }
 }
 
-function checkOptions({ system, tools, maxTokens }: ContextOptions): void {
+export function checkContextOptions({ system, tools, maxTokens }: ContextOptions): void {
   if (system !== undefined && system !== null && typeof system !== 'string')
     throw invalidInput('system', 'Expected a text or null.')
   if (tools !== undefined) readToolDescriptions(tools)
@@ -209,7 +250,7 @@ function formatFor({ format = 'auto' }: ContextOptions, { facts }: ContextState)
   return facts.provider === 'anthropic' ? 'anthropic' : 'openai'
 }
 
-function inputMessage(input: NonNullable<ContextOptions['input']>): Message {
+export function inputMessage(input: NonNullable<ContextOptions['input']>): Message {
   const asked = isObject(input) ? { role: 'user', ...input } : { role: 'user', parts: readParts(input, 'input') }
   const { at: _at, ...message } = readMessage(asked, 'input')
   if (message.role !== 'user') throw invalidInput('input.role', 'Expected a user message.')

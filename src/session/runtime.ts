@@ -43,7 +43,12 @@ export interface Runtime {
   readonly context: ContextSettingsInput
   /** What refs of rooms above stand for, as a text; undefined for one that this session has nothing of. */
   readonly refReaders: {
-    readonly [noun in 'archive' | 'map']?: (store: TenantStore, session: SessionId, ref: string) => Promise<string | undefined>
+    readonly [noun in 'archive' | 'map']?: (
+      store: TenantStore,
+      session: SessionId,
+      ref: string,
+      view: { readonly forModel?: boolean },
+    ) => Promise<string | undefined>
   }
   /** Whose texts stand in every context, in this order. */
   readonly hooks: readonly ContextHook[]

@@ -24,7 +24,7 @@ export interface SessionInfo {
   /** On the branch. */
   readonly messages: number
   readonly turns: number
-  /** Estimated tokens of the branch's messages. */
+  /** Estimated tokens of the branch's messages that no archive holds. */
   readonly liveTokens: number
   readonly model: string | null
   /** Set while the model is the offline demo. */
@@ -64,7 +64,7 @@ export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {
     leafId: row.leafId,
     messages: row.totals.messages,
     turns: row.totals.turns,
-    liveTokens: row.totals.tokens,
+    liveTokens: Math.max(0, row.totals.tokens - archivedTokens(row.data)),
     model: row.model,
     ...(row.model?.startsWith('demo/') === true ? { demo: true as const } : {}),
     thinking: textOf(settings['thinking']),
@@ -79,6 +79,12 @@ export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {
     running: isObject(running) ? runningOf(running) : null,
     usage: usageTotals(row.counters),
   }
+}
+
+/** Of the branch up to the newest archive's end; behind a leaf that was moved since, that is read where it has to be exact. */
+function archivedTokens({ archive, moved }: JsonObject): number {
+  if (!isObject(archive) || !isObject(archive['base']) || (archive['move'] ?? null) !== (moved ?? null)) return 0
+  return typeof archive['base']['tokens'] === 'number' ? archive['base']['tokens'] : 0
 }
 
 function runningOf({ run, turn, since }: Record<string, unknown>): SessionInfo['running'] {

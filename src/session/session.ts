@@ -273,9 +273,10 @@ export class CoreSession {
   async settle(_options: { readonly graceMs: number }): Promise<void> {}
 
   /** Waits for open verbs, gives the lease up. Again: nothing. Later verbs reject `session.closed`. */
-  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+  async close(options: { readonly graceMs?: number } = {}): Promise<unknown> {
     check.close(options)
     await this.#core.close()
+    return undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

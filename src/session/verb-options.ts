@@ -62,6 +62,8 @@ export const creating: Members<CreateOptions> = {
   system: orNull(aText),
   tools: listOf(anObject, 'tools'),
   context: (value, path) => void readContextSettings(value, path),
+  view: oneOf('archives'),
+  memory: anObject,
   durable: aFlag,
   more: anObject,
 }
@@ -140,6 +142,8 @@ export const check: Readonly<Record<Verb, (value: unknown, path?: string) => voi
     maxTokens: wholeNumber(1),
     compact: aFlag,
     explain: aFlag,
+    view: oneOf('archives', 'default'),
+    query: aText,
   }),
   expand: shape<ExpandOptions>({ offset: wholeNumber(), limit: wholeNumber(1), unit: oneOf(...pageUnits) }),
   recall: shape<RecallOptions>({

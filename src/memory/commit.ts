@@ -1,0 +1,214 @@
+import { given, isObject, isSkeinError, type Json, type JobId, SkeinError } from '#kernel'
+import { type Change, checkKey, type SessionRow } from '#journal'
+import { digestOf, type SessionCore } from '#session'
+import { type ArchiveData, archiveData, type ArchiveId, archiveUri, type CommitCause } from './archive-row.ts'
+import { countMessages } from './archive-messages.ts'
+import { archiveReader, branchAfter, cursorData, type Cursor, cursorOf, liveCounts, moveOf } from './commit-cursor.ts'
+import { chooseEnd } from './commit-end.ts'
+import type { CommitOptions, CommitResult, Sealed } from './commit-types.ts'
+import type { MemoryParts } from './memory-parts.ts'
+import { usePrepared } from './prepared.ts'
+import { whenReady } from './commit-wait.ts'
+
+export const summarizeKind = 'archive.summarize'
+const tries = 5
+
+/** What rooms inside ask of a commit beside its options. */
+export interface CommitAsk extends CommitOptions {
+  readonly cause?: CommitCause
+  readonly traceId?: string
+}
+
+/**
+ * Seals what is live into an archive: one transaction that needs no lease and waits for no run. What stands for the range is
+ * written by a job. With `wait` the archive is ready, or sealed with an error when the time is over. Laws M9–M19.
+ */
+export async function commitSession(core: SessionCore, parts: MemoryParts, ask: CommitAsk = {}): Promise<CommitResult> {
+  ask.signal?.throwIfAborted()
+  const { idempotencyKey: key } = ask
+  if (key !== undefined) checkKey(key)
+  const sealed = await core.verb(
+    async () => (key === undefined ? undefined : await sealedBefore(core, key, ask)) ?? (await seal(core, parts, ask)),
+  )
+  if (!sealed.archived) return sealed
+  return await whenReady(core, sealed, ask)
+}
+
+async function seal(core: SessionCore, parts: MemoryParts, ask: CommitAsk): Promise<CommitResult> {
+  for (let round = 1; ; round++) {
+    const row = await core.row()
+    const plan = await planSeal(core, parts, row, ask)
+    if (plan.changes.length === 0 && ask.idempotencyKey === undefined) return plan.result
+    try {
+      const { replayed, memo } = await core.store.commit(plan.changes, {
+        ...keyed(core, ask),
+        ...given({ signal: ask.signal }),
+        memo: plan.memo,
+      })
+      if (replayed && isObject(memo)) return checkedEnd(memo as unknown as CommitResult, plan.askedThrough)
+    } catch (error) {
+      const replayed =
+        ask.idempotencyKey === undefined || !isSkeinError(error) ? undefined : await sealedBefore(core, ask.idempotencyKey, ask)
+      if (replayed !== undefined) return replayed
+      if (!isSkeinError(error) || error.code !== 'store.conflict' || round >= tries) throw error
+      continue
+    }
+    if (plan.result.archived) {
+      const { archive, fromSeq, toSeq, cause } = plan.result
+      core.live.emit({ type: 'archive_sealed', session: core.id, archive, fromSeq, toSeq, cause })
+    }
+    return plan.result
+  }
+}
+
+const nothing = { archived: false, reason: 'empty' } as const
+
+interface SealPlan {
+  readonly changes: readonly Change[]
+  readonly result: CommitResult
+  /** Kept with the key: the result, and where it was asked to end. */
+  readonly memo: Json
+  readonly askedThrough: string | null
+}
+
+async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, ask: CommitAsk): Promise<SealPlan> {
+  const askedThrough = ask.through ?? null
+  const cursor = cursorOf(row)
+  const { clock, ids } = core.runtime
+  const throughSeq = ask.through === undefined ? undefined : await placeOf(core, ask.through)
+  const used = ask.token === undefined ? undefined : await usePrepared(core, parts, row, ask.token)
+  const live = await branchAfter(core, row.leafId, cursor.archivedTo)
+  if (
+    throughSeq !== undefined &&
+    throughSeq.onPath &&
+    throughSeq.seq > cursor.archivedTo &&
+    !live.some(({ id }) => id === ask.through)
+  )
+    throw new SkeinError('entry.not_found', `Entry ${String(ask.through)} is not on the branch.`, {
+      details: { entry: String(ask.through) },
+    })
+  const end = chooseEnd(live, {
+    ...given({ throughSeq: throughSeq?.seq }),
+    keepTurns: ask.keepTurns ?? 0,
+    running: runningTurn(row),
+    sealsOpenCalls: ask.cause === 'close',
+  })
+  if (end === undefined) {
+    return { changes: [], memo: { ...nothing, asked: askedThrough }, result: nothing, askedThrough }
+  }
+  const sealed = live.filter(({ seq }) => seq <= end.seq)
+  const counts = countMessages(sealed)
+  const before = await liveCounts(core, row)
+  const id = used?.archive ?? ids('arc')
+  const job = ids('job')
+  const now = clock.now()
+  const cause = ask.cause ?? 'manual'
+  const messages = sealed.filter(({ type }) => type === 'message_added')
+  const extraction = await parts.extraction.extractionChanges({
+    core,
+    row,
+    toSeq: end.seq,
+    endEntry: end.id,
+    extract: ask.extract !== false,
+    ...given({ sessionTime: ask.sessionTime, traceId: ask.traceId }),
+  })
+  const data: ArchiveData = {
+    state: 'sealed',
+    overview: '',
+    abstract: '',
+    by: 'fallback',
+    counts: { user: counts.user, assistant: counts.assistant, tool: counts.tool, tokens: counts.tokens },
+    messages: counts.messages,
+    endEntry: end.id,
+    before: sealed[0]?.parentId ?? null,
+    chained: true,
+    cause,
+    job,
+    startedAt: messages[0]?.at ?? now,
+    endedAt: messages.at(-1)?.at ?? now,
+    createdAt: now,
+    ...given({ idempotencyKey: ask.idempotencyKey, traceId: ask.traceId }),
+  }
+  const fromSeq = cursor.archivedTo + 1
+  const next: Cursor = {
+    archivedTo: end.seq,
+    commits: cursor.commits + 1,
+    lastCommitAt: now,
+    base: end.totals ?? row.totals,
+    move: moveOf(row),
+  }
+  const result: Sealed = {
+    archived: true,
+    status: 'sealed',
+    archive: id,
+    uri: archiveUri(core.store.tenant, core.id, id),
+    fromSeq,
+    toSeq: end.seq,
+    messages: counts.messages,
+    tokensBefore: before.liveTokens,
+    tokensAfter: before.liveTokens - counts.tokens,
+    jobs: [job, ...extraction.jobs],
+    extraction: extraction.extraction,
+    cause,
+  }
+  return {
+    changes: [
+      { type: 'require', that: { session: core.id, states: ['active', 'ended'] } },
+      { type: 'put_watermark', session: core.id, reader: archiveReader, seq: end.seq, expect: cursor.archivedTo },
+      { type: 'put_archive', id, session: core.id, fromSeq, toSeq: end.seq, data: archiveData(data), expectVersion: 0 },
+      summarizeLater(core, job, id, ask.traceId),
+      ...(used?.changes ?? []),
+      ...extraction.changes,
+      { type: 'append', session: core.id, entries: [], head: { set: { lastAccessedAt: now }, merge: cursorData(next) } },
+    ],
+    result,
+    memo: { ...result, endEntry: end.id, asked: askedThrough } as unknown as Json,
+    askedThrough,
+  }
+}
+
+const runningTurn = ({ data }: SessionRow): `trn_${string}` | null =>
+  isObject(data['running']) && typeof data['running']['turn'] === 'string' ? (data['running']['turn'] as `trn_${string}`) : null
+
+/** Where an entry stands in the journal. Throws `entry.not_found`. */
+async function placeOf(core: SessionCore, id: NonNullable<CommitOptions['through']>): Promise<{ seq: number; onPath: boolean }> {
+  const entry = await core.store.entry(core.id, id)
+  if (entry !== undefined) return { seq: entry.seq, onPath: entry.parentId !== null }
+  throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${id}.`, { details: { entry: id } })
+}
+
+export function summarizeLater(core: Pick<SessionCore, 'id'>, job: JobId, archive: ArchiveId, traceId?: string): Change {
+  return {
+    type: 'enqueue',
+    job: {
+      id: job,
+      kind: summarizeKind,
+      key: core.id,
+      session: core.id,
+      payload: { session: core.id, archive },
+      maxAttempts: 5,
+      ...given({ traceId }),
+    },
+  }
+}
+
+/** A key belongs to its session: another session's same key is another. */
+function keyed(core: SessionCore, { idempotencyKey: key }: CommitAsk): { key?: string; digest?: string } {
+  return key === undefined ? {} : { key: storeKey(core, key), digest: digestOf(core.id, ['commit', key]) }
+}
+const storeKey = (core: SessionCore, key: string): string => `commit ${digestOf(core.id, key)}`
+
+/** What the same key sealed before, whatever is live by now. Law M18. */
+async function sealedBefore(core: SessionCore, key: string, ask: CommitAsk): Promise<CommitResult | undefined> {
+  const before = await core.store.replay(storeKey(core, key), digestOf(core.id, ['commit', key]))
+  return isObject(before?.memo) ? checkedEnd(before.memo as unknown as CommitResult, ask.through ?? null) : undefined
+}
+
+function checkedEnd(memo: CommitResult, through: string | null): CommitResult {
+  const { asked, endEntry, ...result } = memo as CommitResult & { asked?: string | null; endEntry?: string }
+  if (through !== null && through !== asked && through !== endEntry)
+    throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for a commit that ends elsewhere.', {
+      details: { through },
+    })
+  return result as CommitResult
+}
