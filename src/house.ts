@@ -1,6 +1,8 @@
 import {
   type AgentPorts,
+  AgentSession,
   AgentSessions,
+  configSource,
   type Extension,
   type Hook,
   mapText,
@@ -46,7 +48,18 @@ import {
   wholeNumber,
   within,
 } from '#kernel'
-import { Memories, MemorySession } from '#memory'
+import {
+  archiveJobs,
+  archiveRefs,
+  Memories,
+  memoryParts,
+  type MemorySettings,
+  MemorySession,
+  openLearning,
+  readMemory,
+  sweepCommits,
+  tellArchives,
+} from '#memory'
 import { type ConnectOptions, createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
 import {
   compactDue,
@@ -79,6 +92,11 @@ export interface SkeinOptions {
   readonly credentials?: string
   /** Where keys and base URLs are looked up. Default: nothing; the server and the command line hand in the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /**
+   * A file of settings instead of the user's, which is `skein/config.toml` in `XDG_CONFIG_HOME` or in `.config` of `HOME`, as `env`
+   * says them. A project's file is found from a session's `cwd` upward.
+   */
+  readonly config?: string
   /** Tools that every session of this process may use. */
   readonly tools?: readonly Tool[]
   /** Code at the places of every session and run, before a session's own. */
@@ -91,6 +109,8 @@ export interface SkeinOptions {
   readonly telemetry?: boolean | TelemetryOptions
   /** How contexts are kept, where a session doesn't say otherwise. A summarizer may be one of your own. */
   readonly context?: Omit<ContextSettingsInput, 'summarizer'> & { readonly summarizer?: string | Summarizer }
+  /** Archives, learning and recall. Without it nothing is sealed by itself. */
+  readonly memory?: MemorySettings
   /** Texts that stand in every context beside the conversation. */
   readonly contextHooks?: readonly ContextHook[]
   /** `false`: this process runs no background jobs. */
@@ -116,12 +136,14 @@ const checkOptions = shape<SkeinOptions>({
     morePrices: aFunction,
   }),
   env: anObject,
+  config: aText,
   tools: listOf(anObject, 'tools'),
   hooks: value => void readHooks(value),
   extensions: value => void readExtensions(value),
   ui: value => void readUi(value),
   telemetry: value => void readTelemetry(value),
   context: anObject,
+  memory: anObject,
   contextHooks: listOf(anObject, 'hooks'),
   worker: aFlag,
   onNotice: aFunction,
@@ -134,7 +156,8 @@ export interface House {
   readonly models: Models
   sessionsOf(tenant: string): AgentSessions<MemorySession>
   jobsOf(tenant: string): Jobs
-  memoryOf(tenant: string): Memories
+  /** `owners`: whose memories may be read. */
+  memoryOf(tenant: string, owners?: readonly string[] | 'all'): Memories
   operatorsOf(tenant: string, sessions: AgentSessions<MemorySession>): Operators
   /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. Again: the same end. */
   close(waitMs: number): Promise<void>
@@ -147,6 +170,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   checkOptions(options)
   const custom = typeof options.context?.summarizer === 'object' ? options.context.summarizer : undefined
   const contextDefaults = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
+  const memory = readMemory(options.memory)
   const counter = await loadCounter(contextDefaults.counter ?? 'weights/1')
   const { clock = systemClock, random = systemRandom, timers = systemTimers, tools = [] } = options
   let tellSession = (_given: Notice): void => undefined
@@ -167,6 +191,14 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     timers,
     notice: given => notice({ ...given, level: given.level === 'warning' ? 'warn' : given.level }),
   })
+  const config = configSource({
+    env,
+    file: options.config,
+    flags: new Map(options.model === undefined ? [] : [['model', { value: options.model, layer: 'flag', where: null }]]),
+    loadParser: async () => (await import('smol-toml')).parse,
+    notice: message => notice({ level: 'warn', code: 'config.notice', message }),
+  })
+  await config.find(null)
   const opened = await storeOf(options.store ?? 'sqlite:skein.db', clock)
   let wakeWorker = (): void => undefined
   const store = wakingStore(opened, () => wakeWorker())
@@ -200,8 +232,23 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (session === undefined || tenant === undefined) return
     live.core(tenant, session)?.live.emit({ type: 'notice', session, ...told })
   }
+  const learning = openLearning({
+    runtime,
+    extractor: memory.extractor,
+    embedder: memory.embedder,
+    // A model that a session was given as an object lives in this process only.
+    connect: async (tenant, row) => {
+      const session = live.get(tenant, row.id)
+      return await ports.connect((session && AgentSession.insideOf(session).gear.modelOverride) ?? row.model)
+    },
+    tell: (tenant, session, event) => void live.core(tenant, session)?.live.emit({ ...event, session }),
+  })
+  const parts = memoryParts({ settings: memory, learning, works: options.worker !== false, clock, connect: () => ports.connect(undefined) })
+  const archived = { runtime, parts, core: (tenant: string, session: SessionId) => live.core(tenant, session) }
   const erasing: JobWork = { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) }
   const works: Record<string, JobWork> = {
+    ...learning.works,
+    ...archiveJobs(archived),
     [eraseKind]: erasing,
     [sweepKind]: erasing,
     [compactKind]: {
@@ -240,6 +287,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       const own = models.scope()
       return { register: own.register, connect: connectBy(own) }
     },
+    config,
     tools,
     ...given({ hooks, extensions, ui, telemetry: readTelemetry(options.telemetry) }),
   }
@@ -260,12 +308,12 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   }
   let ended: Promise<void> | undefined
   const sessionsOf = (tenant: string): AgentSessions<MemorySession> =>
-    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new MemorySession(core, opened, ports) })
+    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new MemorySession(core, opened, ports, parts) })
   return {
     store: opened,
     models,
     sessionsOf,
-    memoryOf: tenant => new Memories({ runtime, store: store.in(tenant) }),
+    memoryOf: (tenant, owners) => new Memories({ store: store.in(tenant), ...learning, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: store.in(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
     jobsOf: tenant => new Jobs(store.in(tenant), timers, wakeWorker, [sweepKind]),
