@@ -13,23 +13,51 @@ const shortUnits = '[shmdgwxKkMBVAW]'
 const eastUnits =
   '小时|小時|時間|分钟|分鐘|毫秒|公里|公斤|[元円圆个個人天日周週月年分秒倍行件次万萬亿億台页頁名]|시간|[개원초분명]'
 const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]{0,6}'
+const monthHint = /[JFMASOND][aepuco][nbrylgptvc]/
 
 export const urlPattern: RegExp = /(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,15}:\/\/[!#-&(-;=?-[\]_a-z~]{1,2048}/g
 export const quotedPattern: RegExp = /`([^`\n]{1,80})`/g
 export const windowsPathPattern: RegExp =
   /(?<![A-Za-z0-9])[A-Za-z]:(?:\\\\?[^\s\\/"'<>|:*?,;()\u3000-\u303f\uff00-\uffef]{1,255})+/g
 
-export const spanPatterns: readonly (readonly [AnchorKind, RegExp])[] = [
-  ['date', /(?<![\w./-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/-]|\.\w)/g],
-  ['date', /(?<![\w/.])\d{1,4}\/\d{1,2}\/\d{1,4}(?![\w/])/g],
-  ['date', /(?:\d{2,4}年)?\d{1,2}月\d{1,2}[日号號]/g],
-  ['date', new RegExp(String.raw`(?<!\w)${month}\.? \d{1,2}(?:st|nd|rd|th)?(?:,? \d{4})?(?!\w)`, 'g')],
-  ['date', new RegExp(String.raw`(?<!\w)\d{1,2}(?:st|nd|rd|th)? ${month}(?:,? \d{4})?(?!\w)`, 'g')],
-  ['quantity', new RegExp(String.raw`(?<![\w.,])[$€£¥]${number}(?:[KkMB](?!\w)|(?!\w))`, 'g')],
-  ['quantity', new RegExp(String.raw`(?<![\w.,])${number}(?: ?(?:${longUnits})|${shortUnits})(?!\w)`, 'g')],
-  ['quantity', new RegExp(String.raw`(?<![\w.,])${number} ?(?:${eastUnits})`, 'g')],
-  ['error', /(?<!\w)(?:[Ee]xit (?:code|status)|HTTP|[Ss]tatus|[Ee]rror(?: code)?) ?\d{1,5}(?!\w)/g],
-  ['issue', /(?<![\w&#/])#\d{1,7}(?!\w)/g],
+export interface SpanPattern {
+  readonly kind: AnchorKind
+  readonly pattern: RegExp
+  /** What every text has in which the pattern is found; quickly looked for. */
+  readonly hint: RegExp
+}
+
+export const spanPatterns: readonly SpanPattern[] = [
+  {
+    kind: 'date',
+    pattern: /(?<![\w./-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/-]|\.\w)/g,
+    hint: /-\d\d-\d/,
+  },
+  { kind: 'date', pattern: /(?<![\w/.])\d{1,4}\/\d{1,2}\/\d{1,4}(?![\w/])/g, hint: /\/\d{1,2}\// },
+  { kind: 'date', pattern: /(?:\d{2,4}年)?\d{1,2}月\d{1,2}[日号號]/g, hint: /月\d/ },
+  {
+    kind: 'date',
+    pattern: new RegExp(String.raw`(?<!\w)${month}\.? \d{1,2}(?:st|nd|rd|th)?(?:,? \d{4})?(?!\w)`, 'g'),
+    hint: monthHint,
+  },
+  {
+    kind: 'date',
+    pattern: new RegExp(String.raw`(?<!\w)\d{1,2}(?:st|nd|rd|th)? ${month}(?:,? \d{4})?(?!\w)`, 'g'),
+    hint: monthHint,
+  },
+  { kind: 'quantity', pattern: new RegExp(String.raw`(?<![\w.,])[$€£¥]${number}(?:[KkMB](?!\w)|(?!\w))`, 'g'), hint: /[$€£¥]\d/ },
+  {
+    kind: 'quantity',
+    pattern: new RegExp(String.raw`(?<![\w.,])${number}(?: ?(?:${longUnits})|${shortUnits})(?!\w)`, 'g'),
+    hint: /\d/,
+  },
+  { kind: 'quantity', pattern: new RegExp(String.raw`(?<![\w.,])${number} ?(?:${eastUnits})`, 'g'), hint: /\d ?[^\0-\x7f]/ },
+  {
+    kind: 'error',
+    pattern: /(?<!\w)(?:[Ee]xit (?:code|status)|HTTP|[Ss]tatus|[Ee]rror(?: code)?) ?\d{1,5}(?!\w)/g,
+    hint: /(?:HTTP|tatus|rror|code) ?\d/,
+  },
+  { kind: 'issue', pattern: /(?<![\w&#/])#\d{1,7}(?!\w)/g, hint: /#\d/ },
 ]
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Anchor } from '#journal'
-import { distinctAnchors, findAnchors, listAnchors, missingFrom } from './anchors.ts'
+import { distinctAnchors, findAnchors, listAnchors, missingFrom, rankAnchors } from './anchors.ts'
 import { weightsCounter } from './count-tokens.ts'
 
 const entry = 'ent_1'
@@ -110,9 +110,9 @@ describe('listing anchors', () => {
   const anchors = [anchor('name', 'quoted'), anchor('src/b.ts', 'path'), anchor('src/a.ts', 'path'), anchor('ENOENT', 'error')]
 
   it('shows what goes first, then by kind, and counts the others', () => {
-    const all = listAnchors(anchors, { budget: 400, counter: weightsCounter, first: new Set(['src/a.ts']) })
+    const all = listAnchors(rankAnchors(anchors, new Set(['src/a.ts'])), { budget: 400, counter: weightsCounter })
     expect(all.shown.map(one => one.text)).toEqual(['src/a.ts', 'ENOENT', 'src/b.ts', 'name'])
-    const few = listAnchors(anchors, { budget: 32, counter: weightsCounter, first: new Set(['src/a.ts']) })
+    const few = listAnchors(rankAnchors(anchors, new Set(['src/a.ts'])), { budget: 32, counter: weightsCounter })
     expect(few.shown.length).toBeGreaterThan(0)
     expect(few.shown[0]?.text).toBe('src/a.ts')
     expect(distinctAnchors([...few.shown, ...few.rest])).toHaveLength(anchors.length)
@@ -121,7 +121,7 @@ describe('listing anchors', () => {
   it('stays within its tokens', () => {
     const many = Array.from({ length: 200 }, (_, n) => anchor(`src/file-${n}.ts`, 'path'))
     for (const budget of [40, 100, 400]) {
-      const { shown, rest } = listAnchors(many, { budget, counter: weightsCounter, first: new Set() })
+      const { shown, rest } = listAnchors(many, { budget, counter: weightsCounter })
       const line = `Identifiers: ${shown.map(one => one.text).join('; ')}; +${rest.length} more in sum_01ABCDEFGHJKMNPQRSTVWXYZ00`
       expect(weightsCounter.count(line)).toBeLessThanOrEqual(budget)
       expect(weightsCounter.count(line)).toBeGreaterThan(budget * 0.7)
@@ -129,6 +129,6 @@ describe('listing anchors', () => {
   })
 
   it('shows nothing where nothing fits', () => {
-    expect(listAnchors(anchors, { budget: 5, counter: weightsCounter, first: new Set() }).shown).toEqual([])
+    expect(listAnchors(anchors, { budget: 5, counter: weightsCounter }).shown).toEqual([])
   })
 })

@@ -13,39 +13,44 @@ export function findAnchors(text: string, entry: EntryId): Anchor[] {
   const add = (anchor: string, kind: AnchorKind | undefined): void => {
     if (kind !== undefined && !found.has(anchor)) found.set(anchor, { text: anchor, kind, entry })
   }
-  let rest = text.replace(urlPattern, url => {
-    const whole = trimmed(url)
-    if (whole.length <= longestAnchor && hasHost.test(whole)) add(whole, 'url')
-    // A line's end, so that no quotation reaches over what is gone.
-    return '\n'
-  })
-  for (const [, name = ''] of rest.matchAll(quotedPattern)) {
-    const quoted = name.trim()
-    if (quoted !== '') add(quoted, kindOf(quoted) ?? 'quoted')
-  }
-  rest = rest.replace(windowsPathPattern, path => {
-    if (path.length <= longestAnchor) add(trimmed(path), 'path')
-    return ' '
-  })
-  for (const [kind, pattern] of spanPatterns) {
+  let rest = text
+  if (text.includes('://'))
+    rest = rest.replace(urlPattern, url => {
+      const whole = trimmed(url)
+      if (whole.length <= longestAnchor && hasHost.test(whole)) add(whole, 'url')
+      // A line's end, so that no quotation reaches over what is gone.
+      return '\n'
+    })
+  if (rest.includes('`'))
+    for (const [, name = ''] of rest.matchAll(quotedPattern)) {
+      const quoted = name.trim()
+      if (quoted !== '') add(quoted, kindOf(quoted) ?? 'quoted')
+    }
+  if (rest.includes(':\\'))
+    rest = rest.replace(windowsPathPattern, path => {
+      if (path.length <= longestAnchor) add(trimmed(path), 'path')
+      return ' '
+    })
+  for (const { kind, pattern, hint } of spanPatterns) {
+    if (!hint.test(rest)) continue
     rest = rest.replace(pattern, span => {
       add(span, kind)
       // The pieces of a time are no identifiers; those of an amount may be.
       return kind === 'date' ? ' ' : span
     })
   }
-  for (const [run] of rest.matchAll(eastPath)) {
-    const path = trimmed(run)
-    if (notAscii.test(path) && !laterEnding.test(path) && isPath(path)) add(path, 'path')
-  }
-  for (const [word] of rest.replace(escapes, ' ').matchAll(words)) addWord(trimmed(word), add)
+  if (rest.includes('/') && notAscii.test(rest))
+    for (const [run] of rest.matchAll(eastPath)) {
+      const path = trimmed(run)
+      if (notAscii.test(path) && !laterEnding.test(path) && isPath(path)) add(path, 'path')
+    }
+  if (rest.includes('\\')) rest = rest.replace(escapes, ' ')
+  for (const word of tellingWords(rest)) addWord(trimmed(word), add)
   return [...found.values()]
 }
 
 const longestAnchor = 1_024
 const hasHost = /:\/\/[^/?#]/
-/** Runs of what identifiers are made of: any other letter, bracket, quote or blank ends a word. */
-const words = /[\w.@+~%=$#:/\u00c0-\u024f\u0370-\u052f-]+/g
 /** Line ends and the like in JSON inside a text are no letters. */
 const escapes = /\\[nrt]/g
 /** Paths with names in other scripts, whole between blanks and brackets. */
@@ -53,6 +58,39 @@ const eastPath = /(?<![\p{L}\p{N}_.@+~%=$/-])[\p{L}\p{N}_.@+~%=$/-]{3,512}(?![\p
 const notAscii = /[^\0-\x7f]/
 /** `a.ts和b.ts` names two files. */
 const laterEnding = /\.[A-Za-z]{1,6}[^\0-\x7f]/
+
+/** What a character is in a word: small letters alone tell nothing, a sign between letters or a capital may. */
+const charKind = { none: 0, small: 1, sign: 2, telling: 3 } as const
+
+const charKinds = Uint8Array.from({ length: 0x530 }, (_, code) => {
+  const char = String.fromCharCode(code)
+  if (/[a-z]/.test(char)) return charKind.small
+  if (/[.@+~%=$#:/-]/.test(char)) return charKind.sign
+  return /[\w\u00c0-\u024f\u0370-\u052f]/.test(char) ? charKind.telling : charKind.none
+})
+
+/**
+ * Runs of what identifiers are made of: any other letter, bracket, quote or blank ends one. Those of nothing but small letters,
+ * with signs behind them, are words of a language and left out; they are most of a text.
+ */
+function* tellingWords(text: string): Generator<string> {
+  let from = -1
+  let hasSign = false
+  let tells = false
+  for (let at = 0; at <= text.length; at++) {
+    const code = at < text.length ? text.charCodeAt(at) : 0
+    const kind = code < 0x530 ? charKinds[code] : charKind.none
+    if (kind === charKind.none) {
+      if (tells) yield text.slice(from, at)
+      from = -1
+      hasSign = tells = false
+      continue
+    }
+    if (from === -1) from = at
+    if (kind === charKind.sign) hasSign = true
+    else if (kind === charKind.telling || hasSign) tells = true
+  }
+}
 
 function addWord(word: string, add: (anchor: string, kind: AnchorKind | undefined) => void): void {
   const kind = kindOf(word)
@@ -84,7 +122,17 @@ export function distinctAnchors(anchors: Iterable<Anchor>): Anchor[] {
 
 /** The anchors that a text does not name. `#12` is not named by `#123`, nor `1.2` by `1.2.3`. */
 export function missingFrom(anchors: readonly Anchor[], text: string): Anchor[] {
-  return anchors.filter(anchor => !names(text, anchor.text))
+  const isThere = piecesOf(text)
+  return anchors.filter(anchor => !isThere(anchor.text) || !names(text, anchor.text))
+}
+
+const pieceLength = 4
+
+/** Whether a text may contain another: by its beginning and end, without going through it again. */
+function piecesOf(text: string): (part: string) => boolean {
+  const pieces = new Set<string>()
+  for (let at = 0; at + pieceLength <= text.length; at++) pieces.add(text.slice(at, at + pieceLength))
+  return part => part.length < pieceLength || (pieces.has(part.slice(0, pieceLength)) && pieces.has(part.slice(-pieceLength)))
 }
 
 function names(text: string, anchor: string): boolean {
@@ -124,16 +172,15 @@ export interface AnchorListing {
   readonly rest: readonly Anchor[]
 }
 
-/** Those that fit into `budget` tokens, title and `+N more` included, by rank; a long one makes way for the next. */
+/** Those that fit into `budget` tokens, title and `+N more` included, in their order; a long one makes way for the next. */
 export function listAnchors(
   anchors: readonly Anchor[],
-  options: { readonly budget: number; readonly counter: TokenCounter; readonly first: ReadonlySet<string> },
+  { budget, counter }: { readonly budget: number; readonly counter: TokenCounter },
 ): AnchorListing {
-  const { budget, counter, first } = options
   const shown: Anchor[] = []
   const rest: Anchor[] = []
   let room = budget - counter.count(`Identifiers: +${anchors.length} more in `) - refTokens
-  for (const anchor of rankAnchors(anchors, first)) {
+  for (const anchor of anchors) {
     const size = room > 0 ? counter.count(`${anchor.text}${anchorSeparator}`) : 1
     if (size <= room) {
       shown.push(anchor)

@@ -1,4 +1,4 @@
-import { byteLength, type Clock, given, type NewId } from '#kernel'
+import { type Clock, given, type NewId } from '#kernel'
 import type { Anchor, Coverage, Quote, Summary, SummaryId, SummaryLevel } from '#journal'
 import { anchorsBudget, distinctAnchors, findAnchors, listAnchors, missingFrom, rankAnchors } from './anchors.ts'
 import type { TokenCounter } from './count-tokens.ts'
@@ -6,7 +6,7 @@ import { deterministicText } from './deterministic.ts'
 import { carriedOver, openItemsOf } from './open-items.ts'
 import { fittingQuotes, quotesBudget, quotesOf } from './quotes.ts'
 import { summaryTokens } from './render-summary.ts'
-import { fullText } from './sources.ts'
+import { anchorText } from './sources.ts'
 import type { Source } from './summarizer.ts'
 import { touchedFiles, writing } from './touched-files.ts'
 
@@ -31,6 +31,7 @@ export interface SummaryScope {
 export interface Draft {
   readonly id: SummaryId
   readonly quotes: readonly Quote[]
+  /** The most telling first. */
   readonly anchors: readonly Anchor[]
   /** Anchors that go first: what the user mentioned, files that were changed. */
   readonly first: ReadonlySet<string>
@@ -51,7 +52,7 @@ export function draftOf(scope: SummaryScope): Draft {
     const openItems = openItemsOf(children.map(child => [child.text, ...child.openItems].join('\n')))
     return { id, quotes, anchors: mostTelling(found, first), first, openItems }
   }
-  const found = sources.map(source => findAnchors(fullText(source), source.ref as Anchor['entry']))
+  const found = sources.map(source => findAnchors(anchorText(source), source.ref as Anchor['entry']))
   const mentioned = found.filter((_, index) => sources[index]?.role === 'user').flat()
   const written = touchedFiles(sources).filter(file => file.operations.some(one => writing.has(one)))
   const first = textsOf([...mentioned, ...written.map(file => ({ text: file.path }))])
@@ -64,13 +65,11 @@ export function draftOf(scope: SummaryScope): Draft {
   }
 }
 
-/** Twice what can be stored: more are not worth looking for in a text. */
-const mostAnchors = 8_000
+/** What a range of usual size has many times over. Of what a condensed node must let go, its children keep theirs. Law C71. */
+export const mostAnchors = 8_000
 
-function mostTelling(anchors: readonly Anchor[], first: ReadonlySet<string>): readonly Anchor[] {
-  const distinct = distinctAnchors(anchors)
-  return distinct.length <= mostAnchors ? distinct : rankAnchors(distinct, first).slice(0, mostAnchors)
-}
+const mostTelling = (anchors: readonly Anchor[], first: ReadonlySet<string>): readonly Anchor[] =>
+  rankAnchors(distinctAnchors(anchors), first).slice(0, mostAnchors)
 
 const textsOf = (named: readonly { readonly text: string }[]): Set<string> => new Set(named.map(({ text }) => text))
 
@@ -95,7 +94,7 @@ export function composeSummary(
 ): Summary {
   const { kind, covers, children, counter, recall, replaces, clock } = scope
   const missing = missingFrom(draft.anchors, text)
-  const { shown, rest } = listAnchors(missing, { budget: budgets.anchors, counter, first: draft.first })
+  const { shown, rest } = listAnchors(missing, { budget: budgets.anchors, counter })
   const lacking = new Set(missing)
   const summary: Summary = {
     id: draft.id,
@@ -105,7 +104,7 @@ export function composeSummary(
     children: children.map(child => child.id),
     text,
     quotes: fittingQuotes(draft.quotes, budgets.quotes, counter, recall),
-    anchors: stored([...shown, ...rest, ...draft.anchors.filter(anchor => !lacking.has(anchor))]),
+    anchors: [...shown, ...rest, ...draft.anchors.filter(anchor => !lacking.has(anchor))],
     ...(shown.length === 0 ? {} : { listed: { shown: shown.length, more: rest.length } }),
     openItems: newestWithin(carriedOver(draft.openItems, text), budgets.items, counter),
     tokens: 0,
@@ -115,18 +114,6 @@ export function composeSummary(
     made: { ...made, at: clock.now() },
   }
   return { ...summary, tokens: summaryTokens(summary, counter) }
-}
-
-/**
- * A node's list stays below this, so that the whole stays below 500 kB. Those that the text names go first, and after them the
- * least telling ones: some 3,000 identifiers that a text lacks are kept, which is more than a range of usual size has; of what
- * a condensed node must let go, its children keep theirs. Law C71.
- */
-export const maxAnchorBytes = 350_000
-
-function stored(anchors: readonly Anchor[]): Anchor[] {
-  let room = maxAnchorBytes
-  return anchors.filter(anchor => (room -= byteLength(JSON.stringify(anchor)) + 1) >= 0)
 }
 
 function newestWithin(items: readonly string[], budget: number, counter: TokenCounter): string[] {

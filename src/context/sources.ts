@@ -62,6 +62,22 @@ export function fullText(source: Source): string {
   return source.message === undefined ? source.text : `${source.text}\n${memberText(source.message)}`
 }
 
+/** The same without saying twice what stands in inputs and outputs. */
+export function anchorText({ text, message }: Source): string {
+  if (message === undefined) return text
+  const lines: string[] = []
+  for (const part of message.parts) {
+    if (part.type === 'tool_call') {
+      lines.push(part.tool)
+      membersOf(part.input, '', lines)
+    } else if (part.type === 'tool_result') {
+      lines.push(part.tool)
+      membersOf(part.output, '', lines)
+    } else lines.push(readablePart(part))
+  }
+  return lines.join('\n')
+}
+
 function memberText(message: Message): string {
   const lines: string[] = []
   for (const part of message.parts) {
@@ -72,11 +88,16 @@ function memberText(message: Message): string {
   return lines.join('\n')
 }
 
-function membersOf(value: Json, name: string, lines: string[]): void {
+const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** A large output that was not fetched has no members. */
+function membersOf(value: Json | undefined, name: string, lines: string[]): void {
   if (Array.isArray(value)) for (const item of value as readonly Json[]) membersOf(item, name, lines)
-  else if (isObject(value)) for (const [key, item] of Object.entries(value)) membersOf(item as Json, key, lines)
-  else {
-    const text = typeof value === 'string' ? value : JSON.stringify(value)
-    lines.push(name === '' ? text : `${name}: ${text}`)
-  }
+  else if (isObject(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      // A name whose value has names of its own stands nowhere beside one.
+      if (typeof item === 'object' && item !== null) lines.push(key)
+      membersOf(item as Json, key, lines)
+    }
+  } else if (value !== undefined) lines.push(name === '' ? textOf(value) : `${name}: ${textOf(value)}`)
 }

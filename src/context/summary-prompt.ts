@@ -1,4 +1,4 @@
-import { canonical, sha256 } from '#kernel'
+import { sha256 } from '#kernel'
 import { fenced, isoTime, tagsOf } from './fence.ts'
 import type { Source, SummaryRequest } from './summarizer.ts'
 
@@ -74,5 +74,5 @@ export function promptHash(request: SummaryRequest): string {
 
 /** Equal sources give equal hashes: role, time and text in order, whatever their ids. Law C22. */
 export function sourceHash(sources: readonly Source[]): string {
-  return sha256(canonical(sources.map(({ role, at, text }) => [role, at, text])))
+  return sha256(JSON.stringify(sources.map(({ role, at, text }) => [role, at, text])))
 }

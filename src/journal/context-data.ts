@@ -1,4 +1,5 @@
 import type { EntryId, Id, TurnId } from '#kernel'
+import type { Part } from './message.ts'
 import type { Usage } from './usage.ts'
 
 export type SummaryId = Id<'sum'>
@@ -45,6 +46,8 @@ export interface Summary {
   readonly anchors: readonly Anchor[]
   /** Of `anchors`, from the first: how many are shown beside the text, and how many more the text lacks. Absent: none. */
   readonly listed?: { readonly shown: number; readonly more: number }
+  /** In an entry, where there are many: the anchors after the first ones. Absent in what is read of one. */
+  readonly parts?: readonly Part[]
   readonly openItems: readonly string[]
   readonly tokens: number
   readonly level: SummaryLevel

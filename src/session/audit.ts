@@ -6,8 +6,9 @@ import type { ContextState } from './context-state.ts'
 import { readContextState } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { expand } from './expand.ts'
-import { contextEntries, frontierTypes, readSummary } from './frontier.ts'
+import { contextEntries, frontierTypes } from './frontier.ts'
 import { readRange } from './read-range.ts'
+import { readSummary } from './summary-nodes.ts'
 
 /** A broken promise of the context, and the ref that it is about. */
 export interface AuditFinding {

@@ -1,6 +1,6 @@
 import type { CompactionId, CompactionTrigger, Summary } from '#journal'
 import { type Draft, draft } from './draft.ts'
-import { summaryEntryId } from './frontier.ts'
+import { summaryEntryId } from './summary-nodes.ts'
 
 export const startedDraft = (compaction: CompactionId, trigger: CompactionTrigger): Draft =>
   draft('compaction_started', { compaction, trigger }, { by: 'compaction' })

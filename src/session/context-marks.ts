@@ -2,8 +2,8 @@ import type { EntryId } from '#kernel'
 import { renderSummary } from '#context'
 import { isType, type SessionRow } from '#journal'
 import type { SessionCore } from './core.ts'
-import { summaryEntryId } from './frontier.ts'
 import type { ContextMarks, SessionMessage } from './read-messages.ts'
+import { summaryEntryId } from './summary-nodes.ts'
 
 /** The marks of the newest edit that was asked for. */
 const known = new WeakMap<SessionCore['memory'], { readonly edit: EntryId; readonly marks: ContextMarks }>()

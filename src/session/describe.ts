@@ -4,7 +4,7 @@ import type { Anchor, Entry, Part, SummaryId } from '#journal'
 import { isContent } from './branch-places.ts'
 import type { SessionCore } from './core.ts'
 import { notFound, readerOf, splitRef } from './expand.ts'
-import { readSummary } from './frontier.ts'
+import { readSummary, wholeSummaries } from './summary-nodes.ts'
 import { roleOf } from './recall-source.ts'
 
 /** What a ref names, and what that is made of. Times in epoch milliseconds. */
@@ -71,7 +71,8 @@ export async function describe(core: SessionCore, ref: unknown): Promise<Describ
 }
 
 async function describeSummary(core: SessionCore, ref: string): Promise<Described> {
-  const summary = await readSummary(core, ref as SummaryId)
+  const stored = await readSummary(core, ref as SummaryId)
+  const [summary] = stored === undefined ? [] : await wholeSummaries(core, [stored])
   if (summary === undefined) throw notFound(core, 'summary', ref)
   const { covers, depth, children, openItems, anchors } = summary
   return {

@@ -13,9 +13,10 @@ import {
 import type { Entry, Message, SummaryId } from '#journal'
 import { isContent } from './branch-places.ts'
 import type { SessionCore } from './core.ts'
-import { contextEntries, readSummary } from './frontier.ts'
+import { contextEntries } from './frontier.ts'
 import { toMessages } from './read-messages.ts'
 import { readRange } from './read-range.ts'
+import { readSummary } from './summary-nodes.ts'
 
 export type ExpandOptions = PageAsk
 

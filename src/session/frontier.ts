@@ -1,8 +1,19 @@
 import type { EntryId } from '#kernel'
-import { type ContextEdited, type Entry, isType, type Summary, type SummaryId, type SessionRow } from '#journal'
+import {
+  type ContextEdited,
+  type Entry,
+  fetchParts,
+  isStub,
+  isType,
+  type Message,
+  type Summary,
+  type SummaryId,
+  type SessionRow,
+} from '#journal'
 import { type ContextEntry, hideReplaced, messageTokens, type Shown, showEntry, type ShowOptions, showSummary } from '#context'
 import type { SessionCore } from './core.ts'
 import { isShown, toMessages } from './read-messages.ts'
+import { summaryEntryId } from './summary-nodes.ts'
 
 /** What the branch shows at its leaf: what the newest edit says, and everything that came after it. Law C21. */
 export interface Frontier {
@@ -114,14 +125,14 @@ async function readEach(core: SessionCore, ids: readonly (EntryId | SummaryId)[]
   return found.flatMap(entry => entry ?? [])
 }
 
-/** The entry that holds a node: the same letters under the prefix of entries, so that a node is read without an index. */
-export const summaryEntryId = (id: EntryId | SummaryId): EntryId => `ent_${id.slice(4)}`
-export const summaryIdOf = (id: EntryId): SummaryId => `sum_${id.slice(4)}`
-
-/** A node of this session; undefined for an unknown one. */
-export async function readSummary(core: SessionCore, id: SummaryId): Promise<Summary | undefined> {
-  const entry = await core.store.entry(core.id, summaryEntryId(id))
-  return entry !== undefined && isType(entry, 'summary_added') ? entry.data : undefined
+/** Those with what is shown by its outline fetched, too: nothing of them is left where it is. */
+export async function wholeEntries(core: SessionCore, entries: readonly ContextEntry[]): Promise<readonly ContextEntry[]> {
+  const large = entries.filter(({ message }) => message.parts.some(isStub))
+  if (large.length === 0) return entries
+  const data = large.map(({ message }) => ({ data: message }) as Pick<Entry, 'data'> as Entry)
+  const full = (await fetchParts(core.store, data, { files: 'trust' })).entries
+  const whole = new Map(large.map((entry, at) => [entry.id, { ...entry, message: full[at]?.data as Message }]))
+  return entries.map(entry => whole.get(entry.id) ?? entry)
 }
 
 /** Entries as the context room sees them, large contents fetched unless only their outline is shown. */

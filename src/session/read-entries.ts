@@ -1,6 +1,7 @@
 import type { EntryId } from '#kernel'
-import { type EntriesQuery, type Entry, fetchParts } from '#journal'
+import type { EntriesQuery, Entry } from '#journal'
 import type { SessionCore } from './core.ts'
+import { fullEntries } from './summary-nodes.ts'
 
 export interface EntriesOptions extends Pick<EntriesQuery, 'after' | 'before' | 'types' | 'limit'> {
   /** Only those of the branch that ends at the leaf. */
@@ -16,7 +17,7 @@ export async function readEntries(core: SessionCore, options: EntriesOptions): P
   const found = branch
     ? await branchEntries(core, row.leafId, { ...range, after, limit })
     : await core.store.entries(core.id, { after, limit, ...range })
-  return parts === 'stub' ? found : (await fetchParts(core.store, found)).entries
+  return parts === 'stub' ? found : await fullEntries(core, found)
 }
 
 async function branchEntries(

@@ -1,6 +1,7 @@
 import { isType, type Summary } from '#journal'
 import type { SessionCore } from './core.ts'
 import { readContextState } from './context-state.ts'
+import { wholeSummaries } from './summary-nodes.ts'
 
 const pageSize = 200
 
@@ -11,7 +12,8 @@ export async function readSummaries(core: SessionCore): Promise<(Summary & { rea
   const found: (Summary & { readonly shown: boolean })[] = []
   for (let after = 0; ;) {
     const page = await core.store.entries(core.id, { after, types: ['summary_added'], limit: pageSize })
-    for (const entry of page) if (isType(entry, 'summary_added')) found.push({ ...entry.data, shown: shown.has(entry.data.id) })
+    const nodes = page.flatMap(entry => (isType(entry, 'summary_added') ? [entry.data] : []))
+    for (const node of await wholeSummaries(core, nodes)) found.push({ ...node, shown: shown.has(node.id) })
     if (page.length < pageSize) return found
     after = page.at(-1)?.seq ?? 0
   }

@@ -1,7 +1,8 @@
 import { invalidInput } from '#kernel'
-import { type Entry, fetchParts, type KnownEntryType } from '#journal'
+import type { Entry, KnownEntryType } from '#journal'
 import type { SessionCore } from './core.ts'
 import type { LiveEvent } from './live-events.ts'
+import { fullEntries } from './summary-nodes.ts'
 
 /**
  * A durable event: one entry, whole, under its type and with its `seq`. One whose type this release doesn't know, or that
@@ -95,8 +96,8 @@ export async function* sessionEvents(
 }
 
 async function entryEvent(core: SessionCore, entry: Entry): Promise<EntryEvent> {
-  const { entries } = await fetchParts(core.store, [entry])
-  return { type: entry.type as KnownEntryType, seq: entry.seq, entry: entries[0] ?? entry }
+  const [full = entry] = await fullEntries(core, [entry])
+  return { type: entry.type as KnownEntryType, seq: entry.seq, entry: full }
 }
 
 /** Resolves when there is a live event after `position`, the session's stream ended, or the signal aborted. */

@@ -1,5 +1,5 @@
 import { type EntryId, given, invalidInput, type SessionId } from '#kernel'
-import { type Entry, fetchParts, type SearchResult, type ToolDescription } from '#journal'
+import type { Entry, SearchResult, ToolDescription } from '#journal'
 import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
 import { contextMarks } from './context-marks.ts'
 import type { SessionCore } from './core.ts'
@@ -30,6 +30,7 @@ import { type EventsOptions, sessionEvents, type SessionEvent } from './session-
 import { sessionInfo, type SessionInfo } from './session-info.ts'
 import { sessionTree, type TreeNode } from './session-tree.ts'
 import { sessionUsage, type UsageOptions, type UsageReport } from './session-usage.ts'
+import { fullEntries } from './summary-nodes.ts'
 import { check } from './verb-options.ts'
 
 /** The verbs of a durable conversation. Each either has happened durably when it resolves, or rejects and has changed nothing. */
@@ -87,7 +88,7 @@ export class CoreSession {
 
   async entry(id: EntryId): Promise<Entry> {
     await this.#core.row()
-    const [entry] = (await fetchParts(this.#core.store, [await entryOf(this.#core, id)])).entries
+    const [entry] = await fullEntries(this.#core, [await entryOf(this.#core, id)])
     return entry as Entry
   }
 

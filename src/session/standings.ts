@@ -12,7 +12,8 @@ import {
 import { type BranchPlaces, branchPlaces } from './branch-places.ts'
 import type { SessionCore } from './core.ts'
 import { splitRef } from './expand.ts'
-import { type Frontier, readSummary } from './frontier.ts'
+import type { Frontier } from './frontier.ts'
+import { readSummary } from './summary-nodes.ts'
 
 /** Why an entry stands nowhere in the context. */
 export type AbsentReason = 'other_branch' | 'not_content' | HiddenReason | RepairRule

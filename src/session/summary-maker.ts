@@ -20,8 +20,9 @@ import { addUsage, type Coverage, isType, noUsage, type Summary, type Usage } fr
 import type { ContextState } from './context-state.ts'
 import type { SessionCore } from './core.ts'
 import { type Draft, draft } from './draft.ts'
-import { contextEntries, readSummary, summaryIdOf } from './frontier.ts'
+import { contextEntries, wholeEntries } from './frontier.ts'
 import { readRange } from './read-range.ts'
+import { readSummary, summaryIdOf, wholeSummaries } from './summary-nodes.ts'
 
 export interface MakeOptions {
   /** Nothing is made without a model: that is left for later. */
@@ -96,11 +97,12 @@ export class SummaryMaker {
     const bridges = replaces === undefined ? this.#bridges(items) : new Map<Shown, Summary>()
     const children = replaces === undefined ? childrenOf(items, bridges) : await this.#childrenOf(replaces)
     const isLeaf = children.length === 0
-    const entries = !isLeaf ? [] : replaces === undefined ? entriesOf(items) : await this.#entriesIn(replaces.covers)
+    const shown = !isLeaf ? [] : replaces === undefined ? entriesOf(items) : await this.#entriesIn(replaces.covers)
+    const entries = await wholeEntries(this.#core, shown)
     const made = await makeSummary({
       kind: isLeaf ? 'leaf' : 'condensed',
       covers: replaces?.covers ?? (isLeaf ? coverageOf(entries) : unionOf(children)),
-      children,
+      children: await wholeSummaries(this.#core, children),
       sources: isLeaf ? sourcesOf(entries.filter(isSaid)) : await this.#sourcesBeneath(children, replaces),
       sourceTokens: replaces?.covers.tokens ?? sumTokens(items),
       summarizer: this.#summarizer,
