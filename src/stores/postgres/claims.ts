@@ -6,15 +6,17 @@ import { jobOf } from './rows-from.ts'
 import { toText } from './text-column.ts'
 
 /**
- * Takes the job that is due first, none behind an unfinished earlier one of its line. One that was lost by its last
+ * Takes the job that is due first among the heads of the lines, which are read once, in the order of their index. One that was lost by its last
  * allowed attempt is parked instead, and the answer says so by its state. Rows that another node is taking are passed over.
  */
-const claimSql = `WITH t AS MATERIALIZED (SELECT ${nowSql} AS now), due AS (
-  SELECT j.id FROM skein.jobs j, t
-  WHERE j.tenant = $1 AND EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) AS k(kind, schema) WHERE k.kind = j.kind AND j.schema <= k.schema)
+const claimSql = `WITH t AS MATERIALIZED (SELECT ${nowSql} AS now), heads AS MATERIALIZED (
+  SELECT DISTINCT ON (kind, key) id, kind, schema, state, run_after, lease_until FROM skein.jobs
+  WHERE tenant = $1 AND state IN ('queued', 'running', 'parked') AND (state <> 'parked' OR parked_blocks)
+  ORDER BY kind, key, position), due AS (
+  SELECT j.id FROM heads h JOIN skein.jobs j ON j.tenant = $1 AND j.id = h.id, t
+  WHERE EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) AS k(kind, schema) WHERE k.kind = h.kind AND h.schema <= k.schema)
+    AND ((h.state = 'queued' AND h.run_after <= t.now) OR (h.state = 'running' AND h.lease_until <= t.now))
     AND ((j.state = 'queued' AND j.run_after <= t.now) OR (j.state = 'running' AND j.lease_until <= t.now))
-    AND NOT EXISTS (SELECT 1 FROM skein.jobs b WHERE b.tenant = $1 AND b.kind = j.kind AND b.key = j.key AND b.position < j.position
-      AND b.state IN ('queued', 'running', 'parked') AND (b.state <> 'parked' OR b.parked_blocks))
   ORDER BY j.run_after, j.created_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
 UPDATE skein.jobs j SET
   state = CASE WHEN over THEN 'parked' ELSE 'running' END,
