@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addJobs } from './jobs.ts'
 import { addLogin } from './login.ts'
 import { addMap } from './map.ts'
+import { addMemory } from './memory.ts'
 import { addModels } from './models.ts'
 import { addRewind } from './rewind.ts'
 import { addRun } from './run.ts'
@@ -67,6 +68,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addState(program, run)
   addJobs(program, run)
   addMap(program, run)
+  addMemory(program, run)
   addModels(program, run)
   addLogin(program, run)
   addDoctor(program, run)

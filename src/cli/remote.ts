@@ -5,6 +5,7 @@ import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
 import { remoteJobs } from './job-verbs.ts'
+import { remoteMemory } from './memory-verbs.ts'
 import { remoteMap } from './remote-map.ts'
 import { remoteState } from './state-verbs.ts'
 import type { EventsQuery, Verbs } from './verbs.ts'
@@ -18,6 +19,7 @@ export function remoteVerbs(server: Server): Verbs {
   const post = <T>(path: string, body: unknown): Promise<T> => answer<T>(server, path, { method: 'POST', body })
   return {
     jobs: remoteJobs(server),
+    memory: remoteMemory(server),
     state: remoteState(server),
     list: filter => get<Page<SessionInfo>>('v1/sessions', { ...filter }),
     create: options => post('v1/sessions', options),

@@ -35,6 +35,7 @@ import type {
   UsageReport,
 } from '#session'
 import type { JobVerbs } from './job-verbs.ts'
+import type { MemoryVerbs } from './memory-verbs.ts'
 import type { StateVerbs } from './state-verbs.ts'
 
 export type ImportReport = Imported
@@ -100,6 +101,7 @@ export interface GoingMap {
  */
 export interface Verbs extends AsyncDisposable {
   readonly jobs: JobVerbs
+  readonly memory: MemoryVerbs
   readonly state: StateVerbs
   list(filter: ListFilter): Promise<Page<SessionInfo>>
   create(options: CreateOptions): Promise<SessionInfo>

@@ -68,7 +68,7 @@ async function carryOut(
   const key = route.replays === 'none' ? null : request.headers.get('idempotency-key')
   if (key !== null) checkKey(key, 'Idempotency-Key')
   const body = await readBody(route, request, shared)
-  const skein = admitted.skein.in(caller.tenant)
+  const skein = admitted.skein.in(caller.tenant, { owners: caller.owners })
   const verb: VerbOptions = {
     traceId: requestId,
     ...(key === null ? {} : { idempotencyKey: key }),

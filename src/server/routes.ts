@@ -6,6 +6,7 @@ import { eventRoute } from './event-route.ts'
 import { importRoute } from './import-route.ts'
 import { jobRoutes } from './job-routes.ts'
 import { mapRoutes } from './map-routes.ts'
+import { memoryRoutes } from './memory-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { readingRoutes } from './reading-routes.ts'
 import type { Route } from './route.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...approvalRoutes,
   ...checkpointRoutes,
   ...mapRoutes,
+  ...memoryRoutes,
   ...modelRoutes,
   ...stateRoutes,
   ...jobRoutes,

@@ -1,0 +1,185 @@
+import type { Command } from 'commander'
+import { given } from '#kernel'
+import type { Category, Memory, MemoryHit, Range, RangeState } from '#memory'
+import { type Invocation, type Runner, withVerbs } from './command.ts'
+import { findSession } from './name-session.ts'
+import { columns, oneLine, timeText } from './table.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface WhoseFlags {
+  readonly owner?: string
+  readonly category?: readonly string[]
+  readonly limit?: number
+}
+
+/** `skein memory`: what sessions taught, and what is still to be learnt from. */
+export function addMemory(program: Command, run: Runner): void {
+  const memory = program.command('memory').description('what sessions taught')
+  memory
+    .command('ls')
+    .argument('[owner]', 'whose: a user or an agent; all of them without it')
+    .option('--category <name...>', 'only these, such as profile')
+    .option('--limit <n>', 'at most so many (50)', wholeNumber)
+    .option('--cursor <cursor>', 'go on behind a page')
+    .description('current memories, newest first')
+    .action(run(listMemories))
+  memory
+    .command('search')
+    .argument('<query>', 'words')
+    .option('--owner <owner>', 'whose')
+    .option('--category <name...>', 'only these')
+    .option('--at <time>', 'what held then, ISO 8601 with a zone')
+    .option('--limit <n>', 'at most so many (10)', wholeNumber)
+    .description('memories that tell of something, best first')
+    .action(run(searchMemories))
+  memory.command('history').argument('<memory>', 'id or uri').description('every version, newest first').action(run(showHistory))
+  memory.command('pending').description('sessions that are not wholly learnt from').action(run(listPending))
+  memory
+    .command('ranges')
+    .option('--session <session>', 'only of this one')
+    .option('--state <state>', 'such as parked')
+    .option('--extractor <name>', 'such as rules')
+    .option('--all', 'those that a rewind replaced, too')
+    .option('--limit <n>', 'at most so many (50)', wholeNumber)
+    .option('--cursor <cursor>', 'go on behind a page')
+    .description('what was learnt from, and what came of it')
+    .action(run(listRanges))
+  memory
+    .command('extract')
+    .argument('<session>', 'id, alias, or the beginning of one')
+    .option('--session-time <time>', 'what relative dates are relative to, ISO 8601 with a zone')
+    .description('queue what was not queued yet')
+    .action(run(extract))
+  memory
+    .command('rewind')
+    .argument('<session>', 'id, alias, or the beginning of one')
+    .argument('<seq>', 'from where on', wholeNumber)
+    .description('learn from there on afresh')
+    .action(run(rewind))
+}
+
+async function listMemories(
+  invocation: Invocation,
+  owner: string | undefined,
+  { category, ...flags }: Omit<WhoseFlags, 'owner'> & { readonly cursor?: string },
+): Promise<void> {
+  const { out } = invocation
+  const filter = given({ ...flags, categories: category as readonly Category[] | undefined })
+  const page = await withVerbs(invocation, verbs => verbs.memory.list(owner, filter))
+  if (out.json) return await out.body(page)
+  if (page.items.length === 0) return out.talk('No memories.')
+  await tell(invocation, [['', 'owner', 'category', 'since', ''], ...page.items.map(row)])
+}
+
+const row = ({ id, owner, category, validFrom, abstract }: Memory): string[] => [
+  id,
+  owner,
+  category,
+  timeText(validFrom),
+  oneLine(abstract, 80),
+]
+
+async function searchMemories(
+  invocation: Invocation,
+  query: string,
+  { category, ...flags }: WhoseFlags & { readonly at?: string },
+): Promise<void> {
+  const { out } = invocation
+  const search = { query, ...given({ ...flags, categories: category as readonly Category[] | undefined }) }
+  const found = await withVerbs(invocation, verbs => verbs.memory.search(search))
+  if (out.json) return await out.body(found)
+  if (found.items.length === 0) return out.talk('Nothing.')
+  const legs = (hit: MemoryHit): string =>
+    Object.entries(hit.legs)
+      .map(([leg, rank]) => `${leg} ${rank}`)
+      .join(', ')
+  await tell(
+    invocation,
+    found.items.map(hit => [...row(hit), legs(hit)]),
+  )
+}
+
+async function showHistory(invocation: Invocation, id: string): Promise<void> {
+  const { out } = invocation
+  const found = await withVerbs(invocation, verbs => verbs.memory.history(id))
+  if (out.json) return await out.body(found)
+  const until = ({ validTo, retiredAt }: Memory): string => {
+    if (retiredAt !== null) return `retired ${timeText(retiredAt)}`
+    return validTo === null ? '' : timeText(validTo)
+  }
+  await tell(
+    invocation,
+    found.items.map(one => [
+      String(one.version),
+      timeText(one.validFrom),
+      until(one),
+      `seen ${one.seen}`,
+      oneLine(one.content, 80),
+    ]),
+  )
+}
+
+async function listPending(invocation: Invocation): Promise<void> {
+  const { out } = invocation
+  const found = await withVerbs(invocation, verbs => verbs.memory.pending())
+  if (out.json) return await out.body(found)
+  if (found.items.length === 0) return out.talk('Nothing is pending.')
+  await tell(invocation, [
+    ['', 'learnt to', 'queued to'],
+    ...found.items.map(({ session, extractedTo, queuedTo }) => [session, String(extractedTo), String(queuedTo)]),
+  ])
+}
+
+interface RangeFlags {
+  readonly session?: string
+  readonly state?: RangeState
+  readonly extractor?: string
+  readonly all?: boolean
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+async function listRanges(invocation: Invocation, { session, ...flags }: RangeFlags): Promise<void> {
+  const { out } = invocation
+  const page = await withVerbs(invocation, async verbs => {
+    const of = session === undefined ? undefined : await findSession(verbs, session)
+    return await verbs.memory.ranges(given({ ...flags, session: of }))
+  })
+  if (out.json) return await out.body(page)
+  if (page.items.length === 0) return out.talk('No ranges.')
+  await tell(invocation, [['session', 'seq', 'by', 'state', 'learnt', ''], ...page.items.map(rangeRow)])
+}
+
+const rangeRow = ({ session, fromSeq, toSeq, extractor, state, failure, reason, counts }: Range): string[] => [
+  session,
+  `${fromSeq}–${toSeq}`,
+  extractor,
+  state,
+  `${counts.applied}/${counts.candidates}`,
+  failure ?? reason ?? '',
+]
+
+async function extract(
+  invocation: Invocation,
+  session: string,
+  { sessionTime }: { readonly sessionTime?: string },
+): Promise<void> {
+  const { out } = invocation
+  const queued = await withVerbs(
+    invocation,
+    async verbs => await verbs.memory.extract(await findSession(verbs, session), sessionTime),
+  )
+  if (out.json) return await out.body(queued)
+  out.talk(queued.extraction === 'queued' ? `Queued as ${queued.jobs.join(', ')}.` : 'There is nothing new to learn from.')
+}
+
+async function rewind(invocation: Invocation, session: string, seq: number): Promise<void> {
+  const { out } = invocation
+  const rewound = await withVerbs(invocation, async verbs => await verbs.memory.rewind(await findSession(verbs, session), seq))
+  if (out.json) return await out.body(rewound)
+  out.talk(rewound ? `Queued again from ${seq} on.` : `Nothing was queued at ${seq}.`)
+}
+
+async function tell({ out }: Invocation, rows: readonly (readonly string[])[]): Promise<void> {
+  for (const line of columns(rows.map(cells => [...cells]))) await out.line(line)
+}
