@@ -243,7 +243,13 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     },
     tell: (tenant, session, event) => void live.core(tenant, session)?.live.emit({ ...event, session }),
   })
-  const parts = memoryParts({ settings: memory, learning, works: options.worker !== false, clock, connect: () => ports.connect(undefined) })
+  const parts = memoryParts({
+    settings: memory,
+    learning,
+    works: options.worker !== false,
+    clock,
+    connect: () => ports.connect(null),
+  })
   const archived = { runtime, parts, core: (tenant: string, session: SessionId) => live.core(tenant, session) }
   const erasing: JobWork = { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) }
   const works: Record<string, JobWork> = {
@@ -308,7 +314,14 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   }
   let ended: Promise<void> | undefined
   const sessionsOf = (tenant: string): AgentSessions<MemorySession> =>
-    new AgentSessions({ runtime, tenant, volatile, live, compose: (core, opened) => new MemorySession(core, opened, ports, parts) })
+    new AgentSessions({
+      runtime,
+      tenant,
+      volatile,
+      live,
+      config,
+      compose: (core, opened) => new MemorySession(core, opened, ports, parts),
+    })
   return {
     store: opened,
     models,

@@ -1,10 +1,4 @@
-export {
-  type ExtractOptions,
-  Memories,
-  type MemoriesFilter,
-  type MemorySearch,
-  type PendingExtraction,
-} from './memories.ts'
+export { type ExtractOptions, Memories, type MemoriesFilter, type MemorySearch, type PendingExtraction } from './memories.ts'
 export { type Evidence, type Memory, type MemorySource } from './memory-types.ts'
 export { type Learning, openLearning } from './extraction-open.ts'
 export { type Extracted, type ExtractionState } from './extraction.ts'
@@ -23,7 +17,13 @@ export { type ArchivesContext } from './archives-context.ts'
 export { type ArchivesPage } from './archive-list.ts'
 export { type AfterTurned } from './commit-after-turn.ts'
 export { type CommitPolicy } from './commit-policy.ts'
-export { type AfterTurn, type ArchivesOptions, type CommitOptions, type CommitResult, type PrepareOptions } from './commit-types.ts'
+export {
+  type AfterTurn,
+  type ArchivesOptions,
+  type CommitOptions,
+  type CommitResult,
+  type PrepareOptions,
+} from './commit-types.ts'
 export { type Prepared } from './prepared.ts'
 export { type Quality } from './quality.ts'
 export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
