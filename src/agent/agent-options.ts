@@ -66,7 +66,8 @@ export type Steering = 'now' | 'afterTools'
 /** `readsFirst`: read-only calls before all others; `callOrder`: no call before one that stands before it, but reads together. */
 export type ToolOrder = 'readsFirst' | 'callOrder'
 
-export interface AgentOptions extends Omit<CreateOptions, 'tools' | 'more'>, Omit<AgentGear, 'tools'> {
+export interface AgentOptions
+  extends Omit<CreateOptions, 'tools' | 'more' | keyof KeptSettings>, Omit<AgentGear, 'tools'>, KeptSettings {
   /** Stands before all history in every request; kept with the session. */
   readonly prefill?: readonly PrefillItem[]
   /** Tools that this process runs, or mere descriptions of tools that a host runs itself. */
@@ -76,7 +77,7 @@ export interface AgentOptions extends Omit<CreateOptions, 'tools' | 'more'>, Omi
 /** What a session keeps, and what is written where it differs. `null` is the default. */
 export interface KeptSettings {
   readonly model?: string | null
-  readonly thinking?: ThinkingLevel | null
+  readonly thinking?: ThinkingLevel | (string & {}) | null
   readonly system?: string | null
 }
 
@@ -95,7 +96,7 @@ export interface SendOptions extends OrDefault<RunRules>, PlainOptions {
   /** A reference, or a model object of your own: a port, or one of the AI SDK. For this run alone. */
   readonly model?: string | ModelPort | AiSdkModel | null
   readonly modelOverride?: ModelPort | AiSdkModel
-  readonly thinking?: ThinkingLevel | null
+  readonly thinking?: ThinkingLevel | (string & {}) | null
   /** Instead of the session's, for this run. */
   readonly system?: string | null
   readonly tools?: ToolSet
@@ -167,7 +168,7 @@ export function partGear(options: Omit<AgentOptions, 'tools'>): {
 
 const aModel: Check = either(aText, anObject, 'Expected a reference or a model.')
 const { more: _more, ...createdWith } = creating
-const creatingAgent: Members<AgentOptions> = { ...createdWith, ...gear, ...settings, prefill: checkPrefill }
+export const creatingAgent: Members<AgentOptions> = { ...createdWith, ...gear, ...settings, prefill: checkPrefill }
 
 /** What the verbs of an agent's session take; what else comes is refused with its path before any effect. Law H2. */
 export const checkAgent: Readonly<

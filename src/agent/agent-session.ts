@@ -1,19 +1,28 @@
 import { given } from '#kernel'
-import { check, ContextSession, type CoreSession, type SessionCore } from '#session'
+import { type ThinkingLevel, thinkingLevels } from '#models'
+import { check, ContextSession, type CoreSession, type SessionCore, type VerbOptions } from '#session'
 import { activeRunOf } from './active-runs.ts'
-import { type AgentGear, checkAgent, type InputOptions, type SendOptions } from './agent-options.ts'
-import type { RunDefaults } from './begin-run.ts'
+import { type AgentGear, checkAgent, type InputOptions, type KeptSettings, type SendOptions } from './agent-options.ts'
+import { type RunDefaults, settingsOfSession } from './begin-run.ts'
 import type { Extended } from './extensions.ts'
 import { SessionExtensions } from './extensions-session.ts'
 import type { Hook } from './hooks.ts'
 import { tellClosed, tellFinalized, tellOpened } from './hooks-session.ts'
+import { giveSettings, type GivenSettings, stillGiven } from './given-settings.ts'
+import { type ShownSetting, shownSettings } from './held-settings.ts'
 import { beginNoMore } from './next-runs.ts'
+import { badConfig } from './policy/bad-config.ts'
 import { Approvals } from './approvals.ts'
 import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
 import { recoverRun, type RecoverOptions, type Recovery } from './recover.ts'
 import { readTools } from './tool.ts'
 import { Checkpoints } from './tools/checkpoints.ts'
 import { placesOf } from './tools/tool-places.ts'
+
+/** Beside what else is known of a session. */
+export interface SessionSettings {
+  readonly config: Readonly<Record<string, ShownSetting>>
+}
 
 /** A session of the face: the durable conversation and its agent. */
 export class AgentSession extends ContextSession {
@@ -25,6 +34,7 @@ export class AgentSession extends ContextSession {
   readonly #ports: AgentPorts
   readonly #extensions: SessionExtensions
   #gear: AgentGear = {}
+  #given: KeptSettings = {}
   #closing = false
 
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
@@ -49,6 +59,14 @@ export class AgentSession extends ContextSession {
     return this
   }
 
+  /** What it was created or opened with of the settings that it keeps; with `write` what differs is written. */
+  static async given<S extends AgentSession>(session: S, settings: GivenSettings, write: boolean): Promise<S> {
+    if (write) await giveSettings(session.#core, settings)
+    const { tools: _tools, ...kept } = settings
+    session.#given = { ...session.#given, ...kept }
+    return session
+  }
+
   /** To be called once it was given its gear: loads its extensions and tells its hooks. What fails there is a notice. */
   static async opened<S extends AgentSession>(session: S): Promise<S> {
     await session.#extended()
@@ -60,6 +78,21 @@ export class AgentSession extends ContextSession {
   static async finalized(session: AgentSession): Promise<void> {
     await session.#extended()
     await tellFinalized(session.#core, session.#hooks)
+  }
+
+  /** `config`: every plain option and the layer that decided it; no secret is among them. */
+  override async info(): Promise<SessionSettings & Awaited<ReturnType<ContextSession['info']>>> {
+    const [known, row] = await Promise.all([super.info(), this.#core.row()])
+    const options = [await stillGiven(this.#core, this.#given), this.#defaults]
+    const { settings, held } = await settingsOfSession(this.#core, this.#ports, row, options)
+    return { ...known, config: shownSettings(settings, held.noTools) }
+  }
+
+  override async setThinking(thinking: ThinkingLevel | (string & {}) | null, options: VerbOptions = {}): Promise<void> {
+    check.verb(options)
+    if (thinking !== null && !thinkingLevels.some(level => level === thinking))
+      throw badConfig('thinking', `Expected one of ${thinkingLevels.join(', ')}, or null.`)
+    await super.setThinking(thinking, options)
   }
 
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */

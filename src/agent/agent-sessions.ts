@@ -1,7 +1,8 @@
-import { given, isSkeinError, type JsonObject, type SessionId } from '#kernel'
+import { given, isSkeinError, type JsonObject, parseSessionRef, type SessionId } from '#kernel'
 import type { TenantStore, ToolDescription } from '#journal'
-import { type CreateOptions, Sessions } from '#session'
-import { type AgentGear, type AgentOptions, checkAgent, type OpenOptions, partGear } from './agent-options.ts'
+import { type CreateOptions, type ListFilter, Sessions } from '#session'
+import { type AgentGear, type AgentOptions, checkAgent, type KeptSettings, type OpenOptions, partGear } from './agent-options.ts'
+import type { ConfigSource } from './config-source.ts'
 import { AgentSession } from './agent-session.ts'
 import { findApproval } from './approvals.ts'
 import type { Approval } from './approvals-row.ts'
@@ -13,14 +14,17 @@ import { keepOptions } from './kept-options.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
 import { prefillSession } from './prefill-session.ts'
 import { checkTools } from './send.ts'
-import { aiSdkTools, describeTool, type Tool } from './tool.ts'
+import { aiSdkTools, describeTool, readTools, type Tool } from './tool.ts'
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions<S extends AgentSession = AgentSession> extends Sessions<S> {
   readonly #stores: readonly TenantStore[]
 
-  constructor(parts: ConstructorParameters<typeof Sessions<S>>[0]) {
+  readonly #config: ConfigSource | undefined
+
+  constructor({ config, ...parts }: ConstructorParameters<typeof Sessions<S>>[0] & { readonly config?: ConfigSource }) {
     super(parts)
+    this.#config = config
     this.#stores = [parts.runtime.store.in(parts.tenant), parts.volatile.in(parts.tenant)]
   }
 
@@ -29,27 +33,61 @@ export class AgentSessions<S extends AgentSession = AgentSession> extends Sessio
     return await findApproval(this.#stores, id)
   }
 
+  /** Rejects `config.invalid`, and writes nothing, also for what files and variables say. Law A3. */
   override async create(options: AgentOptions = {}): Promise<S> {
     checkAgent.create(options)
     await checkTogether(options)
+    await this.#config?.find(options.cwd ?? null)
     const { prefill, ...more } = options
     const { gear, created } = parted(more)
-    return await AgentSession.opened(await prefilled((await super.create(created)).equip(gear), prefill))
+    const session = await AgentSession.given((await super.create(created)).equip(gear), settingsAmong(options), false)
+    return await AgentSession.opened(await prefilled(session, prefill))
   }
 
+  /** What it is given of what a session keeps is written where it differs, and holds from the next run on. */
   override async open(id: string, options: OpenOptions = {}): Promise<S> {
     checkAgent.open(options)
-    const { orCreate, prefill, ...gear } = options
-    if (orCreate === undefined)
-      return await AgentSession.opened(await prefilled((await super.open(id)).equip(gearOf(gear)), prefill))
+    const { orCreate, prefill, model: _model, thinking: _thinking, system: _system, ...gear } = options
+    await checkTogether(options)
+    if (orCreate === undefined) return await this.#opened(await super.open(id), options, gear, prefill)
     await checkTogether(orCreate)
     const { prefill: begun, ...more } = orCreate
-    const { gear: own, created } = parted(more)
-    const session = await super.open(id, { orCreate: created })
+    const session = await this.#found(id, more)
     const isNew = (await session.info()).turns === 0
-    return await AgentSession.opened(
-      await prefilled(session.equip({ ...own, ...gearOf(gear) }), prefill ?? (isNew ? begun : undefined)),
-    )
+    return await this.#opened(session.equip(parted(more).gear), options, gear, prefill ?? (isNew ? begun : undefined))
+  }
+
+  /** The one with the newest activity, opened with options; `undefined` if none fits. Law S8. */
+  override async latest(
+    filter: Omit<ListFilter, 'sort' | 'limit' | 'cursor'> = {},
+    options: Omit<OpenOptions, 'orCreate'> = {},
+  ): Promise<S | undefined> {
+    const found = await super.latest(filter)
+    return found === undefined ? undefined : await this.open(found.id, options)
+  }
+
+  async #opened(session: S, options: OpenOptions, gear: AgentGear, prefill: AgentOptions['prefill']): Promise<S> {
+    const tools = options.tools === undefined ? {} : { tools: descriptions(readTools(options.tools)) }
+    await AgentSession.given(session, { ...settingsAmong(options), ...tools }, true)
+    return await AgentSession.opened(await prefilled(session.equip(gearOf(gear)), prefill))
+  }
+
+  /** The session of an alias, made if there is none. Law S19. */
+  async #found(id: string, orCreate: AgentOptions): Promise<S> {
+    const ref = parseSessionRef(id)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await super.open(id)
+      } catch (error) {
+        if (typeof ref === 'string' || !isSkeinError(error) || error.code !== 'session.not_found') throw error
+      }
+      try {
+        return await this.create({ ...orCreate, id: ref.alias })
+      } catch (error) {
+        // Another was first; its name may also be taken by one that was deleted and can still be restored.
+        if (!isSkeinError(error) || error.code !== 'session.exists' || tries > 1) throw error
+      }
+    }
   }
 
   /** Carries on what died with other processes of this store, as `session.recover` does; for whoever starts. */
@@ -82,8 +120,12 @@ async function prefilled<S extends AgentSession>(session: S, prefill: AgentOptio
   return session
 }
 
+/** Of the options, what a session keeps under entries of their own. */
+const settingsAmong = ({ model, thinking, system }: Pick<OpenOptions, 'model' | 'thinking' | 'system'>): KeptSettings =>
+  given({ model, thinking, system })
+
 /** What only makes sense together. Law A3. */
-async function checkTogether({ cwd, noTools, tools }: AgentOptions): Promise<void> {
+async function checkTogether({ cwd, noTools, tools }: Pick<AgentOptions, 'cwd' | 'noTools' | 'tools'>): Promise<void> {
   if (noTools === true && tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
   if (typeof cwd === 'string' && !(await isFolder(cwd))) throw badConfig('cwd', 'Expected the absolute path of a folder.')
 }

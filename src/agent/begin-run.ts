@@ -21,7 +21,7 @@ import type { AgentGear, SendOptions } from './agent-options.ts'
 import type { ConfigSource } from './config-source.ts'
 import { type Extended, type Extension, notExtended } from './extensions.ts'
 import type { Hook } from './hooks.ts'
-import { type HeldSettings, heldSettings, layeredSettings, nothingFound } from './held-settings.ts'
+import { type HeldSettings, heldSettings, layeredSettings, nothingFound, type settingsAmong } from './held-settings.ts'
 import { putRun } from './input-queue.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
 import { keptOptions } from './kept-options.ts'
@@ -134,6 +134,19 @@ export async function readGear(
     limitsOf,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+/** The same as far as it can be read: without the files, where one of them is broken. */
+export async function settingsOfSession(
+  core: SessionCore,
+  ports: Pick<AgentPorts, 'config'>,
+  row: SessionRow,
+  options: readonly object[],
+): Promise<{ readonly settings: ReturnType<typeof settingsAmong>; readonly held: HeldSettings }> {
+  const found = await ports.config?.find(row.cwd).catch(() => undefined)
+  const { options: kept } = await keptOptions(core)
+  const settings = await layeredSettings(core, row, { found: found ?? nothingFound, kept, options })
+  return { settings, held: heldSettings(settings, row.cwd) }
 }
 
 /** What all layers come to for a run, with the options of its session's object and its own above them. Law A1. */

@@ -1,4 +1,5 @@
 export { type Appended, appendMessages, digestable, messageDrafts, type VerbOptions, writeOptions } from './append-messages.ts'
+export { changeSetting } from './change-setting.ts'
 export { busyWithRun, digestOf, type Plan, SessionCore, type WriteOptions, type Written } from './core.ts'
 export { type CreateOptions, createSession, type Creation } from './create-session.ts'
 export { type SessionPlan } from './create-session.ts'
