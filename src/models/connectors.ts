@@ -1,4 +1,4 @@
-import { SkeinError } from '#kernel'
+import { type Clock, SkeinError, type Timers } from '#kernel'
 import { variableOf } from './credential-kinds.ts'
 import { fromAiSdk } from './from-ai-sdk.ts'
 import type { AiSdkModel, Connector, Credential, ModelInfo } from './port.ts'
@@ -70,13 +70,14 @@ const rows: readonly ConnectorRow[] = [
   { provider: 'openai-compatible', package: compatible },
 ]
 
-export const builtInConnectors: readonly Connector[] = rows.map(row => ({
-  provider: row.provider,
-  async connect(credential, info) {
-    const settings = settingsOf(row, credential)
-    return fromAiSdk(await makeModel(row.package, settings, info), info)
-  },
-}))
+export const builtInConnectors = (time: { readonly clock: Clock; readonly timers: Timers }): readonly Connector[] =>
+  rows.map(row => ({
+    provider: row.provider,
+    async connect(credential, info) {
+      const settings = settingsOf(row, credential)
+      return fromAiSdk(await makeModel(row.package, settings, info), info, time)
+    },
+  }))
 
 async function makeModel(pack: Package, settings: Settings, info: ModelInfo): Promise<AiSdkModel> {
   const make = await pack.load().catch((thrown: unknown) => {

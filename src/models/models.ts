@@ -185,7 +185,7 @@ export function createModels(options: ModelsOptions = {}): Models {
       },
     }
   }
-  return modelsOf(createRegistry([...builtInConnectors, demo]))
+  return modelsOf(createRegistry([...builtInConnectors({ clock, timers }), demo]))
 }
 
 async function routeOf(

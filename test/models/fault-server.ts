@@ -7,10 +7,16 @@ export interface FaultAnswer {
   readonly status?: number
   readonly headers?: { readonly [name: string]: string }
   readonly body?: unknown
+  /** In place of JSON: what a proxy says. */
+  readonly page?: string
+  /** The socket is destroyed before a word is said. */
+  readonly drop?: boolean
   /** Whole server-sent events, e.g. from `anthropicFrames`. */
   readonly frames?: readonly string[]
   /** What follows the frames: a proper end, a socket that is destroyed, or silence until the client leaves. */
   readonly then?: 'end' | 'cut' | 'hang'
+  /** So many bytes at a time, each by itself, also in the middle of a character. */
+  readonly drip?: number
 }
 
 export interface FaultRequest {
@@ -46,7 +52,9 @@ export async function faultServer(answers: readonly FaultAnswer[]): Promise<Faul
         body: text === '' ? null : (JSON.parse(text) as unknown),
       })
       response.on('close', () => left.resolve())
-      reply(response, answers[Math.min(requests.length, answers.length) - 1] ?? { status: 500 })
+      const answer = answers[Math.min(requests.length, answers.length) - 1] ?? { status: 500 }
+      if (answer.drip === undefined) reply(response, answer)
+      else void drip(response, answer, answer.drip)
     })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -61,7 +69,28 @@ export async function faultServer(answers: readonly FaultAnswer[]): Promise<Faul
   }
 }
 
+async function drip(response: ServerResponse, { frames = [], headers, then }: FaultAnswer, size: number): Promise<void> {
+  response.socket?.setNoDelay(true)
+  response.writeHead(200, { 'content-type': 'text/event-stream', ...headers })
+  const bytes = Buffer.from(frames.join(''), 'utf8')
+  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
+    response.write(bytes.subarray(at, at + size))
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  if (then === 'cut') response.destroy()
+  else if (then !== 'hang') response.end()
+}
+
 function reply(response: ServerResponse, answer: FaultAnswer): void {
+  if (answer.drop === true) {
+    response.socket?.destroy()
+    return
+  }
+  if (answer.page !== undefined) {
+    response.writeHead(answer.status ?? 200, { 'content-type': 'text/html', ...answer.headers })
+    response.end(answer.page)
+    return
+  }
   if (answer.status !== undefined) {
     response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
     response.end(JSON.stringify(answer.body ?? { error: { type: 'error', message: `Status ${answer.status}.` } }))
@@ -268,6 +297,11 @@ export const chatError = (code: string, message: string): string => line({ error
 
 /** An error in the middle of Anthropic's stream. */
 export const anthropicError = (type: string, message: string): string => event({ type: 'error', ...{ error: { type, message } } })
+
+/** The same in the middle of OpenAI's responses stream, and of Google's. */
+export const responsesError = (code: string, message: string): string =>
+  event({ type: 'error', ...{ sequence_number: 9, error: { type: code, code, message, param: null } } })
+export const googleError = (code: number, status: string, message: string): string => line({ error: { code, status, message } })
 
 /** The frames up to and with the first one that holds `text`. */
 export function upTo(frames: readonly string[], text: string): string[] {
