@@ -63,7 +63,8 @@ async function takeAll(record: RunRecord, again: boolean): Promise<TurnResult> {
       const message = `Run ${options.run} broke off: ${known.message}`
       core.runtime.notice({ level: 'error', code: known.code, message, session: core.id, tenant: core.store.tenant })
     }
-    return record.result('failed', reasonOf(known), known)
+    const reason = reasonOf(known)
+    return record.result(reason === 'context_overflow' ? 'blocked' : 'failed', reason, known)
   }
 }
 

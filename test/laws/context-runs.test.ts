@@ -42,7 +42,7 @@ describe('a run and its context', () => {
     const session = await skein.sessions.create({ modelOverride: model })
     await long(session, 4_000)
     expect(await session.send('and now?').result()).toMatchObject({
-      status: 'failed',
+      status: 'blocked',
       reason: 'context_overflow',
       error: { code: 'context.exhausted' },
     })

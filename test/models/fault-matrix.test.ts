@@ -286,7 +286,7 @@ const faults: Readonly<Record<string, (wire: Wire) => Cell>> = {
   }),
   'context too long': () => ({
     answers: [{ status: 400, body: { error: { type: 'invalid_request_error', message: 'prompt is too long: 9 > 8 maximum' } } }],
-    status: 'failed',
+    status: 'blocked',
     reason: 'context_overflow',
     requests: 1,
     outcomes: ['provider.overflow'],
