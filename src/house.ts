@@ -25,8 +25,9 @@ import {
   readContextSettings,
   type Summarizer,
 } from '#context'
+import { Desk, type Front, Gateway, gatewayHooks, type GatewayOptions, readGatewaySettings } from '#gateway'
 import { type JobEvent, type JobWork, Jobs, startWorker, wakingStore } from '#jobs'
-import { memoryStore, type Store } from '#journal'
+import { memoryStore, type SessionRow, type Store } from '#journal'
 import {
   aFlag,
   aFunction,
@@ -72,6 +73,7 @@ import {
   type ModelFacts,
   type Notice,
   type Runtime,
+  settingsOf,
   sweepKind,
 } from '#session'
 
@@ -113,6 +115,8 @@ export interface SkeinOptions {
   readonly memory?: MemorySettings
   /** Texts that stand in every context beside the conversation. */
   readonly contextHooks?: readonly ContextHook[]
+  /** Where messages come from, and which session they go to. */
+  readonly gateway?: GatewayOptions
   /** `false`: this process runs no background jobs. */
   readonly worker?: boolean
   readonly onNotice?: (notice: Notice) => void
@@ -145,6 +149,7 @@ const checkOptions = shape<SkeinOptions>({
   context: anObject,
   memory: anObject,
   contextHooks: listOf(anObject, 'hooks'),
+  gateway: value => void readGatewaySettings(value),
   worker: aFlag,
   onNotice: aFunction,
   logger: anObject,
@@ -159,6 +164,7 @@ export interface House {
   /** `owners`: whose memories may be read. */
   memoryOf(tenant: string, owners?: readonly string[] | 'all'): Memories
   operatorsOf(tenant: string, sessions: AgentSessions<MemorySession>): Operators
+  gatewayOf(tenant: string): Gateway
   /** Stops claiming, gives runs and jobs `waitMs`, then closes what is left. Again: the same end. */
   close(waitMs: number): Promise<void>
 }
@@ -219,7 +225,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     notice,
     modelFacts: ref => factsOf(models, ref),
     context: contextDefaults,
-    hooks: options.contextHooks ?? [],
+    hooks: [...(options.contextHooks ?? []), ...gatewayHooks(tenant => frontOf(tenant))],
     refReaders: { map: mapText, archive: archiveRefs(() => runtime) },
     summarizer: async name => {
       if (custom?.id === name) return custom
@@ -322,9 +328,19 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       config,
       compose: (core, opened) => new MemorySession(core, opened, ports, parts),
     })
+  const desk = new Desk({
+    runtime,
+    settings: readGatewaySettings(options.gateway),
+    runsHere: (tenant, session) => live.core(tenant, session)?.activeRun !== undefined,
+    toolNames: async (tenant, row) => await toolNames(tools, row && (await sessionsOf(tenant).open(row.id)), row),
+    dataFolder: dataFolder(env),
+    home: env['HOME'],
+  })
+  const frontOf = (tenant: string): Front => ({ desk, tenant, store: store.in(tenant), sessions: sessionsOf(tenant) })
   return {
     store: opened,
     models,
+    gatewayOf: tenant => new Gateway(frontOf(tenant)),
     sessionsOf,
     memoryOf: (tenant, owners) => new Memories({ store: store.in(tenant), ...learning, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>
@@ -332,6 +348,26 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     jobsOf: tenant => new Jobs(store.in(tenant), timers, wakeWorker, [sweepKind]),
     close: waitMs => (ended ??= end(waitMs)),
   }
+}
+
+/** Names of the tools that a session may use. */
+async function toolNames(
+  shared: readonly Tool[],
+  session: MemorySession | undefined,
+  row: SessionRow | undefined,
+): Promise<readonly string[]> {
+  const names = shared.map(({ name }) => name)
+  if (session === undefined || row === undefined) return names
+  const { core, gear } = AgentSession.insideOf(session)
+  const own = Array.isArray(gear.tools) ? (gear.tools as readonly Tool[]).map(({ name }) => name) : Object.keys(gear.tools ?? {})
+  return [...names, ...own, ...(await settingsOf(core, row)).tools.map(({ name }) => name)]
+}
+
+/** Where data is kept that is no row of the store, if `env` says it. */
+function dataFolder(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const said = (name: string): string | undefined => env[name]?.trim() || undefined
+  const [data, home] = [said('XDG_DATA_HOME'), said('HOME')]
+  return said('SKEIN_HOME') ?? (data === undefined ? home && `${home}/.local/share/skein` : `${data}/skein`)
 }
 
 /** What is known of a session's model; an unknown name is no error here, a window is then assumed. */

@@ -1,4 +1,5 @@
 import type { AgentSessions, Operators } from '#agent'
+import type { Gateway } from '#gateway'
 import { type House, openHouse, type SkeinOptions } from '#house'
 import type { Jobs } from '#jobs'
 import type { Store } from '#journal'
@@ -27,6 +28,7 @@ export class Skein implements AsyncDisposable {
   readonly jobs: Jobs
   readonly models: Models
   readonly operators: Operators
+  readonly gateway: Gateway
   readonly store: Store
   readonly #house: House
   readonly #owners: Owners
@@ -39,6 +41,7 @@ export class Skein implements AsyncDisposable {
     this.sessions = house.sessionsOf(tenant)
     this.memory = house.memoryOf(tenant, owners)
     this.operators = house.operatorsOf(tenant, this.sessions)
+    this.gateway = house.gatewayOf(tenant)
     this.jobs = house.jobsOf(tenant)
   }
 

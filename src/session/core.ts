@@ -27,6 +27,8 @@ export interface Plan {
   readonly blobRefs?: readonly BlobId[]
   /** Rides along in the same commit. */
   readonly alongside?: readonly Change[]
+  /** What path entries stand on, where that is not the leaf: a move to it comes first among the drafts. */
+  readonly onto?: Pick<SessionRow, 'leafId' | 'totals'>
   /** On top of what the entries themselves do to the row. */
   readonly head?: HeadPatch
   /** Kept with the key and handed back by a replay. */
@@ -264,7 +266,7 @@ export class SessionCore {
     const now = this.runtime.clock.now()
     const traced =
       options.traceId === undefined ? plan.drafts : plan.drafts.map(item => ({ traceId: options.traceId as string, ...item }))
-    const entries = placeDrafts(traced, row, now, this.runtime.ids)
+    const entries = placeDrafts(traced, plan.onto ?? row, now, this.runtime.ids)
     const effect = headEffect(entries, row)
     const head: HeadPatch = { ...effect, ...plan.head, ...bothParts(effect, plan.head) }
     const changes: Change[] = []

@@ -46,6 +46,7 @@ export { type AbsentReason, type ContextItem, type Standing } from './standings.
 export { type MessagesOptions, type MessagesPage, type SessionMessage } from './read-messages.ts'
 export { type Recorded, type TurnInput } from './record-turn.ts'
 export { changedNotes, noteDrafts } from './notes.ts'
+export { rewriteBranch, type Rewritten } from './rewrite-branch.ts'
 export { setPrefill } from './prefill.ts'
 export { type ModelFacts, type Notice, type Runtime } from './runtime.ts'
 export {

@@ -1,0 +1,154 @@
+import { aFlag, anything, aText, orNull, parseSessionRef, shape } from '#kernel'
+import type { Page } from '#journal'
+import type { Front } from './desk.ts'
+import { type Explanation, explainSource } from './explain.ts'
+import { findRoute } from './find-route.ts'
+import type { GatewayEvent } from './gateway-events.ts'
+import { hasAnySessions } from './has-any.ts'
+import { clearResumePending, markResumePending, suspend } from './holds.ts'
+import { learn, type Learnt } from './learn.ts'
+import { asShown, checkRouteFilter, listRoutes, type RouteFilter } from './list-routes.ts'
+import { resetRoute, type Switching, switchRoute, touchRoute } from './operations.ts'
+import type { SourceContext } from './prompt.ts'
+import { pruneRoutes } from './prune.ts'
+import { type GatewayRecoverOptions, recoverRoutes } from './recover.ts'
+import { type Resolved, resolveSource } from './resolve.ts'
+import { rewriteRoute, type RewriteOptions, type Rewritten } from './rewrite.ts'
+import type { Route } from './route.ts'
+import { contextOf, promptOf } from './source-context.ts'
+import { decodeSource, type SourceInput } from './source.ts'
+
+export interface ResolveOptions {
+  /** Begins afresh whatever is there. */
+  readonly forceNew?: boolean
+  /** `false`: the message sets no clock of the route. Default true. */
+  readonly touch?: boolean
+}
+
+const check = {
+  resolve: shape<ResolveOptions>({ forceNew: aFlag, touch: aFlag }),
+  reset: shape<{ title?: string | null }>({ title: orNull(aText) }),
+  switch: shape<Switching>({ actor: anything, take: aFlag }),
+  recover: shape<GatewayRecoverOptions>({ only: anything }),
+  prune: shape<{ dryRun?: boolean }>({ dryRun: aFlag }),
+  hasAny: shape<{ except?: string }>({ except: (value, path) => void parseSessionRef(value, path) }),
+  prompt: shape<{ redact?: boolean }>({ redact: aFlag }),
+  learn: shape<{ scope?: string }>({ scope: aText }),
+}
+
+/** `skein.gateway`: where messages of one tenant come from, and which session they go to. */
+export class Gateway {
+  readonly #front: Front
+  /** Who is whom on a platform. */
+  readonly identities: {
+    /** Two ids are one person's. Again: nothing. */
+    learn(platform: string, a: string, b: string, options?: { readonly scope?: string }): Promise<Learnt>
+  }
+
+  constructor(front: Front) {
+    this.#front = front
+    this.identities = {
+      learn: async (platform, a, b, options = {}) => {
+        check.learn(options)
+        return await learn(front, platform, a, b, options.scope)
+      },
+    }
+  }
+
+  /** What a session's messages come to: its session, made if need be, after the commit that makes it so. Throws `source.invalid`. */
+  async resolve(source: SourceInput, options: ResolveOptions = {}): Promise<Resolved> {
+    const decoded = decodeSource(source)
+    check.resolve(options)
+    const { forceNew = false, touch = true } = options
+    return await resolveSource(this.#front, decoded, { forceNew, clocks: touch ? 'user' : 'none' })
+  }
+
+  /** The route of a key, canonical or legacy; `null` for an unknown one. Throws `key.invalid`, `key.ambiguous`. */
+  async get(key: string): Promise<Route | null> {
+    const found = await findRoute(this.#front.store, key)
+    return found === undefined ? null : await asShown(this.#front, found)
+  }
+
+  /** Something happened on the route. `null` for an unknown key. */
+  async touch(key: string): Promise<Route | null> {
+    return await touchRoute(this.#front, key)
+  }
+
+  /** Begins afresh, as somebody asked. `null` for an unknown key. */
+  async reset(key: string, options: { readonly title?: string | null } = {}): Promise<Route | null> {
+    check.reset(options)
+    return await resetRoute(this.#front, key, options.title)
+  }
+
+  /** The route speaks to another session from now on. `null` for an unknown key. */
+  async switch(key: string, sessionId: string, options: Switching = {}): Promise<Route | null> {
+    check.switch(options)
+    return await switchRoute(this.#front, key, sessionId, options)
+  }
+
+  /** Makes a route's conversation exactly these messages; what was said before stays beside. `null` for an unknown key. */
+  async rewrite(key: string, messages: unknown, options: RewriteOptions = {}): Promise<Rewritten | null> {
+    return await rewriteRoute(this.#front, key, messages, options)
+  }
+
+  /** The next message begins afresh. False for an unknown key. */
+  async suspend(key: string, reason?: string): Promise<boolean> {
+    return await suspend(this.#front, key, reason)
+  }
+
+  /** The next message finds its session, whatever the policy says. False for unknown and suspended routes. */
+  async markResumePending(key: string, reason?: string): Promise<boolean> {
+    return await markResumePending(this.#front, key, reason)
+  }
+
+  async clearResumePending(key: string): Promise<boolean> {
+    return await clearResumePending(this.#front, key)
+  }
+
+  /** Marks routes that were active within the window (120 s) before something went wrong; how many. */
+  async recover(maxAgeMs: number = 120_000, options: GatewayRecoverOptions = {}): Promise<number> {
+    check.recover(options)
+    return await recoverRoutes(this.#front, maxAgeMs, options)
+  }
+
+  /** Removes routes that were quiet for so many days; how many. Sessions stay. */
+  async prune(maxAgeDays?: number, options: { readonly dryRun?: boolean } = {}): Promise<number> {
+    check.prune(options)
+    return await pruneRoutes(this.#front, maxAgeDays, { ...options, isWaiting: async () => false })
+  }
+
+  /** Newest activity first, then by key. */
+  async list(filter: RouteFilter = {}): Promise<Page<Route>> {
+    checkRouteFilter(filter)
+    return await listRoutes(this.#front, filter)
+  }
+
+  /** Whether the tenant ever had more than one session; with `except`, whether there are others. */
+  async hasAny(options: { readonly except?: string } = {}): Promise<boolean> {
+    check.hasAny(options)
+    return await hasAnySessions(this.#front, options.except)
+  }
+
+  /** What a message of this source would meet, and why; writes nothing. */
+  async explain(source: SourceInput): Promise<Explanation> {
+    return await explainSource(this.#front, decodeSource(source))
+  }
+
+  /** What the model is told of where it speaks, as data; writes nothing. */
+  async context(source: SourceInput): Promise<SourceContext> {
+    return await contextOf(this.#front, decodeSource(source))
+  }
+
+  /** The same as a text. */
+  async prompt(source: SourceInput, options: { readonly redact?: boolean } = {}): Promise<string> {
+    check.prompt(options)
+    return await promptOf(this.#front, decodeSource(source), options.redact)
+  }
+
+  /** What happens from now on, until the signal is aborted. The rows are the truth. */
+  events(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<GatewayEvent & { readonly at: number }, void, undefined> {
+    return this.#front.desk.events.follow(this.#front.tenant, options.signal)
+  }
+}

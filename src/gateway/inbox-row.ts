@@ -1,0 +1,129 @@
+import { given, type Id, type Json, type RunId, type SessionId, type TurnId } from '#kernel'
+import type { Change, PartInput, RecordRow, TenantStore } from '#journal'
+import type { BusyMode } from './settings.ts'
+import type { Source } from './source.ts'
+
+/** What may become of a message. Every row begins as one of the first six. */
+const moves = {
+  received: ['refused', 'handled', 'queued', 'steered', 'collected'],
+  refused: [],
+  handled: [],
+  queued: ['running', 'dropped'],
+  steered: ['done', 'queued'],
+  collected: ['done', 'queued'],
+  running: ['done', 'failed', 'interrupted'],
+  interrupted: ['running', 'dropped'],
+  done: [],
+  failed: [],
+  dropped: [],
+} as const satisfies Record<string, readonly string[]>
+export type InboxState = keyof typeof moves
+
+export const inboxStates: readonly InboxState[] = Object.keys(moves) as InboxState[]
+export const isOver = (state: InboxState): boolean => moves[state].length === 0
+
+/** One message that came in, and what became of it. */
+export interface InboxRow {
+  readonly id: Id<'inb'>
+  readonly state: InboxState
+  /** The route's; absent for a message that was refused before one was looked for. */
+  readonly key?: string
+  readonly source: Source
+  readonly text: string
+  readonly parts?: readonly PartInput[]
+  /** What was said before it, that the session has not seen. */
+  readonly context?: string
+  readonly replyTo?: string
+  readonly internal?: true
+  readonly mode: BusyMode
+  /** Who said it, by the id that stands for them. */
+  readonly sender?: string
+  /** How the sender is called where many may speak. */
+  readonly speaker?: string
+  /** Why it was refused or dropped, or ended without an answer. */
+  readonly reason?: string
+  readonly session?: SessionId
+  readonly run?: RunId
+  readonly turn?: TurnId
+  /** As the run that it was steered into names it. */
+  readonly input?: Id<'inp'>
+  /** The row whose turn shows this one, for what was steered or collected. */
+  readonly into?: Id<'inb'>
+  /** How often it was said to a session. A run that ended without showing it leaves it to be said again. */
+  readonly said: number
+  readonly at: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+}
+
+export interface StoredInbox {
+  readonly row: InboxRow
+  readonly version: number
+}
+
+export const inboxCollection = 'gateway.inbox'
+/** How long what is over can be looked up, and an event's id is known. */
+export const inboxLifeMs: number = 7 * 86_400_000
+
+const openTag = 'open'
+const openOf = (key: string): string => `open ${key}`
+const stateTag = (state: InboxState): string => `state ${state}`
+export const routeTag = (key: string): string => `route ${key}`
+
+/** Stores a row, new (version 0) or as it is now. Tags say what is waited for and where. */
+export function putInbox(row: InboxRow, version: number): Change {
+  const open = !isOver(row.state)
+  const tags = open
+    ? [openTag, ...(row.key === undefined ? [] : [openOf(row.key)]), stateTag(row.state)]
+    : [...(row.key === undefined ? [] : [routeTag(row.key)]), stateTag(row.state)]
+  return {
+    type: 'put_record',
+    collection: inboxCollection,
+    key: row.id,
+    value: row as unknown as Json,
+    tags,
+    // What interrupts comes first; else ids tell the order of arrival.
+    sort: open && row.mode === 'interrupt' ? 0 : 1,
+    ...(row.endedAt === undefined ? {} : { expiresAt: row.endedAt + inboxLifeMs }),
+    expectVersion: version,
+  }
+}
+
+/** Moves a row on. A move that no row makes is a bug and says so. */
+export function movedTo(row: InboxRow, state: InboxState, more: Partial<InboxRow> = {}): InboxRow {
+  if (!(moves[row.state] as readonly string[]).includes(state))
+    throw new Error(`A message that is ${row.state} cannot become ${state}.`)
+  return { ...row, ...given(more), state }
+}
+
+export async function inboxRow(store: TenantStore, id: string): Promise<StoredInbox | undefined> {
+  const record = await store.record(inboxCollection, id)
+  return record === undefined ? undefined : storedInbox(record)
+}
+
+/** What is not over of a route, in the order in which it is to be dealt with. */
+export async function openInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
+  return (await allOf(store, openOf(key))).map(storedInbox)
+}
+
+/** What is not over anywhere. */
+export async function unfinishedInbox(store: TenantStore): Promise<StoredInbox[]> {
+  return (await allOf(store, openTag)).map(storedInbox)
+}
+
+export const inboxTag = ({ state, key }: { readonly state?: InboxState; readonly key?: string }): string | undefined =>
+  state === undefined ? key && routeTag(key) : stateTag(state)
+
+export function storedInbox({ value, version }: Pick<RecordRow, 'value' | 'version'>): StoredInbox {
+  return { row: value as unknown as InboxRow, version }
+}
+
+async function allOf(store: TenantStore, tag: string): Promise<RecordRow[]> {
+  const rows: RecordRow[] = []
+  for (let cursor: string | undefined; ;) {
+    const page = await store.records(inboxCollection, { tag, limit: 200, ...given({ cursor }) })
+    rows.push(...page.items)
+    if (page.next === undefined) return rows
+    cursor = page.next
+  }
+}

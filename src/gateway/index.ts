@@ -1,0 +1,40 @@
+export { type Actor } from './actor.ts'
+export { type Pin } from './active-work.ts'
+export { authorise, type Authorisation } from './authorise.ts'
+export { Desk, type Front } from './desk.ts'
+export { type Explanation } from './explain.ts'
+export { Gateway, type ResolveOptions } from './gateway.ts'
+export { type GatewayEvent } from './gateway-events.ts'
+export { gatewayHooks } from './hooks.ts'
+export {
+  formatKey,
+  type IdentityResolver,
+  isShared,
+  type KeyFlags,
+  keyOf,
+  legacyKeyOf,
+  parseKey,
+  type SessionKey,
+} from './key.ts'
+export { type Learnt } from './learn.ts'
+export { type RouteFilter } from './list-routes.ts'
+export { type Switching } from './operations.ts'
+export { type SourceContext } from './prompt.ts'
+export { pseudonym, type PseudonymForm, type PseudonymOptions } from './pseudonym.ts'
+export { type GatewayRecoverOptions } from './recover.ts'
+export { evaluateReset, type ResetClocks, type ResetDecision, type ResetMode, type ResetPolicy } from './reset-policy.ts'
+export { type Resolved } from './resolve.ts'
+export { type RewriteOptions, type Rewritten } from './rewrite.ts'
+export { type Fresh, type HoldKind, type OpenTurn, type Route, type RouteHold } from './route.ts'
+export {
+  type ActiveWork,
+  type BusyMode,
+  type GatewayOptions,
+  type HomeChannel,
+  type PlatformOptions,
+  readGatewaySettings,
+  type ResetRules,
+} from './settings.ts'
+export { decodeSource, describeSource, encodeSource, type Source, type SourceInput } from './source.ts'
+export { parseTarget, type Target } from './target.ts'
+export { canonicalWhatsApp, normalizeWhatsApp } from './whatsapp.ts'

@@ -1,0 +1,101 @@
+import { given, type Id, type Json, type JobId, type NewId, type SessionId } from '#kernel'
+import type { Change, RecordRow, TenantStore } from '#journal'
+
+/** A place that an adapter can send to. */
+export interface Destination {
+  readonly platform: string
+  readonly chatId: string
+  readonly threadId?: string
+  readonly scopeId?: string
+}
+
+export type OutboxState = 'pending' | 'sending' | 'delivered' | 'abandoned' | 'suppressed'
+
+/** One message on its way out. It is sent at least once, and never silently twice. */
+export interface OutboxRow {
+  readonly id: Id<'out'>
+  readonly state: OutboxState
+  readonly to: Destination
+  readonly text: string
+  /** The message of the platform that it answers. */
+  readonly replyTo?: string
+  /** `answer`: what a turn came to; `notice`: what the gateway itself has to say. */
+  readonly kind: 'answer' | 'notice'
+  readonly key?: string
+  readonly inbox?: Id<'inb'>
+  readonly session?: SessionId
+  /** How often sending was begun. */
+  readonly attempts: number
+  readonly lastError?: { readonly code: string; readonly message: string }
+  /** Why it was given up or kept back. */
+  readonly reason?: string
+  /** The platform's id of it. */
+  readonly messageId?: string
+  readonly at: number
+  readonly endedAt?: number
+}
+
+export interface StoredOutbox {
+  readonly row: OutboxRow
+  readonly version: number
+}
+
+export const outboxCollection = 'gateway.outbox'
+const lifeMs = 7 * 86_400_000
+/** More than a row is ever tried: the row decides, since only it knows what was sent. */
+const jobAttempts = 1_000
+
+const isOpen = (state: OutboxState): boolean => state === 'pending' || state === 'sending'
+export const outboxStateTag = (state: OutboxState): string => `state ${state}`
+export const outboxKeyTag = (key: string): string => `route ${key}`
+
+/** Only processes in which the platform's adapter runs take these jobs. */
+export const deliverKind = (platform: string): string => `gateway.deliver.${platform}`
+
+/** Messages of one place go out one after the other. */
+export const placeOf = ({ platform, scopeId, chatId, threadId }: Destination): string =>
+  [platform, scopeId ?? '', chatId, threadId ?? ''].map(encodeURIComponent).join(' ')
+
+export function putOutbox(row: OutboxRow, version: number): Change {
+  return {
+    type: 'put_record',
+    collection: outboxCollection,
+    key: row.id,
+    value: row as unknown as Json,
+    tags: [outboxStateTag(row.state), ...(row.key === undefined ? [] : [outboxKeyTag(row.key)])],
+    sort: row.at,
+    ...(isOpen(row.state) ? {} : { expiresAt: (row.endedAt ?? row.at) + lifeMs }),
+    expectVersion: version,
+  }
+}
+
+/** The job that carries a row out. */
+export function deliverLater(ids: NewId, row: OutboxRow): Change {
+  const id: JobId = ids('job')
+  return {
+    type: 'enqueue',
+    job: {
+      id,
+      kind: deliverKind(row.to.platform),
+      key: placeOf(row.to),
+      payload: { outbox: row.id },
+      ...given({ session: row.session }),
+      maxAttempts: jobAttempts,
+      parkedBlocks: false,
+    },
+  }
+}
+
+/** What puts messages on their way; those that are kept back get no job. */
+export function outboxChanges(ids: NewId, rows: readonly OutboxRow[]): Change[] {
+  return rows.flatMap(row => [putOutbox(row, 0), ...(isOpen(row.state) ? [deliverLater(ids, row)] : [])])
+}
+
+export async function outboxRow(store: TenantStore, id: string): Promise<StoredOutbox | undefined> {
+  const record = await store.record(outboxCollection, id)
+  return record === undefined ? undefined : storedOutbox(record)
+}
+
+export function storedOutbox({ value, version }: Pick<RecordRow, 'value' | 'version'>): StoredOutbox {
+  return { row: value as unknown as OutboxRow, version }
+}
