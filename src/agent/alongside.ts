@@ -1,5 +1,6 @@
 import { aFunction, anObject, type Check, either, type Id, listOf, type RunId, type TurnId } from '#kernel'
-import type { Change } from '#journal'
+import type { Change, SessionRow } from '#journal'
+import type { SessionCore } from '#session'
 import type { TurnResult } from './turn-result.ts'
 
 /** Where an input stands that a commit admits. */
@@ -7,6 +8,8 @@ export interface Placed {
   readonly run: RunId
   readonly turn: TurnId
   readonly input: Id<'inp'>
+  /** Of the lease that the commit leaves its session with. */
+  readonly token: number
 }
 
 /** What a room above wants in a commit of the agent's, all or nothing. A function is asked again where that commit is tried again. */
@@ -21,5 +24,13 @@ export const checkAlongside: Check = either(
   'Expected changes, or a function that gives them.',
 )
 
-export const changesOf = (alongside: Alongside | undefined, placed: Placed): readonly Change[] =>
-  typeof alongside === 'function' ? alongside(placed) : (alongside ?? [])
+/** `row`: the session as it stands before the commit. */
+export function changesOf(
+  alongside: Alongside | undefined,
+  { runtime }: Pick<SessionCore, 'runtime'>,
+  { lease }: Pick<SessionRow, 'lease'>,
+  placed: Omit<Placed, 'token'>,
+): readonly Change[] {
+  if (typeof alongside !== 'function') return alongside ?? []
+  return alongside({ ...placed, token: lease.owner === runtime.owner ? lease.token : lease.token + 1 })
+}

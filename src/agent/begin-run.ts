@@ -275,7 +275,11 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
         return {
           ...said,
           drafts,
-          alongside: [putRun(core, run), ...(said.alongside ?? []), ...changesOf(gear.alongside, { run, turn, input })],
+          alongside: [
+            putRun(core, run),
+            ...(said.alongside ?? []),
+            ...changesOf(gear.alongside, core, now, { run, turn, input }),
+          ],
         }
       },
       { run, ...given({ traceId, signal: beginning.signal }) },

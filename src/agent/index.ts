@@ -22,7 +22,9 @@ export {
   type ParseToml,
   type Project,
   readConfigFiles,
+  realFolder,
   secretText,
+  trustedFolders,
 } from './config-files.ts'
 export { type Gate } from './gates.ts'
 export { type Hook, readHooks } from './hooks.ts'
@@ -42,6 +44,7 @@ export { type MapReceipt, type MapRun, type ResultsOptions } from './operators/m
 export { RunningMaps } from './operators/running-maps.ts'
 export { modelSummarizer } from './model-summarizer.ts'
 export { maxStepsDefault } from './run.ts'
+export type { Alongside, AtEnd, Placed } from './alongside.ts'
 export { type RunStatus, type TurnResult } from './turn-result.ts'
 export { type AgentPorts, type InputReceipt, readUserInput, type Run, startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'

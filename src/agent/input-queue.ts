@@ -123,7 +123,11 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
           return {
             ...stowed,
             drafts: [item],
-            alongside: [putRun(core, running.run, version), ...receipts, ...changesOf(asked.alongside, { ...place, input })],
+            alongside: [
+              putRun(core, running.run, version),
+              ...receipts,
+              ...changesOf(asked.alongside, core, row, { ...place, input }),
+            ],
           }
         },
         {

@@ -82,7 +82,10 @@ export async function recoverRun(
         if (runningIn(row)?.run !== run || row.seq !== found.seq) throw busy(core, run)
         return {
           ...mended.plan,
-          alongside: [putRun(core, run), ...changesOf(options.alongside, { run, turn, input: found.input as Id<'inp'> })],
+          alongside: [
+            putRun(core, run),
+            ...changesOf(options.alongside, core, row, { run, turn, input: found.input as Id<'inp'> }),
+          ],
         }
       },
       { run },

@@ -3,7 +3,8 @@ import type { TurnResult } from '#agent'
 import type { Change } from '#journal'
 import { type InboxRow, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
 import { type Destination, outboxChanges, type OutboxRow } from './outbox-row.ts'
-import { closeTurn, withoutTurn } from './rebind.ts'
+import { closeTurn } from './rebind.ts'
+import { turnClosed } from './turn-marks.ts'
 import { type FoundRoute, type KeptRoute, putRoute } from './route.ts'
 import { splitText } from './split-text.ts'
 import type { Source } from './source.ts'
@@ -70,15 +71,8 @@ function steeredRows({ steered, dropped, rows, now }: TurnEnd): Change[] {
 }
 
 function afterTurn(route: KeptRoute, { result, rows, now }: TurnEnd): KeptRoute {
-  const { fresh: _fresh, ...rest } = withoutTurn(route)
-  const isUsers = rows.some(({ row }) => row.internal !== true)
-  const isCompleted = completed.has(result.status)
-  return {
-    ...rest,
-    ...(isUsers ? { lastTurnEndedAt: now } : {}),
-    lastActivityAt: Math.max(route.lastActivityAt, now),
-    ...(isCompleted ? { interruptions: 0, holds: rest.holds.filter(({ kind }) => kind !== 'resume_pending') } : {}),
-  }
+  const byUser = rows.some(({ row }) => row.internal !== true)
+  return turnClosed(route, { completed: completed.has(result.status), byUser, now })
 }
 
 const codeOf = ({ error, reason }: TurnEnd['result']): string => error?.code ?? reason

@@ -9,7 +9,8 @@ import { inboxRow, type InboxRow, movedTo, openInbox, putInbox, type StoredInbox
 import { outboxChanges } from './outbox-row.ts'
 import { openTurnRecord } from './rebind.ts'
 import { type Resolved, resolveSource } from './resolve.ts'
-import { type FoundRoute, holdOf, type KeptRoute, putRoute } from './route.ts'
+import { type FoundRoute, holdOf, putRoute } from './route.ts'
+import { turnOpened } from './turn-marks.ts'
 import { ruleFor } from './settings.ts'
 import { type Claim, endTurn, replyRow } from './turn-end.ts'
 import { turnInput } from './turn-input.ts'
@@ -205,13 +206,10 @@ export class Turns {
     this.#going.set(key, { run, session, over })
   }
 
-  #claim(rows: readonly StoredInbox[], found: FoundRoute, session: SessionId, { run, turn }: Placed): Change[] {
+  #claim(rows: readonly StoredInbox[], found: FoundRoute, session: SessionId, { run, turn, token }: Placed): Change[] {
     const { now } = this.#front.desk
     const [head] = rows as readonly [StoredInbox, ...StoredInbox[]]
-    const route: KeptRoute = {
-      ...found.route,
-      openTurn: { turnId: turn, inboxId: head.row.id, at: now, fence: found.version },
-    }
+    const route = turnOpened(found.route, { turnId: turn, inboxId: head.row.id, at: now, fence: token })
     const begun = { key: route.key, session, run, turn, startedAt: now }
     return [
       ...rows.map(({ row, version }) => {
@@ -282,17 +280,19 @@ export class Turns {
     const inbox = rows.map(({ row }) => row.id)
     const turnId = rows[0]?.row.turn ?? ''
     const claim: Claim = { key: route.key, generation: route.generation, session: session.id, turn: turnId, inbox }
-    const again: KeptRoute = { ...route, openTurn: { turnId, inboxId: inbox[0] ?? '', at: now, fence: found.version } }
     try {
       const { run } = await session.recover({
         apply: true,
         // What may have happened is not done again, and nobody is there to be asked.
         approvals: 'deny',
-        alongside: () => [
-          ...rows.map(({ row, version }) => putInbox(movedTo(row, 'running'), version)),
-          putRoute({ ...found, route: again }),
-          ...openTurnRecord(again),
-        ],
+        alongside: ({ token }) => {
+          const again = turnOpened(route, { turnId, inboxId: inbox[0] ?? '', at: now, fence: token })
+          return [
+            ...rows.map(({ row, version }) => putInbox(movedTo(row, 'running'), version)),
+            putRoute({ ...found, route: again }),
+            ...openTurnRecord(again),
+          ]
+        },
         atEnd: (result, dropped) => this.#ending(claim, result, dropped),
       })
       if (run === null) return 'none'

@@ -23,6 +23,7 @@ export const idPrefixes = [
   'chk',
   'inb',
   'out',
+  'par',
   'sch',
   'own',
   'evt',
