@@ -261,6 +261,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const works: Record<string, JobWork> = {
     ...learning.works,
     ...archiveJobs(archived),
+    ...archiveJobs(archived),
     [eraseKind]: erasing,
     [sweepKind]: erasing,
     [compactKind]: {

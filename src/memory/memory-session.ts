@@ -1,5 +1,6 @@
 import { type AgentPorts, closeGraceMs, type Run, type SendOptions } from '#agent'
 import { given, invalidInput, type JsonObject } from '#kernel'
+import type { SessionRow } from '#journal'
 import {
   type Appended,
   check,
@@ -16,7 +17,7 @@ import type { Archive } from './archive-row.ts'
 import { type ArchivesContext, archivesView, sessionArchivesContext, showsArchives } from './archives-context.ts'
 import { afterAppend, type AfterTurned } from './commit-after-turn.ts'
 import { baseOf, cursorOf, liveCounts, liveTurns } from './commit-cursor.ts'
-import { commitIfDue } from './commit-triggers.ts'
+import { commitIfDue, policyOf } from './commit-triggers.ts'
 import {
   type AfterTurn,
   type ArchivesOptions,
@@ -136,17 +137,41 @@ export class MemorySession extends StateSession {
   }
 
   override async append(...given: Parameters<StateSession['append']>): Promise<Appended> {
-    const appended = await super.append(...given)
-    const row = await this.#core.row()
-    const { tokens } = await baseOf(this.#core, row)
-    if (row.data['running'] === undefined) await commitIfDue(this.#core, this.#parts, given[1]?.traceId)
-    return { ...appended, liveTokens: Math.max(0, appended.liveTokens - tokens) }
+    return await this.#core.verb(async () => {
+      const appended = await super.append(...given)
+      const live = await this.#looked(async row => {
+        const { tokens } = await baseOf(this.#core, row)
+        // A run looks by itself as its turn ends.
+        const traceId = given[1]?.traceId
+        if (row.data['running'] === undefined && this.#isDue(row)) await commitIfDue(this.#core, this.#parts, traceId)
+        return Math.max(0, appended.liveTokens - tokens)
+      })
+      return live === undefined ? appended : { ...appended, liveTokens: live }
+    })
   }
 
   override async record(...given: Parameters<StateSession['record']>): Promise<Recorded> {
-    const recorded = await super.record(...given)
-    await commitIfDue(this.#core, this.#parts, given[1]?.traceId)
-    return recorded
+    return await this.#core.verb(async () => {
+      const recorded = await super.record(...given)
+      await this.#looked(async row => {
+        if (this.#isDue(row)) await commitIfDue(this.#core, this.#parts, given[1]?.traceId)
+      })
+      return recorded
+    })
+  }
+
+  /** Whether there is anything to look for. */
+  #isDue(row: SessionRow): boolean {
+    return policyOf(this.#parts, row) !== 'manual'
+  }
+
+  /** What is looked at once something is durable; that this can't be done takes nothing of it back. */
+  async #looked<T>(look: (row: SessionRow) => Promise<T>): Promise<T | undefined> {
+    try {
+      return this.#core.seen === undefined ? undefined : await look(this.#core.seen)
+    } catch {
+      return undefined
+    }
   }
 
   override send(input: unknown, options: SendOptions = {}): Run {

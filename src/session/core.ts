@@ -79,6 +79,8 @@ export class SessionCore {
    */
   memory: object = {}
   #erasures: unknown
+  /** The newest row that was read here; what no verb changes may be taken from it. */
+  seen: SessionRow | undefined
   /** The run that is going on in this process. */
   activeRun: RunId | undefined
   #closed = false
@@ -133,6 +135,7 @@ export class SessionCore {
       this.memory = {}
     }
     this.lastUsedAt = this.runtime.clock.now()
+    this.seen = row
     this.onUse?.()
     this.live.advance(row.seq)
     return row
