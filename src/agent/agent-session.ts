@@ -5,11 +5,12 @@ import { activeRunOf } from './active-runs.ts'
 import { type AgentGear, checkAgent, type InputOptions, type KeptSettings, type SendOptions } from './agent-options.ts'
 import { type RunDefaults, settingsOfSession } from './begin-run.ts'
 import type { Extended } from './extensions.ts'
+import { extensionsIn } from './extensions-file.ts'
 import { SessionExtensions } from './extensions-session.ts'
 import type { Hook } from './hooks.ts'
 import { tellClosed, tellFinalized, tellOpened } from './hooks-session.ts'
 import { giveSettings, type GivenSettings, stillGiven } from './given-settings.ts'
-import { type ShownSetting, shownSettings } from './held-settings.ts'
+import { type ShownSetting, shownSettings, namedExtensions } from './held-settings.ts'
 import { beginNoMore } from './next-runs.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { Approvals } from './approvals.ts'
@@ -33,6 +34,7 @@ export class AgentSession extends ContextSession {
   readonly #core: SessionCore
   readonly #ports: AgentPorts
   readonly #extensions: SessionExtensions
+  #ready: Promise<Extended> | undefined
   #gear: AgentGear = {}
   #given: KeptSettings = {}
   #closing = false
@@ -56,6 +58,7 @@ export class AgentSession extends ContextSession {
   equip(gear: AgentGear): this {
     checkAgent.gear(gear)
     this.#gear = { ...this.#gear, ...gear, ...given({ tools: gear.tools && readTools(gear.tools) }) }
+    if (gear.extensions !== undefined) this.#ready = undefined
     return this
   }
 
@@ -151,9 +154,21 @@ export class AgentSession extends ContextSession {
     }
   }
 
-  async #extended(): Promise<Extended> {
-    const { extensions = [], tools = [] } = this.#gear
-    return await this.#extensions.ready({ extensions, tools: readTools(tools) })
+  #extended(): Promise<Extended> {
+    this.#ready ??= this.#extend()
+    // The store was away; whoever asks next tries again.
+    this.#ready.catch(() => (this.#ready = undefined))
+    return this.#ready
+  }
+
+  /** Those of the folders come first, then those that the highest layer names. Law A1. */
+  async #extend(): Promise<Extended> {
+    const { extensions, tools = [] } = this.#gear
+    // A file that is broken is refused by the run that needs it.
+    const found = await this.#ports.config?.find(this.#core.cwd).catch(() => undefined)
+    const named = extensions === undefined ? namedExtensions(found, this.#core.cwd) : (extensions ?? [])
+    const inFolders = await Promise.all((found?.extensions ?? []).map(folder => extensionsIn(folder).catch(() => [folder])))
+    return await this.#extensions.ready({ extensions: [...inFolders.flat(), ...named], tools: readTools(tools) })
   }
 
   /** The host's, those of extensions, and its own. */

@@ -26,6 +26,8 @@ export interface ConfigFiles {
   readonly project?: { readonly file: string; readonly folder: string }
   /** The user's list of projects that are trusted. */
   readonly trust?: string
+  /** Folders of extensions: the user's, and the nearest project's that has one. */
+  readonly extensions?: { readonly user?: string; readonly project?: string }
 }
 
 /** What is found of a project. */
@@ -59,18 +61,25 @@ export function findConfigFiles({ env, cwd, file, home }: ConfigPlaces): ConfigF
     user,
     project: project === undefined ? undefined : { file: project, folder: dirname(dirname(project)) },
     trust: folder === undefined ? undefined : join(folder, trustFile),
+    extensions: given({
+      user: folder === undefined ? undefined : isThere(join(folder, 'extensions')),
+      project: cwd === null ? undefined : nearest(cwd, join('.skein', 'extensions')),
+    }),
   })
 }
 
 /** Names a state of files: another one where something was written to one of them. */
-export function stateOfFiles({ user, project, trust }: ConfigFiles): { readonly name: string; readonly isThere: boolean } {
+export function stateOfFiles({ user, project, trust, extensions }: ConfigFiles): {
+  readonly name: string
+  readonly isThere: boolean
+} {
   let isThere = false
   const marks = [user?.file, project?.file, trust].map(file => {
     const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })
     if (stat !== undefined) isThere = true
     return stat === undefined ? [file] : [file, stat.mtimeMs, stat.size, stat.ino]
   })
-  return { name: JSON.stringify(marks), isThere }
+  return { name: JSON.stringify([marks, extensions]), isThere }
 }
 
 /**
@@ -78,29 +87,43 @@ export function stateOfFiles({ user, project, trust }: ConfigFiles): { readonly 
  * layer. Source: spec/agent.md 1, spec/foundation.md 7.2.
  */
 export function readConfigFiles(
-  { user, project, trust }: ConfigFiles,
+  { user, project, trust, extensions = {} }: ConfigFiles,
   env: Environment,
   parse: ParseToml,
-): { readonly layers: readonly Layer[]; readonly project?: Project } {
-  const users = user === undefined ? none : readLayer('user', user.file, user.required, parse)
-  if (project === undefined) return { layers: [users, environmentLayer(env)] }
+): { readonly layers: readonly Layer[]; readonly project?: Project; readonly extensions: readonly string[] } {
   const list = trust === undefined ? { folders: [] } : trustedFolders(trust)
-  const trusted = list.folders.includes(realFolder(project.folder))
-  const theirs = readLayer('project', project.file, true, parse, trusted)
-  const told: Layer = list.problem === undefined ? theirs : { ...theirs, notices: [list.problem, ...theirs.notices] }
-  return { layers: [users, told, environmentLayer(env)], project: { folder: project.folder, trusted } }
+  const isTrusted = (folder: string): boolean => list.folders.includes(realFolder(folder))
+  const users = user === undefined ? none : readLayer('user', user.file, user.required, parse)
+  const theirs = extensions.project
+  const mayExtend = theirs !== undefined && isTrusted(dirname(dirname(theirs)))
+  const notices = [
+    ...(list.problem === undefined ? [] : [list.problem]),
+    ...(theirs === undefined || mayExtend ? [] : [`${theirs} is ignored: the project isn't trusted (skein trust).`]),
+  ]
+  const folders = [extensions.user, mayExtend ? theirs : undefined].filter(folder => folder !== undefined)
+  const lowest: Layer = { ...users, notices: [...notices, ...users.notices] }
+  if (project === undefined) return { layers: [lowest, environmentLayer(env)], extensions: folders }
+  const trusted = isTrusted(project.folder)
+  const said = readLayer('project', project.file, true, parse, trusted)
+  return { layers: [lowest, said, environmentLayer(env)], project: { folder: project.folder, trusted }, extensions: folders }
 }
 
 const none: Layer = { settings: new Map(), notices: [] }
 
 /** The nearest `.skein/config.toml` from a directory upward. */
 export function projectConfigFile(cwd: string): string | undefined {
+  return nearest(cwd, join('.skein', 'config.toml'))
+}
+
+/** What is there by this name in a directory, or in the nearest one above. */
+function nearest(cwd: string, name: string): string | undefined {
   for (let folder = cwd; ; folder = dirname(folder)) {
-    const file = join(folder, '.skein', 'config.toml')
-    if (existsSync(file)) return file
-    if (dirname(folder) === folder) return undefined
+    const file = isThere(join(folder, name))
+    if (file !== undefined || dirname(folder) === folder) return file
   }
 }
+
+const isThere = (file: string): string | undefined => (existsSync(file) ? file : undefined)
 
 const trustFile = 'trusted.json'
 

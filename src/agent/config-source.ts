@@ -13,6 +13,8 @@ import { type Layer, mergeLayers, type Setting } from './config-layers.ts'
 export interface FoundConfig {
   readonly settings: ReadonlyMap<string, Setting>
   readonly project?: Project
+  /** Folders whose modules extend a session, in this order. */
+  readonly extensions?: readonly string[]
 }
 
 /** Where the settings of sessions come from that nobody gave them. */

@@ -37,7 +37,7 @@ export interface HeldSettings {
   readonly cache: { readonly ttl: '5m' | '1h' }
   /** As files, variables and flags say it, for one run. */
   readonly allowance?: { readonly nano?: number; readonly tokens?: number; readonly wallMs?: number; readonly allowUnpriced?: boolean } // prettier-ignore
-  /** Of files and variables; absolute. */
+  /** As files and variables say it: absolute paths. Functions among options stand there by their names. */
   readonly extensions: readonly string[]
   readonly credentials?: string
 }
@@ -65,10 +65,14 @@ export function settingsAmong(options: object, layer: LayerName): Settings {
     agentKeys.flatMap((key): [string, Setting<ConfigValue | null>][] => {
       const value = memberAt(options, key.path)
       if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return []
+      if (Array.isArray(value)) return [[key.path, { value: value.map(nameOf), layer, where: null }]]
       return [[key.path, { value: value === null ? defaultOf(key) : (value as ConfigValue), layer, where: null }]]
     }),
   )
 }
+
+/** Of what is code, such as an extension, only the name is shown. */
+const nameOf = (item: unknown): string => (typeof item === 'function' ? item.name || 'a function' : String(item))
 
 function memberAt(options: object, path: string): unknown {
   let at: unknown = options
@@ -163,6 +167,10 @@ export function heldSettings(settings: Settings, cwd: string | null): HeldSettin
     }),
   }
 }
+
+/** The extensions that files and variables name. */
+export const namedExtensions = (found: FoundConfig | undefined, cwd: string | null): readonly string[] =>
+  found === undefined ? [] : heldSettings(found.settings, cwd).extensions
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
 const present = <T extends object>(members: T): Present<T> =>

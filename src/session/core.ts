@@ -70,7 +70,11 @@ export class SessionCore {
   readonly live: LiveEvents
   /** How its context is kept; fixed when the session was created. */
   keeping: Keeping
+  /** Where it works, as it was created; `null` without a place. */
+  cwd: string | null = null
   lastUsedAt: number
+  /** When somebody last went on with it here without writing; 0 before. */
+  accessedAt = 0
   /** Called by whoever keeps the open sessions when a verb uses this one. */
   onUse: (() => void) | undefined
   /**
@@ -138,7 +142,7 @@ export class SessionCore {
     this.seen = row
     this.onUse?.()
     this.live.advance(row.seq)
-    return row
+    return accessed(this, row)
   }
 
   /** A write that commutes: no lease, from any process, also during a run. */
@@ -346,6 +350,11 @@ export class SessionCore {
       else this.#scheduleRelease()
     })
   }
+}
+
+/** The row with the time of the last access, also of one that wrote nothing. */
+export function accessed({ accessedAt }: Pick<SessionCore, 'accessedAt'>, row: SessionRow): SessionRow {
+  return accessedAt > row.lastAccessedAt ? { ...row, lastAccessedAt: accessedAt } : row
 }
 
 const isTaken = (error: unknown): boolean =>

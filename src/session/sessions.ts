@@ -3,6 +3,7 @@ import {
   headEffect,
   type memoryStore,
   type Page,
+  pageOfSessions,
   type Results,
   type SearchQuery,
   type SearchResult,
@@ -12,7 +13,7 @@ import {
 } from '#journal'
 import { type VerbOptions, writeOptions } from './append-messages.ts'
 import { readKeeping } from './context-settings.ts'
-import { digestOf, SessionCore } from './core.ts'
+import { accessed, digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, planSession, readAlias, type SessionPlan } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
 import type { Imported } from './imported.ts'
@@ -50,6 +51,7 @@ export class Sessions<S extends CoreSession> {
   readonly #live: LiveSessions<S>
   readonly #compose: Compose<S>
   readonly #defaults: (options: CreateOptions) => JsonObject
+  readonly #working: (core: SessionCore, row: SessionRow) => Promise<Partial<SessionInfo>>
 
   constructor(parts: {
     readonly runtime: Runtime
@@ -59,6 +61,8 @@ export class Sessions<S extends CoreSession> {
     readonly live: LiveSessions<S>
     readonly compose: Compose<S>
     readonly settings?: (options: CreateOptions) => JsonObject
+    /** What rooms above say of a session of the working set, beside its row. */
+    readonly working?: (core: SessionCore, row: SessionRow) => Promise<Partial<SessionInfo>>
   }) {
     this.#runtime = parts.runtime
     this.#store = parts.runtime.store.in(parts.tenant)
@@ -67,6 +71,7 @@ export class Sessions<S extends CoreSession> {
     this.#live = parts.live
     this.#compose = parts.compose
     this.#defaults = parts.settings ?? (() => ({}))
+    this.#working = parts.working ?? (() => Promise.resolve({}))
   }
 
   /** A new session. Throws `input.invalid` before any effect, `session.exists` if its alias is taken. */
@@ -124,8 +129,30 @@ export class Sessions<S extends CoreSession> {
   /** A page of sessions, with those that live in this process only. Numbers outside their range are refused. Law S7. */
   async list(filter: ListFilter = {}): Promise<Page<SessionInfo>> {
     check.list(filter)
+    if (filter.open === true) return await this.#listOpen(filter)
     const page = await listBoth(this.#stores, this.#filter(filter))
     return { ...page, items: page.items.map(row => sessionInfo(this.#store.tenant, row)) }
+  }
+
+  /** The working set: few enough to be read whole, since an access that wrote nothing orders it, too. */
+  async #listOpen(filter: ListFilter): Promise<Page<SessionInfo>> {
+    const { tenant } = this.#store
+    const { sort, limit, cursor: from, ...fitting } = this.#filter(filter)
+    const rows: SessionRow[] = []
+    for (let cursor: string | undefined; ;) {
+      const page = await listBoth(this.#stores, { ...fitting, limit: 200, ...given({ cursor }) })
+      rows.push(...page.items)
+      if (page.next === undefined) break
+      cursor = page.next
+    }
+    const placed = rows.map(row => accessed(this.#live.core(tenant, row.id) ?? { accessedAt: 0 }, row))
+    const states = fitting.states ?? ['active', 'ended']
+    const page = pageOfSessions(placed, { states, ...given({ sort, limit, cursor: from }) })
+    const items = page.items.map(async row => {
+      const core = this.#live.core(tenant, row.id)
+      return { ...sessionInfo(tenant, row), ...(core === undefined ? {} : await this.#working(core, row)) }
+    })
+    return { ...page, items: await Promise.all(items) }
   }
 
   async search(query: string, options: Omit<SearchQuery, 'query' | 'session'> = {}): Promise<SearchResult> {
@@ -265,7 +292,9 @@ export class Sessions<S extends CoreSession> {
   async #object(store: TenantStore, id: SessionId): Promise<S> {
     return await this.#live.open(this.#store.tenant, id, async () => {
       const core = new SessionCore(id, store, this.#runtime)
-      core.keeping = await readKeeping(this.#runtime, await core.row(), store.tenant)
+      const row = await core.row()
+      core.cwd = row.cwd
+      core.keeping = await readKeeping(this.#runtime, row, store.tenant)
       return { core, session: this.#compose(core, other => this.#object(store, other)) }
     })
   }
