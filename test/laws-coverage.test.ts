@@ -13,8 +13,6 @@ function because(why: string, lines: readonly string[]): Record<string, string> 
 
 /** Laws that have no test yet, and why. Whoever writes one takes its law from this list, which ends empty. */
 const pending: Readonly<Record<string, string>> = {
-  A1: 'layers of settings reach the command line, not a session yet',
-  A2: 'no project can be trusted yet',
   A32: 'the overflow of a run is tested by C62 alone',
   A48: 'there are no extensions yet',
   A52: 'counting over forks is tested without runs',

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, toJson } from '#kernel'
-import { type SessionRow } from '#journal'
+import type { SessionRow } from '#journal'
 import { keyedDefaults, type ThinkingLevel } from '#models'
 import { type SessionCore, settingsOf } from '#session'
 import { agentKeys, type ConfigKey, type ConfigValue } from './config-keys.ts'

@@ -22,6 +22,7 @@ import { addShowConfig } from './show-config.ts'
 import { addState } from './state.ts'
 import { addStoreCare } from './store-care.ts'
 import { addToken } from './token.ts'
+import { addTrust } from './trust.ts'
 import { addVersion, ownVersion } from './version.ts'
 
 /** The whole command line; parsing it runs the command. Nothing here ends the process. */
@@ -65,6 +66,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addContextViews(program, run)
   addApprovals(program, run)
   addRewind(program, run)
+  addTrust(program, run)
   addState(program, run)
   addJobs(program, run)
   addMap(program, run)
