@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { invalidInput } from '#kernel'
-import { type ExportFormat, exportFormats, type ImportFormat } from '#session'
+import { type ExportFormat, exportFormats, type ImportFormat, importFormats } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { confirm } from './confirm.ts'
 import { fileError } from './file-error.ts'
@@ -24,7 +24,7 @@ export function addSessionTransfer(sessions: Command, run: Runner): void {
   sessions
     .command('import')
     .argument('<file>', '- is stdin')
-    .addOption(new Option('--format <format>', 'what it is').choices(['skein', 'pi']).default('skein'))
+    .addOption(new Option('--format <format>', 'what it is').choices([...importFormats]).default('skein'))
     .option('--as-new', 'under a new id, whatever the file says')
     .description('read a session in')
     .action(run(importSession))

@@ -14,7 +14,7 @@ export const importRoute: Route = route({
   path: '/v1/sessions/import',
   operation: 'sessions.import',
   summary: 'Reads a session from a format. The same bundle again is the same session.',
-  query: z.strictObject({ format: z.enum(['skein', 'pi']).optional(), as: z.literal('new').optional() }),
+  query: z.strictObject({ format: z.enum(['skein', 'pi', 'claude-code', 'imp']).optional(), as: z.literal('new').optional() }),
   streamedBody: mediaTypes,
   streams: true,
   replays: 'verb',

@@ -3,13 +3,16 @@ import { checkKey, type TenantStore } from '#journal'
 import type { VerbOptions } from './append-messages.ts'
 import { digestOf } from './core.ts'
 import { badLine, type FormatInput, piecesOf } from './formats/lines.ts'
+import { readClaudeCode } from './formats/claude-code.ts'
+import { readImp } from './formats/imp.ts'
+import { readPi } from './formats/pi.ts'
 import { bundleFormat } from './import-bundle.ts'
-import { piFormat } from './import-pi.ts'
+import { foreignFormat } from './import-foreign.ts'
 import { beginTarget, type ReadableFormat, type Target } from './import-target.ts'
 import type { Imported } from './imported.ts'
 import type { Runtime } from './runtime.ts'
 
-export type ImportFormat = 'skein' | 'pi'
+export type ImportFormat = 'skein' | 'pi' | 'claude-code' | 'imp'
 /** Text, bytes, or pieces of either; large input is never held whole. */
 export type ImportInput = FormatInput
 
@@ -18,7 +21,13 @@ export interface ImportOptions extends VerbOptions {
   readonly as?: 'new'
 }
 
-const formats: Readonly<Record<ImportFormat, ReadableFormat>> = { skein: bundleFormat, pi: piFormat }
+const formats: Readonly<Record<ImportFormat, ReadableFormat>> = {
+  skein: bundleFormat,
+  pi: foreignFormat('pi', readPi),
+  'claude-code': foreignFormat('claude-code', readClaudeCode),
+  imp: foreignFormat('imp', readImp),
+}
+export const importFormats: readonly ImportFormat[] = Object.keys(formats) as ImportFormat[]
 
 /**
  * Checks and writes in one pass; the session shows only when the last line has proved the rest. A fault stores nothing.
@@ -32,7 +41,7 @@ export async function importSession(
   options: ImportOptions,
 ): Promise<Imported> {
   if (!Object.hasOwn(formats, format))
-    throw new SkeinError('input.unsupported', `Cannot import ${String(format)}; formats are skein and pi.`, {
+    throw new SkeinError('input.unsupported', `Cannot import ${String(format)}; formats are ${importFormats.join(', ')}.`, {
       details: { path: 'format' },
     })
   if (!isReadable(input)) throw new SkeinError('input.invalid', 'input: Expected text or bytes.', { details: { path: 'input' } })

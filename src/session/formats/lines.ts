@@ -1,4 +1,4 @@
-import { given, SkeinError } from '#kernel'
+import { given, isObject, type JsonObject, SkeinError, toJson } from '#kernel'
 
 /** What a format is read from: the whole, or pieces cut anywhere, also inside a character. */
 export type FormatInput = string | Uint8Array | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
@@ -78,6 +78,16 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function textOfLine(line: Line): string | undefined {
   try {
     return decoder.decode(line.bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** The object with a `type` that a line is, or `undefined`. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value = toJson(JSON.parse(text))
+    return isObject(value) && typeof value['type'] === 'string' ? (value as JsonObject) : undefined
   } catch {
     return undefined
   }
