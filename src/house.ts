@@ -52,6 +52,7 @@ import {
 import {
   archiveJobs,
   archiveRefs,
+  checkOwnMemory,
   Memories,
   memoryParts,
   type MemorySettings,
@@ -328,6 +329,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       live,
       config,
       compose: (core, opened) => new MemorySession(core, opened, ports, parts),
+      settings: options => (checkOwnMemory(options.memory), {}),
     })
   const desk = new Desk({
     runtime,

@@ -3,6 +3,7 @@ import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
 import { localJobs } from './job-verbs.ts'
+import { localArchives } from './archive-verbs.ts'
 import { localMemory } from './memory-verbs.ts'
 import { localMap } from './local-map.ts'
 import { localState } from './state-verbs.ts'
@@ -14,6 +15,7 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
   const open = (id: SessionId): Promise<Session> => sessions.open(id)
   return {
     jobs: localJobs(skein),
+    archives: localArchives(skein),
     memory: localMemory(skein),
     state: localState(skein),
     list: filter => sessions.list(filter),

@@ -3,6 +3,7 @@ import { type Act, type GlobalFlags, Invocation, type Runner } from './command.t
 import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
 import { addApprovals } from './approvals.ts'
+import { addArchives } from './archives.ts'
 import { addChat } from './chat.ts'
 import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
@@ -70,6 +71,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addState(program, run)
   addJobs(program, run)
   addMap(program, run)
+  addArchives(program, run)
   addMemory(program, run)
   addModels(program, run)
   addLogin(program, run)

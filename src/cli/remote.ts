@@ -5,6 +5,7 @@ import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
 import { remoteJobs } from './job-verbs.ts'
+import { remoteArchives } from './archive-verbs.ts'
 import { remoteMemory } from './memory-verbs.ts'
 import { remoteMap } from './remote-map.ts'
 import { remoteState } from './state-verbs.ts'
@@ -19,6 +20,7 @@ export function remoteVerbs(server: Server): Verbs {
   const post = <T>(path: string, body: unknown): Promise<T> => answer<T>(server, path, { method: 'POST', body })
   return {
     jobs: remoteJobs(server),
+    archives: remoteArchives(server),
     memory: remoteMemory(server),
     state: remoteState(server),
     list: filter => get<Page<SessionInfo>>('v1/sessions', { ...filter }),

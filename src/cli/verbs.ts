@@ -35,6 +35,7 @@ import type {
   UsageReport,
 } from '#session'
 import type { JobVerbs } from './job-verbs.ts'
+import type { ArchiveVerbs } from './archive-verbs.ts'
 import type { MemoryVerbs } from './memory-verbs.ts'
 import type { StateVerbs } from './state-verbs.ts'
 
@@ -101,6 +102,7 @@ export interface GoingMap {
  */
 export interface Verbs extends AsyncDisposable {
   readonly jobs: JobVerbs
+  readonly archives: ArchiveVerbs
   readonly memory: MemoryVerbs
   readonly state: StateVerbs
   list(filter: ListFilter): Promise<Page<SessionInfo>>

@@ -94,3 +94,12 @@ function readEmbedder(value: MemorySettings['embedder']): Embedder | undefined {
     throw badSetting('memory.embedder', 'Expected an embedder with an id and embed.')
   return value
 }
+
+/** What a session is created with. Throws `config.invalid` with the field, before any effect. */
+export function checkOwnMemory(value: unknown): void {
+  if (value === undefined) return
+  if (!isObject(value)) throw badSetting('memory', 'Expected an object.')
+  for (const key of Object.keys(value))
+    if (key !== 'commit') throw badSetting(`memory.${key}`, 'Unknown for a session; expected commit.')
+  readPolicy(value['commit'], 'memory.commit')
+}

@@ -25,6 +25,8 @@ const createOptions = z.strictObject({
   system: nullableText.optional(),
   tools: z.array(toolDescription).optional(),
   context: jsonObject.optional(),
+  view: z.literal('archives').optional(),
+  memory: jsonObject.optional(),
   durable: z.boolean().optional(),
 })
 

@@ -1,4 +1,5 @@
 import { approvalRoutes } from './approval-routes.ts'
+import { archiveRoutes } from './archive-routes.ts'
 import { checkpointRoutes } from './checkpoint-routes.ts'
 import { collectionRoutes } from './collection-routes.ts'
 import { contextRoutes } from './context-routes.ts'
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...approvalRoutes,
   ...checkpointRoutes,
   ...mapRoutes,
+  ...archiveRoutes,
   ...memoryRoutes,
   ...modelRoutes,
   ...stateRoutes,
