@@ -61,6 +61,7 @@ import {
   readMemory,
   sweepCommits,
   tellArchives,
+  workingInfo,
 } from '#memory'
 import { type ConnectOptions, createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
 import {
@@ -262,7 +263,6 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const works: Record<string, JobWork> = {
     ...learning.works,
     ...archiveJobs(archived),
-    ...archiveJobs(archived),
     [eraseKind]: erasing,
     [sweepKind]: erasing,
     [compactKind]: {
@@ -330,6 +330,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       config,
       compose: (core, opened) => new MemorySession(core, opened, ports, parts),
       settings: options => (checkOwnMemory(options.memory), {}),
+      working: workingInfo,
     })
   const desk = new Desk({
     runtime,

@@ -29,6 +29,7 @@ export { type Quality } from './quality.ts'
 export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
 export { type Slot, type Slots } from './slots.ts'
 export { type StateVerbs } from './state-verbs.ts'
+export { workingInfo } from './working-info.ts'
 export {
   type Commitment,
   type CommitmentKind,

@@ -109,7 +109,7 @@ export const collectionRoutes: readonly Route[] = [
     operation: 'sessions.evict',
     summary: 'Drops sessions from this process’s memory, and nothing else.',
     scope: 'admin',
-    body: z.union([z.strictObject({ idleMs: z.int().min(1) }), z.strictObject({ id: z.string() })]),
+    body: z.union([z.strictObject({ idleMs: z.int() }), z.strictObject({ id: z.string() })]),
     answers: { 200: z.object({ items: z.array(sessionId) }) },
     run: async ({ skein, body }) => ok({ items: await skein.sessions.evict(body) }),
   }),

@@ -77,6 +77,7 @@ export const sessionInfo: z.ZodType = z
     holds: z.array(z.string()),
     running: z.object({ run: runId, turn: turnId, since: time }).nullable(),
     usage: usageTotals,
+    objective: z.string().nullable().optional(),
   })
   .openapi('SessionInfo')
 

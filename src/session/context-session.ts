@@ -38,6 +38,7 @@ export class ContextSession extends CoreSession {
    */
   async context(options: ContextOptions = {}): Promise<SessionContext> {
     check.context(options)
+    this.#core.accessedAt = this.#core.runtime.clock.now()
     return await sessionContext(this.#core, options)
   }
 

@@ -40,6 +40,8 @@ export interface SessionInfo {
   readonly holds: readonly string[]
   readonly running: { readonly run: RunId; readonly turn: TurnId; readonly since: number } | null
   readonly usage: UsageTotals
+  /** Of a session of the working set: what it is about. */
+  readonly objective?: string | null
 }
 
 export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {

@@ -128,7 +128,7 @@ export const check: Readonly<Record<Verb, (value: unknown, path?: string) => voi
   latest: shape<Omit<ListFilter, 'sort' | 'limit' | 'cursor'>>(filtering, 'filter'),
   searchAll: shape<Omit<SearchQuery, 'query' | 'session'>>({ ...searching, roles: words }),
   delete: shape<VerbOptions & { erase?: boolean }>({ ...writing, erase: aFlag }),
-  evict: shape<{ idleMs?: number; id?: string }>({ idleMs: wholeNumber(), id: aText }, 'filter'),
+  evict: shape<{ idleMs?: number; id?: string }>({ idleMs: wholeNumber(-Number.MAX_SAFE_INTEGER), id: aText }, 'filter'),
   import: shape<ImportOptions>({ ...writing, as: oneOf('new') }),
 
   append: shape<VerbOptions & { format?: MessageFormat }>({ ...writing, format: anything }),
