@@ -1,6 +1,6 @@
 import type { Change } from '#journal'
 import { type Authorisation, authorise } from './authorise.ts'
-import type { Front } from './desk.ts'
+import { type Front, sendingOf } from './desk.ts'
 import type { InboxRow } from './inbox-row.ts'
 import { outboxChanges } from './outbox-row.ts'
 import type { Pairings } from './pairings.ts'
@@ -56,6 +56,6 @@ export class Authority {
     if (typeof pairing === 'string') return []
     const { ids } = desk.runtime
     const told = `You are not paired yet. Your code is ${pairing.code}. It is valid for one hour; give it to whoever runs this bot.`
-    return [...pairing.changes, ...outboxChanges(ids, [replyRow(ids, row, told, desk.now)])]
+    return [...pairing.changes, ...outboxChanges(sendingOf(this.#front), [replyRow(ids, row, told, desk.now)])]
   }
 }

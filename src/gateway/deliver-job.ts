@@ -26,8 +26,8 @@ export interface Delivering {
  */
 export async function deliverDue(parts: Delivering, job: JobRow, signal: AbortSignal): Promise<JobDone> {
   const { store, clock, adapter } = parts
-  const id = isObject(job.payload) ? String(job.payload['outbox']) : ''
-  const found = await outboxRow(store, id)
+  const id = isObject(job.payload) ? job.payload['outbox'] : undefined
+  const found = typeof id === 'string' ? await outboxRow(store, id) : undefined
   if (found === undefined || (found.row.state !== 'pending' && found.row.state !== 'sending')) return {}
   const { row } = found
   const over = row.attempts >= mostAttempts ? 'attempts' : clock.now() - row.at > mostAgeMs ? 'expired' : undefined

@@ -58,3 +58,9 @@ export interface Front {
   readonly store: TenantStore
   readonly sessions: AgentSessions<MemorySession>
 }
+
+/** Whose messages go out, and how what carries them is named. */
+export const sendingOf = ({ tenant, desk }: Front): { readonly tenant: string; readonly ids: Runtime['ids'] } => ({
+  tenant,
+  ids: desk.runtime.ids,
+})

@@ -3,7 +3,7 @@ import type { Placed } from '#agent'
 import type { Change } from '#journal'
 import type { MemorySession } from '#memory'
 import type { Authority } from './authority.ts'
-import type { Front } from './desk.ts'
+import { type Front, sendingOf } from './desk.ts'
 import { type Inbound, type InboxReceipt, isBlank, readInbound, type ReadInbound } from './inbound.ts'
 import { inboxLifeMs, type InboxRow, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
 import { KeyedLocks } from './keyed-locks.ts'
@@ -117,7 +117,7 @@ export class Intake {
       if (!isSkeinError(error) || error.code === 'store.conflict') throw error
       if (error.retryable || error.code === 'session.held' || error.code.startsWith('session.')) return undefined
       const told = replyRow(this.#front.desk.runtime.ids, row, `The turn failed: ${error.code}.`, this.#front.desk.now)
-      return await this.#refuse(write, row, error.code, outboxChanges(this.#front.desk.runtime.ids, [told]))
+      return await this.#refuse(write, row, error.code, outboxChanges(sendingOf(this.#front), [told]))
     }
   }
 
@@ -183,7 +183,10 @@ export class Intake {
       ...given({ reason: handled.refused }),
     }
     const answer = { ...replyRow(ids, row, handled.answer, this.#front.desk.now), ...given({ key: handled.key }) }
-    await write.commit([putInbox(kept, 0), ...(handled.changes ?? []), ...outboxChanges(ids, [answer])], receipt)
+    await write.commit(
+      [putInbox(kept, 0), ...(handled.changes ?? []), ...outboxChanges(sendingOf(this.#front), [answer])],
+      receipt,
+    )
     this.#ports.wakeDeliveries()
     return receipt
   }

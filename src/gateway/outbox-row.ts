@@ -50,7 +50,7 @@ export const outboxStateTag = (state: OutboxState): string => `state ${state}`
 export const outboxKeyTag = (key: string): string => `route ${key}`
 
 /** Only processes in which the platform's adapter runs take these jobs. */
-export const deliverKind = (platform: string): string => `gateway.deliver.${platform}`
+export const deliverKind = (tenant: string, platform: string): string => `gateway.deliver.${tenant}.${platform}`
 
 /** Messages of one place go out one after the other. */
 export const placeOf = ({ platform, scopeId, chatId, threadId }: Destination): string =>
@@ -69,14 +69,20 @@ export function putOutbox(row: OutboxRow, version: number): Change {
   }
 }
 
+/** Whose messages go out, and how what carries them is named. */
+export interface Sending {
+  readonly tenant: string
+  readonly ids: NewId
+}
+
 /** The job that carries a row out. */
-export function deliverLater(ids: NewId, row: OutboxRow): Change {
+export function deliverLater({ ids, tenant }: Sending, row: OutboxRow): Change {
   const id: JobId = ids('job')
   return {
     type: 'enqueue',
     job: {
       id,
-      kind: deliverKind(row.to.platform),
+      kind: deliverKind(tenant, row.to.platform),
       key: placeOf(row.to),
       payload: { outbox: row.id },
       ...given({ session: row.session }),
@@ -87,8 +93,8 @@ export function deliverLater(ids: NewId, row: OutboxRow): Change {
 }
 
 /** What puts messages on their way; those that are kept back get no job. */
-export function outboxChanges(ids: NewId, rows: readonly OutboxRow[]): Change[] {
-  return rows.flatMap(row => [putOutbox(row, 0), ...(isOpen(row.state) ? [deliverLater(ids, row)] : [])])
+export function outboxChanges(sending: Sending, rows: readonly OutboxRow[]): Change[] {
+  return rows.flatMap(row => [putOutbox(row, 0), ...(isOpen(row.state) ? [deliverLater(sending, row)] : [])])
 }
 
 export async function outboxRow(store: TenantStore, id: string): Promise<StoredOutbox | undefined> {

@@ -34,6 +34,7 @@ export interface TurnEnd {
   readonly mostChars: number
   readonly now: number
   readonly ids: NewId
+  readonly tenant: string
 }
 
 const silence: ReadonlySet<string> = new Set(['[SILENT]', 'SILENT', 'NO_REPLY'])
@@ -57,7 +58,7 @@ export function endTurn(end: TurnEnd): readonly Change[] {
     ...rows.map(({ row, version }) => putInbox(movedTo(row, state, { endedAt: now, ...given({ reason }) }), version)),
     ...steeredRows(end),
     ...(isHere ? [putRoute({ ...found, route: afterTurn(found.route, end) }), ...closeTurn(found.route)] : []),
-    ...outboxChanges(end.ids, answers),
+    ...outboxChanges(end, answers),
   ]
 }
 

@@ -2,7 +2,7 @@ import { type RunId, isSkeinError, type SessionId, SkeinError } from '#kernel'
 import type { Placed, Run, TurnResult } from '#agent'
 import type { Change } from '#journal'
 import type { MemorySession } from '#memory'
-import type { Front } from './desk.ts'
+import { type Front, sendingOf } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { freshNotice } from './fresh-notice.ts'
 import { inboxRow, type InboxRow, movedTo, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
@@ -38,6 +38,8 @@ type Step = 'begun' | 'none' | 'later' | 'again'
 /** How long a message waits whose session is another's. Milliseconds. */
 const laterMs = 1_000
 export const quietMs = 500
+
+const givenUp = 'This message was given up: its turn was cut short three times in a row.'
 
 /** Runs what waits in the inbox, one turn of a route at a time, in the order of arrival. */
 export class Turns {
@@ -112,8 +114,8 @@ export class Turns {
   async #next(key: string): Promise<Step> {
     const { store } = this.#front
     const open = await openInbox(store, key)
-    // A turn goes on elsewhere, or is dead: whoever looks for the dead says so.
-    if (open.some(({ row }) => row.state === 'running')) return 'none'
+    const running = open.filter(({ row }) => row.state === 'running')
+    if (running.length > 0) return await this.#lookAfter(key, running)
     const cutOff = open.filter(({ row }) => row.state === 'interrupted')
     if (cutOff.length > 0) return await this.#carryOn(key, cutOff, open)
     const stranded = open.filter(({ row }) => row.state === 'steered')
@@ -128,6 +130,16 @@ export class Turns {
       return 'none'
     }
     return await this.begin(group)
+  }
+
+  /** A turn goes on elsewhere as long as its route says so; whoever looks for the dead takes that mark away. */
+  async #lookAfter(key: string, running: readonly StoredInbox[]): Promise<Step> {
+    const found = await routeAt(this.#front.store, key)
+    const isOpen = ({ row }: StoredInbox): boolean => found?.route.openTurn?.turnId === row.turn
+    const dead = running.filter(row => !isOpen(row))
+    if (dead.length === 0) return 'none'
+    await this.#front.store.commit(dead.map(({ row, version }) => putInbox(movedTo(row, 'interrupted'), version)))
+    return 'again'
   }
 
   /** What was said to a run that has ended without a word of it is a turn of its own. */
@@ -230,7 +242,11 @@ export class Turns {
     const { store, desk } = this.#front
     const found = await routeAt(store, claim.key)
     const read = await Promise.all(claim.inbox.map(id => inboxRow(store, id)))
-    const rows = read.filter(row => row?.row.state === 'running') as StoredInbox[]
+    // Somebody may have given it up meanwhile; it has ended all the same.
+    const mine = read.filter(row => row?.row.turn === claim.turn) as StoredInbox[]
+    const rows = mine.flatMap(({ row, version }) =>
+      row.state === 'interrupted' ? { row: movedTo(row, 'running'), version } : row.state === 'running' ? { row, version } : [],
+    )
     const [head] = rows
     if (head === undefined) return []
     const run = head.row.run as RunId
@@ -247,6 +263,7 @@ export class Turns {
       mostChars: this.#ports.mostChars(head.row.source.platform),
       now: desk.now,
       ids: desk.runtime.ids,
+      tenant: this.#front.tenant,
     })
   }
 
@@ -254,6 +271,8 @@ export class Turns {
   async #carryOn(key: string, cutOff: readonly StoredInbox[], open: readonly StoredInbox[]): Promise<Step> {
     const { store } = this.#front
     const found = await routeAt(store, key)
+    const stuck = found === undefined ? undefined : holdOf(found.route, 'suspended')
+    if (stuck?.reason === 'stuck_loop') return await this.drop(cutOff, stuck.reason, givenUp)
     const others = open.some(({ row }) => row.state === 'queued' || row.state === 'collected')
     if (found !== undefined && (await this.#mayResume(found, cutOff))) {
       const session = await this.#front.sessions.open(found.route.sessionId)
@@ -313,7 +332,7 @@ export class Turns {
     const [head] = rows
     if (head === undefined) return 'none'
     const reply =
-      told === undefined ? [] : outboxChanges(desk.runtime.ids, [replyRow(desk.runtime.ids, head.row, told, desk.now)])
+      told === undefined ? [] : outboxChanges(sendingOf(this.#front), [replyRow(desk.runtime.ids, head.row, told, desk.now)])
     await store.commit([
       ...rows.map(({ row, version }) => {
         const waiting = row.state === 'collected' || row.state === 'steered' ? movedTo(row, 'queued') : row

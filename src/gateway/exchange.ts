@@ -1,0 +1,193 @@
+import { every, given, messageOf, type SessionId, SkeinError, within } from '#kernel'
+import { type JobWork, startWorker, type Worker } from '#jobs'
+import type { AdapterHost, GatewayAdapter } from './adapter.ts'
+import { Authority } from './authority.ts'
+import { changeRoute } from './change-route.ts'
+import { deliverDue, sendMs } from './deliver-job.ts'
+import { type Front, sendingOf } from './desk.ts'
+import type { Inbound, InboxReceipt } from './inbound.ts'
+import { type InboxRow, movedTo, openInbox, putInbox, unfinishedInbox } from './inbox-row.ts'
+import { type Handled, Intake } from './intake.ts'
+import { withHold } from './holds.ts'
+import { deliverKind, outboxChanges, type OutboxRow } from './outbox-row.ts'
+import { Pairings } from './pairings.ts'
+import type { Command } from './read-command.ts'
+import { closeTurn, withoutTurn } from './rebind.ts'
+import { recoverRoutes } from './recover.ts'
+import { replyRow } from './turn-end.ts'
+import { Turns } from './turns.ts'
+
+const lookMs = 60_000
+const textDefault = 4_000
+
+export interface ExchangeParts {
+  readonly front: Front
+  command(exchange: Exchange, command: Command, row: InboxRow): Promise<Handled>
+  /** How a sender is called where many may speak. */
+  speaker(row: InboxRow): Promise<string>
+}
+
+/** One tenant's messages in this process: taken in, answered in turn, carried out by the adapters that were started here. */
+export class Exchange {
+  readonly front: Front
+  readonly pairings: Pairings
+  readonly turns: Turns
+  readonly #authority: Authority
+  readonly #intake: Intake
+  readonly #adapters = new Map<string, GatewayAdapter>()
+  #worker: Worker | undefined
+  #stopLooking: (() => void) | undefined
+  #state: 'idle' | 'started' | 'stopping' = 'idle'
+
+  constructor({ front, command, speaker }: ExchangeParts) {
+    const { store, desk } = front
+    const { clock, random, ids } = desk.runtime
+    this.front = front
+    this.pairings = new Pairings({ store, clock, random, ids })
+    this.#authority = new Authority(front, this.pairings)
+    const wakeDeliveries = (): void => this.#worker?.wake()
+    this.turns = new Turns({
+      front,
+      wakeDeliveries,
+      mayGoOn: row => this.#authority.mayGoOn(row),
+      mostChars: platform => this.#adapters.get(platform)?.capabilities.maxTextChars ?? textDefault,
+    })
+    this.#intake = new Intake({
+      front,
+      wakeDeliveries,
+      speaker,
+      turns: this.turns,
+      authority: this.#authority,
+      command: (asked, row) => command(this, asked, row),
+    })
+  }
+
+  /** Resolves after the commit. `server.stopping` once the gateway ends. */
+  async handle(message: Inbound, options: { readonly outside?: boolean } = {}): Promise<InboxReceipt> {
+    if (this.#state === 'stopping') throw new SkeinError('server.stopping', 'The gateway is stopping.')
+    return await this.#intake.handle(message, options)
+  }
+
+  /** Starts adapters, carries on what a process before left, and looks for the dead every minute. An adapter that fails is a notice. */
+  async start(adapters: readonly GatewayAdapter[]): Promise<void> {
+    if (this.#state !== 'idle') throw new SkeinError('input.invalid', 'The gateway was started before.')
+    this.#state = 'started'
+    const { desk } = this.front
+    const { store, clock, random, owner, timers } = desk.runtime
+    await recoverRoutes(this.front, 0, { only: 'unfinished' })
+    const enabled = adapters.filter(({ platform }) => desk.settings.platforms[platform]?.enabled !== false)
+    for (const adapter of enabled) await this.#startOne(adapter)
+    const works = Object.fromEntries(
+      [...this.#adapters].map(([platform, adapter]) => [this.#kind(platform), this.#delivering(adapter)]),
+    )
+    if (this.#adapters.size > 0) this.#worker = startWorker({ store, clock, random, owner, timers, works })
+    await this.#look()
+    const quietly = (): void => void this.#look().catch(() => undefined)
+    // As long as a lease of a process that died may last, and from then on each minute.
+    const cancelFirst = timers.after(desk.runtime.leaseMs, quietly)
+    const stopLooking = every(timers, lookMs, quietly)
+    this.#stopLooking = () => (cancelFirst(), stopLooking())
+  }
+
+  /** Takes nothing more in, gives turns `drainMs`, marks and leaves the rest to the next start, and tells their chats. */
+  async stop(drainMs: number): Promise<void> {
+    if (this.#state === 'stopping') return
+    const wasStarted = this.#state === 'started'
+    this.#state = 'stopping'
+    this.#stopLooking?.()
+    this.turns.halt()
+    const { timers } = this.front.desk.runtime
+    await within(timers, drainMs, this.turns.idle(), () => undefined)
+    for (const { key, session } of this.turns.going) await this.#leave(key, session)
+    this.#worker?.wake()
+    await this.#worker?.stop(Math.min(drainMs, sendMs))
+    if (wasStarted) for (const adapter of this.#adapters.values()) await this.#stopOne(adapter)
+    this.#adapters.clear()
+  }
+
+  get isStarted(): boolean {
+    return this.#state === 'started'
+  }
+
+  adapterOf(platform: string): GatewayAdapter | undefined {
+    return this.#adapters.get(platform)
+  }
+
+  /** Sends rows out, here or wherever their platform's adapter runs. */
+  async send(rows: readonly OutboxRow[]): Promise<void> {
+    await this.front.store.commit(outboxChanges(sendingOf(this.front), rows))
+    this.#worker?.wake()
+  }
+
+  async #look(): Promise<void> {
+    await recoverRoutes(this.front, 0, { only: 'unfinished' })
+    const keys = new Set((await unfinishedInbox(this.front.store)).flatMap(({ row }) => row.key ?? []))
+    for (const key of keys) await this.turns.pump(key)
+  }
+
+  async #startOne(adapter: GatewayAdapter): Promise<void> {
+    const { desk, tenant } = this.front
+    const { platform, capabilities } = adapter
+    const host: AdapterHost = { receive: message => this.handle(message, { outside: true }) }
+    try {
+      await adapter.start(host)
+      this.#adapters.set(platform, adapter)
+      desk.connected.add(platform)
+      if (capabilities.piiSafe) desk.piiSafe.add(platform)
+    } catch (error) {
+      const message = `The adapter of ${platform} could not be started: ${messageOf(error)}`
+      desk.runtime.notice({ level: 'error', code: 'adapter.unavailable', message, tenant })
+    }
+  }
+
+  async #stopOne(adapter: GatewayAdapter): Promise<void> {
+    const { desk, tenant } = this.front
+    desk.connected.delete(adapter.platform)
+    try {
+      await adapter.stop()
+    } catch (error) {
+      const message = `The adapter of ${adapter.platform} could not be stopped: ${messageOf(error)}`
+      desk.runtime.notice({ level: 'warn', code: 'adapter.unavailable', message, tenant })
+    }
+  }
+
+  #kind(platform: string): string {
+    return deliverKind(this.front.tenant, platform)
+  }
+
+  #delivering(adapter: GatewayAdapter): JobWork {
+    const { store, desk, tenant } = this.front
+    const tell = (type: 'delivery_started' | 'delivery_ended' | 'delivery_abandoned', row: OutboxRow): void =>
+      desk.events.tell(tenant, desk.now, { type, id: row.id, ...given({ key: row.key }) })
+    return {
+      schema: 1,
+      timeoutMs: sendMs,
+      run: (job, signal) => deliverDue({ store, clock: desk.runtime.clock, adapter, tell }, job, signal),
+    }
+  }
+
+  /** A turn that could not end in time is the next start's to go on with. */
+  async #leave(key: string, session: SessionId): Promise<void> {
+    const { desk, store, sessions } = this.front
+    const hold = { kind: 'resume_pending', reason: 'shutdown_timeout', at: desk.now } as const
+    await changeRoute(this.front, key, async ({ route }) => {
+      const { openTurn } = route
+      if (openTurn === undefined) return undefined
+      const rows = (await openInbox(store, route.key)).filter(
+        ({ row }) => row.state === 'running' && row.turn === openTurn.turnId,
+      )
+      const [head] = rows
+      const told = 'The gateway is stopping. Your message goes on when it is back.'
+      const notice = head === undefined ? [] : [replyRow(desk.runtime.ids, head.row, told, desk.now)]
+      return {
+        route: withHold(withoutTurn(route), hold),
+        alongside: [
+          ...closeTurn(route),
+          ...rows.map(({ row, version }) => putInbox(movedTo(row, 'interrupted'), version)),
+          ...outboxChanges(sendingOf(this.front), notice),
+        ],
+      }
+    })
+    await (await sessions.open(session)).close({ graceMs: 0 })
+  }
+}
