@@ -7,15 +7,19 @@ import { type Failure, putRange, type Spent, type StoredRange } from './ranges.t
 
 /** What a range was answered, with the ids of the memories that its numbers mean. */
 export interface StoredAnswer {
+  /** Where the range ended that was asked about. */
+  readonly toSeq: number
   readonly candidates: readonly Json[]
   readonly known: readonly (readonly [n: number, id: string])[]
 }
 
 const answerKey = (job: JobRow): string => `${job.id}/answer`
 
-export async function storedAnswer(store: TenantStore, job: JobRow): Promise<StoredAnswer | undefined> {
+/** An answer about more than the range is by now is none. */
+export async function storedAnswer(store: TenantStore, job: JobRow, { row }: StoredRange): Promise<StoredAnswer | undefined> {
   const record = await store.record(stepCollection, answerKey(job))
-  return record !== undefined && isObject(record.value) ? (record.value as unknown as StoredAnswer) : undefined
+  if (record === undefined || !isObject(record.value) || record.value['toSeq'] !== row.toSeq) return undefined
+  return record.value as unknown as StoredAnswer
 }
 
 export const forgetAnswer = (job: JobRow): Change => ({ type: 'delete_record', collection: stepCollection, key: answerKey(job) })

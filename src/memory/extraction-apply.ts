@@ -71,13 +71,16 @@ export async function settleRange(settling: Settling): Promise<Outcome> {
       await settling.store.commit(await settlement(settling, outcome, memories))
       return outcome
     } catch (error) {
-      // The first change is the claim: who has lost it is done.
-      const isRace = isSkeinError(error) && error.code === 'store.conflict' && error.details['change'] !== 0
-      if (!isRace || round >= rounds) throw error
+      if (!isRace(error) || round >= rounds) throw error
       const range = await settling.store.record(rangeCollection, settling.range.row.id)
       if (range?.version !== settling.range.version) throw error
     }
   }
+}
+
+/** Somebody changed what was read. The first change is the claim: who has lost that has lost for good. */
+export function isRace(error: unknown): boolean {
+  return isSkeinError(error) && error.code === 'store.conflict' && error.details['change'] !== 0
 }
 
 /** All changes that settle a range, with its job's end. */
@@ -103,12 +106,14 @@ export async function settlement(
 /** The shelves of everyone that is learnt about, with every version of what may be met. */
 async function shelvesFor(settling: Settling, learnable: readonly Learnable[]): Promise<Map<string, Shelved>> {
   const shelves = new Map<string, Shelved>()
-  const known = new Map(settling.answer.known)
+  const learning = learningOf(settling)
   for (const owner of new Set(learnable.map(candidate => candidate.owner))) {
     const index = await settling.recall.ownerIndex(settling.store, owner)
     const { mark } = index
     const shelf: Shelf = { owner, books: index.shallowBooks(), changed: new Set() }
-    const met = learnable.filter(candidate => candidate.owner === owner).flatMap(candidate => booksMet(shelf, candidate, known))
+    const met = learnable
+      .filter(candidate => candidate.owner === owner)
+      .flatMap(candidate => booksMet(shelf, candidate, learning))
     for (const id of new Set(met)) {
       const book = await index.book(id)
       if (book !== undefined) shelf.books.set(id, book)
@@ -118,13 +123,9 @@ async function shelvesFor(settling: Settling, learnable: readonly Learnable[]): 
   return shelves
 }
 
-function takeAll(
-  { runtime, store, session, range, job, answer }: Settling,
-  learnable: readonly Learnable[],
-  shelves: ReadonlyMap<string, Shelved>,
-): { readonly applied: Applied[]; readonly ignored: Fault[] } {
+function learningOf({ runtime, store, session, range, job, answer }: Settling): Learning {
   const { row } = range
-  const learning: Learning = {
+  return {
     tenant: store.tenant,
     now: runtime.clock.now(),
     newId: () => runtime.ids('mem'),
@@ -141,6 +142,14 @@ function takeAll(
     }),
     known: new Map(answer.known),
   }
+}
+
+function takeAll(
+  settling: Settling,
+  learnable: readonly Learnable[],
+  shelves: ReadonlyMap<string, Shelved>,
+): { readonly applied: Applied[]; readonly ignored: Fault[] } {
+  const learning = learningOf(settling)
   const applied: Applied[] = []
   const ignored: Fault[] = []
   for (const candidate of learnable) {

@@ -2,7 +2,7 @@ import { isObject, sha256 } from '#kernel'
 import type { EntryId, SessionId } from '#kernel'
 import type { EntryOf } from '#journal'
 import { type Category, categories, categoryRules, type Relation } from './extractor.ts'
-import { cutAtSentence, folded, keyOf, learntText, quotable, recallText } from './extraction-text.ts'
+import { cutAtSentence, keyOf, learntText, quotable, recallText } from './extraction-text.ts'
 import type { EntryPiece, Fault } from './ranges.ts'
 
 export const threshold = 0.5
@@ -91,7 +91,7 @@ function read(candidate: unknown, index: number, range: RangeHeard): Learnable |
     index,
     category,
     owner: whose,
-    key: identityOf(category, key, text, quote?.entry ?? `${range.session} ${range.fromSeq}`),
+    key: keyFor(category, key, text),
     abstract: cutAtSentence(leveled(abstract, text), abstractLength),
     overview: cutAtSentence(leveled(overview, text), overviewLength),
     content: text,
@@ -162,8 +162,7 @@ function senderOf(entry: EntryOf<'message_added'> | undefined): string | null {
   return from === undefined || from === '' ? null : from
 }
 
-/** What a memory is known by: its key, or what was said where. */
-function identityOf(category: Category, key: string | undefined, content: string, evidence: string): string {
-  if (!categoryRules[category].keyed) return sha256(`${folded(content)}\n${evidence}`).slice(0, 12)
-  return keyOf(key ?? '') || sha256(content).slice(0, 12)
+/** The key that was given, or of the content's hash where it says nothing; what has no key is told by its content, too. */
+function keyFor(category: Category, key: string | undefined, content: string): string {
+  return (categoryRules[category].keyed ? keyOf(key ?? '') : '') || sha256(content).slice(0, 12)
 }

@@ -4,7 +4,7 @@ import type { JobDone, JobWork } from '#jobs'
 import type { ConnectedModel } from '#models'
 import type { Runtime } from '#session'
 import { attemptError, failureIn, keepAnswer, plainCandidates, type StoredAnswer, storedAnswer } from './extraction-answer.ts'
-import { ownersOf, settlement, settleRange, summaryOf } from './extraction-apply.ts'
+import { isRace, ownersOf, settlement, settleRange, summaryOf } from './extraction-apply.ts'
 import { skippedOutcome } from './extraction-cut.ts'
 import type { RangeHeard } from './extraction-candidates.ts'
 import { messagesIn } from './extraction-read.ts'
@@ -16,6 +16,7 @@ import type { Recall } from './recall.ts'
 import { rulesExtractor } from './rules-extractor.ts'
 
 const mostKnown = 10
+const mostRounds = 10
 /** Of what was said, as much is looked for among what is known. */
 const queryLength = 4_000
 
@@ -34,7 +35,18 @@ export interface ExtractionWorkParts {
 
 /** The work of `memory.extract`: one range, asked once, however often it is tried. */
 export function extractionWork(parts: ExtractionWorkParts): JobWork {
-  return { schema: 1, timeoutMs: 120_000, run: (job, signal) => learn(parts, job, signal) }
+  return { schema: 1, timeoutMs: 120_000, run: (job, signal) => learnSettled(parts, job, signal) }
+}
+
+/** A range that a rewind changed meanwhile is read again; who has lost the claim is done. */
+async function learnSettled(parts: ExtractionWorkParts, job: JobRow, signal: AbortSignal): Promise<JobDone> {
+  for (let round = 1; ; round++) {
+    try {
+      return await learn(parts, job, signal)
+    } catch (error) {
+      if (!isRace(error) || round >= mostRounds) throw error
+    }
+  }
 }
 
 async function learn(parts: ExtractionWorkParts, job: JobRow, signal: AbortSignal): Promise<JobDone> {
@@ -57,7 +69,7 @@ async function learn(parts: ExtractionWorkParts, job: JobRow, signal: AbortSigna
     return { ended: true }
   }
   const heard = await hear(store, session, range)
-  const kept = await storedAnswer(store, job)
+  const kept = await storedAnswer(store, job, range)
   const asked = kept === undefined ? await ask(parts, { store, job, session, range, heard }, signal) : { range, answer: kept }
   signal.throwIfAborted()
   const outcome = await settleRange({
@@ -99,7 +111,7 @@ async function ask(
   const entries = entriesOf(heard)
   if (extractor === rulesExtractor.name && parts.own?.name !== extractor) {
     const { candidates } = await rulesExtractor.extract({ entries, summary: '', known: [], now: runtime.clock.now() }, signal)
-    return { range, answer: { candidates: plainCandidates(candidates), known: [] } }
+    return { range, answer: { toSeq: range.row.toSeq, candidates: plainCandidates(candidates), known: [] } }
   }
   let spent: Omit<ExtractorAnswer, 'candidates'> | undefined
   const fail = async (failure: Failure, error: unknown): Promise<never> => {
@@ -127,6 +139,7 @@ async function ask(
   spent ??= used
   if (!Array.isArray(candidates)) return await fail('parse', new SkeinError('provider.truncated', 'No list of candidates.'))
   const stored: StoredAnswer = {
+    toSeq: range.row.toSeq,
     candidates: plainCandidates(candidates),
     known: meant.map(({ id }, index) => [index + 1, id] as const),
   }

@@ -18,7 +18,7 @@ interface Doc {
 const k1 = 1.2
 const b = 0.75
 /** From how alike the n-grams of a query and a memory are counted as a match. */
-const alikeFrom = 0.3
+const alikeFrom = 0.1
 const mostWords = 400
 
 /** The words and n-grams of one owner's memories. Made of rows alone, so it can be made again at any time. Law M73. */

@@ -38,8 +38,12 @@ export const currentOf = (book: Book): Memory | undefined => book.versions.findL
 const newest = (book: Book): Memory => book.versions.at(-1) as Memory
 
 /** What a candidate may meet on the shelf: those whose versions have to be read before it is decided. */
-export function booksMet(shelf: Shelf, candidate: Learnable, known: ReadonlyMap<number, string>): string[] {
-  const equal = byIdentity(shelf, candidate)?.id
+export function booksMet(
+  shelf: Shelf,
+  candidate: Learnable,
+  { evidence, known }: Pick<Learning, 'evidence' | 'known'>,
+): string[] {
+  const equal = byIdentity(shelf, candidate, evidence(candidate))?.id
   const alike = mostAlike(shelf, candidate)?.id
   const related = candidate.relation === null ? undefined : known.get(candidate.relation.n)
   return [equal, alike, related].flatMap(id => (id === undefined || !shelf.books.has(id) ? [] : [id]))
@@ -60,7 +64,7 @@ export function takeIn(
     confirm(shelf, book, memory, candidate, evidence)
     return done('same', memory)
   }
-  const equal = byIdentity(shelf, candidate)
+  const equal = byIdentity(shelf, candidate, evidence)
   if (equal !== undefined) {
     const told = equal.versions.findLast(
       version => saysTheSame(version, candidate) && version.evidence.some(known => isSame(known, evidence)),
@@ -96,12 +100,27 @@ function isSame(one: Evidence, other: Evidence): boolean {
   return one.entry !== null || (one.fromSeq <= other.toSeq && other.fromSeq <= one.toSeq)
 }
 
-function byIdentity(shelf: Shelf, { category, key }: Learnable): Book | undefined {
+/** By its key, or, of what has none, by what was said where. */
+function byIdentity(shelf: Shelf, candidate: Learnable, evidence: Evidence): Book | undefined {
+  const { category, key } = candidate
+  const { keyed } = categoryRules[category]
   for (const book of shelf.books.values()) {
     const head = newest(book)
-    if (head.category === category && head.key === key) return book
+    if (head.category !== category) continue
+    if (keyed ? head.key === key : saysTheSame(head, candidate) && head.evidence.some(known => isSame(known, evidence)))
+      return book
   }
   return undefined
+}
+
+/** What was said twice in different places is known twice; their keys differ. */
+function freeKey(shelf: Shelf, { category, key }: Learnable): string {
+  const taken = new Set<string>()
+  for (const book of shelf.books.values()) if (newest(book).category === category) taken.add(newest(book).key)
+  for (let n = 1; ; n++) {
+    const free = n === 1 ? key : `${key}-${n}`
+    if (!taken.has(free)) return free
+  }
 }
 
 function mostAlike(shelf: Shelf, candidate: Learnable): Book | undefined {
@@ -208,8 +227,8 @@ function addVersion(
   const book = shelf.books.get(id) as Book
   const before = newest(book)
   const uses = book.versions.reduce((most, version) => Math.max(most, version.uses ?? 0), 0)
-  const made = memoryOf(id, before.version + 1, candidate, evidence, learning, uses)
-  const added: Memory = { ...made, key: before.key, uri: before.uri, validTo }
+  const made = memoryOf(id, before.version + 1, candidate, evidence, learning, uses, before.key)
+  const added: Memory = { ...made, validTo }
   shelf.books.set(id, { ...book, versions: [...book.versions, added] })
   shelf.changed.add(id)
   return added
@@ -223,7 +242,7 @@ function addBook(
   contradicts: readonly string[],
 ): Memory {
   const id = learning.newId()
-  const added: Memory = { ...memoryOf(id, 1, candidate, evidence, learning, 0), contradicts }
+  const added: Memory = { ...memoryOf(id, 1, candidate, evidence, learning, 0, freeKey(shelf, candidate)), contradicts }
   shelf.books.set(id, { id, versions: [added], row: 0, head: 0 })
   shelf.changed.add(id)
   return added
@@ -236,8 +255,9 @@ function memoryOf(
   evidence: Evidence,
   { tenant, now, source }: Learning,
   usesBefore: number,
+  key: string,
 ): Memory {
-  const { owner, category, key, abstract, overview, content, confidence, validFrom } = candidate
+  const { owner, category, abstract, overview, content, confidence, validFrom } = candidate
   return {
     id,
     uri: uriOf(tenant, owner, category, key),
