@@ -66,7 +66,7 @@ export function runHooksOf(hooks: readonly Hook[]): RunHooks {
         const mine = after.filter(fits(asked.tool))
         const said = await each(mine, place.core, async hook => replacement(await hook.run({ ...place, call: asked, result })))
         const changes = said.filter(change => change !== undefined)
-        return changes.length === 0 ? undefined : Object.assign({}, result, ...changes)
+        return changes.length === 0 ? undefined : changes.reduce<ToolResultPart>((now, change) => ({ ...now, ...change }), result)
       },
     }),
     ...(ended.length > 0 && { runEnded: (result, place) => call(ended, place, hook => hook.run({ ...place, result })) }),
