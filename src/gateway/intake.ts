@@ -29,10 +29,11 @@ export interface IntakePorts {
 
 export interface Handled {
   readonly answer: string
-  readonly changes?: readonly Change[]
   readonly key?: string
   /** The command was not carried out. */
   readonly refused?: string
+  /** A message that waits behind it. */
+  readonly behind?: InboxRow
 }
 
 const eventCollection = 'gateway.event'
@@ -188,6 +189,7 @@ export class Intake {
       receipt,
     )
     this.#ports.wakeDeliveries()
+    if (handled.key !== undefined) void this.#ports.turns.pump(handled.key)
     return receipt
   }
 

@@ -49,6 +49,8 @@ export class Turns {
   readonly #going = new Map<string, Going>()
   readonly #pumping = new Map<string, { again: boolean }>()
   readonly #timers = new Set<() => void>()
+  /** Routes where nothing is begun just now. */
+  readonly #held = new Set<string>()
   #stopped = false
 
   constructor(ports: TurnPorts) {
@@ -75,7 +77,7 @@ export class Turns {
     const mine = { again: true }
     this.#pumping.set(key, mine)
     try {
-      while (mine.again && !this.#stopped && !this.#going.has(key)) {
+      while (mine.again && !this.#stopped && !this.#held.has(key) && !this.#going.has(key)) {
         mine.again = false
         const step = await this.#next(key)
         if (step === 'later') this.pumpIn(key, laterMs)
@@ -97,6 +99,22 @@ export class Turns {
       void this.pump(key)
     })
     this.#timers.add(cancel)
+  }
+
+  /** Ends the turn of a route and drops what waits. Nothing is begun there meanwhile. */
+  async stop(key: string): Promise<{ readonly stopped: boolean; readonly dropped: number }> {
+    const { store } = this.#front
+    const going = this.#going.get(key)
+    this.#held.add(key)
+    try {
+      await going?.run.cancel()
+      await going?.over
+      const left = (await openInbox(store, key)).filter(({ row }) => row.state !== 'running')
+      for (const row of left) await this.drop([row], 'stopped')
+      return { stopped: going !== undefined, dropped: left.length }
+    } finally {
+      this.#held.delete(key)
+    }
   }
 
   /** Begins nothing more. */
