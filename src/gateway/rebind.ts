@@ -1,11 +1,12 @@
 import { given, type SessionId, sha256 } from '#kernel'
 import type { Change } from '#journal'
+import { draft } from '#session'
 import type { Front } from './desk.ts'
 import { keysOf, type Reads } from './find-route.ts'
 import type { SessionKey } from './key.ts'
 import { keyOfPerson, type Person, putPerson } from './person.ts'
 import { deleteRoute, type Fresh, type FoundRoute, gatewayRecords, type KeptRoute, storedKey } from './route.ts'
-import { boundAtBirth, isThere, leaveSession } from './session-bond.ts'
+import { boundAtBirth, isThere, leaveSession, sideEntries } from './session-bond.ts'
 import type { Source } from './source.ts'
 
 /** A route as it will be over the version that was read, and what else makes it so: its own row is the caller's to write. */
@@ -104,7 +105,10 @@ export async function freshSession(
 
 /** An imported route takes the key of the source that adopts it; its session is told. */
 export async function adopt(front: Front, found: FoundRoute, wanted: Wanted): Promise<Rebinding> {
-  const { store } = front
+  const {
+    store,
+    desk: { runtime },
+  } = front
   const { waits: _waits, ...before } = found.route
   const { key, legacyKey, source, person } = wanted
   const owner = ownerOf(wanted)
@@ -120,9 +124,12 @@ export async function adopt(front: Front, found: FoundRoute, wanted: Wanted): Pr
     ...given({ displayName: source.chatName ?? before.displayName, person: owner && keyOfPerson(owner), user: userOf(owner) }),
   }
   const version = isHere ? found.version : 0
+  const row = await store.session(route.sessionId)
+  const bound = { key, generation: route.generation, reason: 'adopted', ...given({ person: route.person }) }
   return {
     found: { route, version },
     changes: [
+      ...(isThere(row) ? sideEntries(runtime, row, [draft('route_bound', bound)]) : []),
       ...(isHere ? [] : [deleteRoute(found)]),
       ...(isHere ? [] : await reindexKey(store, before.legacyKey, before.key, legacyKey, key)),
       ...useOf(person, owner, key),
