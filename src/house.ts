@@ -59,11 +59,21 @@ import {
   MemorySession,
   openLearning,
   readMemory,
+  refreshKind,
+  refreshWork,
   sweepCommits,
   tellArchives,
   workingInfo,
 } from '#memory'
-import { type ConnectOptions, createModels, credentialFile, credentialPlace, type Models, type ModelsOptions } from '#models'
+import {
+  type ConnectedModel,
+  type ConnectOptions,
+  createModels,
+  credentialFile,
+  credentialPlace,
+  type Models,
+  type ModelsOptions,
+} from '#models'
 import {
   compactDue,
   compactKind,
@@ -240,20 +250,23 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (session === undefined || tenant === undefined) return
     live.core(tenant, session)?.live.emit({ type: 'notice', session, ...told })
   }
+  // A model that a session was given as an object lives in this process only.
+  const connectFor = async (tenant: string, row: SessionRow): Promise<ConnectedModel> => {
+    const session = live.get(tenant, row.id)
+    return await ports.connect((session && AgentSession.insideOf(session).gear.modelOverride) ?? row.model)
+  }
+  const refresh = { runtime, connect: connectFor }
   const learning = openLearning({
     runtime,
     extractor: memory.extractor,
     embedder: memory.embedder,
-    // A model that a session was given as an object lives in this process only.
-    connect: async (tenant, row) => {
-      const session = live.get(tenant, row.id)
-      return await ports.connect((session && AgentSession.insideOf(session).gear.modelOverride) ?? row.model)
-    },
+    connect: connectFor,
     tell: (tenant, session, event) => void live.core(tenant, session)?.live.emit({ ...event, session }),
   })
   const parts = memoryParts({
     settings: memory,
     learning,
+    refresh,
     works: options.worker !== false,
     clock,
     connect: () => ports.connect(null),
@@ -263,6 +276,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const works: Record<string, JobWork> = {
     ...learning.works,
     ...archiveJobs(archived),
+    [refreshKind]: refreshWork(refresh),
     [eraseKind]: erasing,
     [sweepKind]: erasing,
     [compactKind]: {

@@ -27,6 +27,7 @@ export {
 export { type Prepared } from './prepared.ts'
 export { type Quality } from './quality.ts'
 export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
+export { refreshKind, refreshWork } from './refresh-job.ts'
 export { type Slot, type Slots } from './slots.ts'
 export { type StateVerbs } from './state-verbs.ts'
 export { workingInfo } from './working-info.ts'

@@ -52,7 +52,7 @@ export class MemorySession extends StateSession {
   readonly #parts: MemoryParts
 
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts, parts: MemoryParts) {
-    super(core, opened, ports)
+    super(core, opened, ports, parts.refresh)
     this.#core = core
     this.#parts = parts
     setContextView(core, archivesView(core, parts))

@@ -1,8 +1,7 @@
 import { given, invalidInput, isSkeinError, SkeinError } from '#kernel'
-import type { Change } from '#journal'
 import { check, type Draft, draft, type SessionCore, type VerbOptions, writeOptions } from '#session'
 import { readFolding } from './read-state.ts'
-import { refreshIsDue } from './refresh-due.ts'
+import { refreshDue } from './refresh-due.ts'
 import { commitmentOf, type Folding } from './state-fold.ts'
 import {
   checkState,
@@ -13,6 +12,7 @@ import {
   readReason,
   type UpdateOptions,
 } from './state-input.ts'
+import { stateReader, stateTurn } from './state-turn.ts'
 import type { Commitment, CommitmentStatus, StatePatch, WorkingState } from './working-state.ts'
 
 /** `session.state`: what the session is about. Each verb is one entry or none; losing a race, it looks again. */
@@ -86,7 +86,7 @@ export class StateVerbs {
   /** Whether so much was said since a refresh last looked that it is time to look again: 10 turns, or 10,000 tokens. Law M68. */
   async due(thresholds: DueOptions = {}): Promise<boolean> {
     checkState.due(thresholds)
-    return refreshIsDue(await this.#core.row(), thresholds)
+    return await refreshDue(this.#core, await this.#core.row(), thresholds)
   }
 
   async #settle(
@@ -126,7 +126,7 @@ export class StateVerbs {
           await core.side(
             async row => {
               const drafts = decide(await readFolding(core, row)).map(item => ({ by: 'user', ...item }))
-              return drafts.length === 0 ? { drafts } : { drafts, alongside: [inTurn(core, row.seq + 1, turn)] }
+              return drafts.length === 0 ? { drafts } : { drafts, alongside: [stateTurn(core.id, row.seq + 1, turn)] }
             },
             writeOptions(verb, options, asked),
           )
@@ -141,13 +141,6 @@ export class StateVerbs {
 }
 
 const mostTries = 10
-
-/** Its watermark makes whoever writes state wait for their turn: it is moved by one of two that have read the same. */
-const stateReader = 'state'
-
-function inTurn(core: SessionCore, seq: number, expect: number): Change {
-  return { type: 'put_watermark', session: core.id, reader: stateReader, seq, expect }
-}
 
 function namedBy(state: WorkingState, ref: string): Commitment | undefined {
   return state.commitments.find(({ id }) => id === ref) ?? commitmentOf(state, ref)

@@ -1,5 +1,6 @@
-import type { Session } from '#skein'
 import { isSkeinError } from '#kernel'
+import { scriptedModel } from '#models'
+import type { Session } from '#skein'
 import { expect } from 'vitest'
 import { verifies } from '#verifies'
 import { codeOf } from './agent-talk.ts'
@@ -172,4 +173,80 @@ onEveryStore('working state', makePlace => {
     expect(await (await again(place, session)).state.get()).toEqual(await session.state.get())
     expect((await session.state.get()).objective).toBe('Please do task 3')
   })
+
+  verifies('M68', 'is due for a refresh at 10 turns or 10,000 tokens, whatever was archived or left', async () => {
+    const place = await makePlace()
+    const session = await (await place.open()).sessions.create()
+    const isDue = async (): Promise<boolean[]> => [
+      await session.state.due(),
+      await session.state.due({ turns: 3, tokens: 1_000_000 }),
+      await session.state.due({ turns: 100, tokens: 60 }),
+    ]
+    expect(await isDue()).toEqual([false, false, false])
+    for (let n = 0; n < 9; n++) await session.record({ user: `ask ${n}`, assistant: `answer ${n}` })
+    expect(await isDue()).toEqual([false, true, true])
+    await session.commit()
+    expect(await isDue()).toEqual([false, true, true])
+    await says(session, 'an ask of no turn')
+    expect(await session.state.due()).toBe(true)
+    const [first] = await session.entries({ types: ['message_added'], limit: 1 })
+    await session.moveTo(first?.id as never)
+    expect(await isDue()).toEqual([false, false, false])
+    const { liveTokens } = await session.info()
+    const tokens = 10_000 - ((await session.entries({ types: ['message_added'], limit: 1 }))[0]?.tokens ?? 0)
+    expect(liveTokens).toBeLessThan(100)
+    const text = 'word '.repeat(9_000)
+    await says(session, text)
+    const added = (await session.entries({ types: ['message_added'], limit: 100 })).at(-1)?.tokens ?? 0
+    expect(await session.state.due()).toBe(added >= tokens)
+    expect(await session.state.due({ turns: 100, tokens: 10_000 - tokens + added })).toBe(true)
+    expect(await session.state.due({ turns: 100, tokens: 10_000 - tokens + added + 1 })).toBe(false)
+    for (const wrong of [{ turns: 0 }, { tokens: 1.5 }, { hours: 1 }])
+      expect(await codeOf(session.state.due(wrong as never))).toBe('input.invalid')
+  })
+
+  verifies(
+    'M68',
+    'is refreshed by the session’s model once it is due, in the background, and never without a model',
+    async () => {
+      const place = await makePlace()
+      const skein = await place.open({ worker: true, memory: { commit: 'manual', extractor: 'off' } })
+      const answer = { objective: 'Fix all of it', stage: 'testing', nextStep: 'run them', uncertainties: ['which branch?'] }
+      const asked: string[] = []
+      const model = scriptedModel([
+        request => {
+          asked.push(JSON.stringify(request.messages))
+          return `Here it is: ${JSON.stringify(answer)}`
+        },
+      ])
+      const session = await skein.sessions.create({ modelOverride: model })
+      await session.state.add({ text: 'Call Ada' })
+      const without = await skein.sessions.create()
+      for (const one of [session, without])
+        for (let n = 0; n < 9; n++) await one.record({ user: `Please do ${n}`, assistant: `I did ${n}` })
+      await skein.jobs.idle()
+      expect(await skein.jobs.list({ kind: 'state.refresh' })).toEqual([])
+      for (const one of [session, without]) await one.record({ user: 'Please do the last', assistant: 'done' })
+      await skein.jobs.idle({ kind: 'state.refresh' })
+      const [job, ...others] = await skein.jobs.list({ kind: 'state.refresh' })
+      expect(others).toEqual([])
+      expect(job).toMatchObject({ state: 'done', session: session.id, uniqueKey: session.id, attempts: 1 })
+      expect(asked).toHaveLength(1)
+      expect(asked[0]).toContain('Please do 0')
+      expect(asked[0]).toContain('Call Ada')
+      expect(await session.state.get()).toMatchObject({
+        objective: 'Fix all of it',
+        stage: 'testing',
+        nextStep: 'run them',
+        blockers: ['which branch?'],
+        commitments: [{ text: 'Call Ada', status: 'open' }],
+      })
+      expect((await session.state.get()).changes.at(-1)?.by).toBe('model')
+      expect((await session.usage({ by: 'purpose' })).by?.map(({ key, requests }) => [key, requests])).toEqual([['refresh', 1]])
+      expect(await session.state.due()).toBe(false)
+      await says(session, 'Please do something else')
+      expect((await session.state.get()).objective).toBe('Please do something else')
+      expect((await without.state.get()).changes.every(({ by }) => by === 'heuristic')).toBe(true)
+    },
+  )
 })
