@@ -21,7 +21,7 @@ export async function attemptJob(parts: WorkerParts, job: JobRow, stop: AbortCon
     if (work === undefined) throw new Error(`No work for ${job.kind}.`)
     const { result = null, effects = [], ended } = await unlessAborted(work.run(job, stop.signal, steps.step), stop.signal)
     if (ended !== true) await commit({ type: 'complete', ...claim, result }, [...effects, ...steps.forget()])
-    parts.tell?.({ type: 'job_ended', job })
+    parts.tell?.({ type: 'job_ended', job: { ...job, state: 'done', result } })
   } catch (error) {
     if (isConflict(stop.signal.reason)) return
     const change: Change =
