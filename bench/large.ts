@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Session } from '#skein'
-import { someMessages, messageMix, payloadBytes } from './messages.ts'
+import { messageMix, type MixMessage, payloadBytes } from './messages.ts'
 import { folderIn, type OpenSkein, openSqlite, peersIn, rawIn } from './opening.ts'
 import type { Peer } from './peers.ts'
 import type { Raw } from './raw.ts'
@@ -13,7 +13,7 @@ export interface Large {
   readonly opened: OpenSkein
   readonly raw: Raw
   readonly peers: readonly Peer[]
-  /** Of so many messages; in raw and the peers they are named `large` and `small`. */
+  /** Of 100,000 messages and of the newest 1,000 of them; in raw and the peers they are named `large` and `small`. */
   readonly large: Session
   readonly small: Session
   readonly count: number
@@ -43,6 +43,7 @@ async function build(setting: Setting): Promise<Large> {
   const [large, small] = [await opened.skein.sessions.create(), await opened.skein.sessions.create()]
   let payload = 0
   const mix = messageMix(7)
+  const newest: MixMessage[] = []
   for (let done = 0; done < count;) {
     const batch = Array.from({ length: 200 }, () => mix.next())
     if (done === count / 2) batch[0] = { role: 'user', parts: [{ type: 'text', text: `Where is the ${needle} kept?` }] }
@@ -51,8 +52,9 @@ async function build(setting: Setting): Promise<Large> {
     raw.appendAll(batch.map(message => ({ session: 'large', message })))
     for (const peer of peers) await fill(peer, 'large', batch)
     done += batch.length
+    newest.push(...batch)
   }
-  const few = someMessages(1_000, 8)
+  const few = newest.slice(-1_000)
   for (const message of few) payload += payloadBytes(message)
   await small.append(few)
   raw.appendAll(few.map(message => ({ session: 'small', message })))

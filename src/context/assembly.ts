@@ -77,16 +77,27 @@ function prefillTokens(message: ContextMessage, options: ShowOptions): number {
   return message.parts.reduce((sum, _, index) => sum + shownPartTokens(shown, index, options), 4)
 }
 
-function messageOf(item: ShownEntry, options: ShowOptions): ContextMessage {
-  return { ...shownMessage(item, options), ref: item.entry.id }
+/** What was made of a place stays the same object while the place does, so that what follows need not look at it again. */
+const made = new WeakMap<object, { readonly key: unknown; readonly message: ContextMessage }>()
+
+function onceFor(place: object, key: unknown, make: () => ContextMessage): ContextMessage {
+  const known = made.get(place)
+  if (known !== undefined && known.key === key) return known.message
+  const message = make()
+  made.set(place, { key, message })
+  return message
 }
+
+const messageOf = (item: ShownEntry, options: ShowOptions): ContextMessage =>
+  onceFor(item, options, () => ({ ...shownMessage(item, options), ref: item.entry.id }))
 
 function summaryMessage(
   { summary }: Extract<Shown, { kind: 'summary' }>,
   isFirst: boolean,
-  options: ShowOptions,
+  { recall }: ShowOptions,
 ): ContextMessage {
-  const text = renderSummary(summary)
-  const preamble = isFirst ? [{ type: 'text' as const, text: summaryPreamble(options.recall) }] : []
-  return { role: 'user', parts: [...preamble, { type: 'text', text }], ref: summary.id }
+  return onceFor(summary, isFirst ? summaryPreamble(recall) : '', () => {
+    const preamble = isFirst ? [{ type: 'text' as const, text: summaryPreamble(recall) }] : []
+    return { role: 'user', parts: [...preamble, { type: 'text', text: renderSummary(summary) }], ref: summary.id }
+  })
 }

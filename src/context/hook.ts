@@ -6,6 +6,8 @@ export interface HookState {
   readonly tenant: string
   readonly session: SessionId
   readonly row: SessionRow
+  /** What is said now, where it isn't stored yet: the message that a `turn` text stands beside. */
+  readonly said?: string
   /** Aborted when its time is over. */
   readonly signal: AbortSignal
 }

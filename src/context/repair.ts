@@ -30,9 +30,11 @@ export function repair(
   { family, model, media }: RepairOptions,
 ): { messages: Message[]; repairs: Repair[]; refs: ReadonlySet<string> } {
   const asked: Asked = { family, model: model ?? undefined, media, repairs: [] }
+  const key = JSON.stringify([family, model, media])
   const items = messages.flatMap((message): Item[] => {
-    const shown = repairParts({ message, ref: message.ref ?? '' }, asked)
-    return shown === undefined ? [] : [shown]
+    const { item, repairs } = partsOnce(message, key, asked)
+    asked.repairs.push(...repairs)
+    return item === undefined ? [] : [item]
   })
   const kept = repairCalls(items, asked)
   const repaired = repairRoles(kept, asked)
@@ -41,4 +43,22 @@ export function repair(
     repairs: asked.repairs,
     refs: new Set(kept.map(({ ref }) => ref)),
   }
+}
+
+interface Known {
+  readonly key: string
+  readonly item: Item | undefined
+  readonly repairs: readonly Repair[]
+}
+
+/** What the rules that need no other message made of one. */
+const known = new WeakMap<RepairInput, Known>()
+
+function partsOnce(message: RepairInput, key: string, asked: Asked): Known {
+  const before = known.get(message)
+  if (before?.key === key) return before
+  const repairs: Repair[] = []
+  const now = { key, item: repairParts({ message, ref: message.ref ?? '' }, { ...asked, repairs }), repairs }
+  known.set(message, now)
+  return now
 }

@@ -17,11 +17,11 @@ describe('the identifiers of a stored summary', () => {
   })
 
   it('come back as they were, in their order, however many they are', () => {
-    for (const count of [70, 71, 500, 8_000]) {
+    for (const count of [200, 201, 500, 8_000]) {
       const packed = packAnchors(node(count))
       expect(unpackAnchors(packed)).toEqual(node(count))
       expect(packed.anchors.length).toBeLessThan(count)
-      expect(bytes(packed.anchors)).toBeLessThan(5_000)
+      expect(packed.anchors).toEqual([])
     }
   })
 

@@ -1,21 +1,21 @@
 import { byteLength, type EntryId, isObject, type Json } from '#kernel'
 import type { Anchor, AnchorKind, Part, Summary } from '#journal'
 
-/** Of a node's identifiers, those that stand in the node itself weigh at most this, but for those that are shown. Bytes. */
+/** A node's identifiers stand in it if they weigh no more. Bytes. */
 const besideBytes = 4_096
 
 /** What the part of a node is called that holds the identifiers which don't stand in it. */
 export const anchorsPart = 'anchors'
 
 /**
- * A node as it is stored: of its identifiers the first ones stay, which is all that a context shows; the others become a
- * part, so that large lists are kept apart and no request reads them. Source: docs/format.md.
+ * A node as it is stored: of many identifiers those stay that a context shows; the others become a part, so that large lists
+ * are kept apart and no request reads them. Source: docs/format.md.
  */
 export function packAnchors(summary: Summary): Summary {
   const { anchors, listed } = summary
+  const kept = listed?.shown ?? 0
   let room = besideBytes
-  const kept = anchors.findIndex((anchor, at) => (room -= weightOf(anchor)) < 0 && at >= (listed?.shown ?? 0))
-  if (kept === -1) return summary
+  if (kept === anchors.length || anchors.every(anchor => (room -= weightOf(anchor)) >= 0)) return summary
   const data = pack(anchors.slice(kept))
   return { ...summary, anchors: anchors.slice(0, kept), parts: [{ type: 'custom', name: anchorsPart, data }] }
 }

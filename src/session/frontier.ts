@@ -28,8 +28,9 @@ export interface Frontier {
 /** Entries that stand in a context, and those that say how. */
 export const frontierTypes: readonly string[] = ['message_added', 'custom', 'context_noted', 'context_edited']
 
-/** How much is read at once on the way back; the next request seldom has more than a few new entries. */
+/** How much is read at once on the way back; where something is known already, seldom more than a few entries are new. */
 const pageSizes = [12, 100, 500] as const
+const pageSizesSince = [3, 12, 100, 500] as const
 
 /** The newest frontier of each session object: entries never change, so only what was added since has to be read. */
 const known = new WeakMap<
@@ -54,34 +55,40 @@ async function readFrom(
   before: Frontier | undefined,
   options: ShowOptions,
 ): Promise<Frontier> {
-  const { since, stop } = await walkBack(core, leafId, before?.newest ?? null)
+  const { since, stop, behind } = await walkBack(core, leafId, before?.newest ?? null)
   const added = (await contextEntries(core, since)).map(entry => showEntry(entry, options))
   const newest = since.at(-1)?.id ?? stop?.id ?? null
   if (stop !== undefined && stop.id === before?.newest)
     return { ...before, items: hideReplaced([...before.items, ...added]), newest }
   if (stop === undefined || !isType(stop, 'context_edited')) return { version: 0, edit: null, items: hideReplaced(added), newest }
-  const items = [...(await editedItems(core, stop, before, options)), ...added]
+  const items = [...(await editedItems(core, stop, before, behind, options)), ...added]
   return { version: stop.data.version, edit: { id: stop.id, data: stop.data }, items: hideReplaced(items), newest }
 }
 
-/** Entries from the leaf back to the newest edit, or to what is known already; oldest first, and where the walk stopped. */
-async function walkBack(
-  core: SessionCore,
-  leafId: EntryId,
-  stopAt: EntryId | null,
-): Promise<{ since: Entry[]; stop: Entry | undefined }> {
+interface Walk {
+  /** Oldest first. */
+  readonly since: Entry[]
+  readonly stop: Entry | undefined
+  /** What was read of those right behind it, newest first. */
+  readonly behind: readonly Entry[]
+}
+
+/** Entries from the leaf back to the newest edit, or to what is known already, and where the walk stopped. */
+async function walkBack(core: SessionCore, leafId: EntryId, stopAt: EntryId | null): Promise<Walk> {
   const since: Entry[] = []
+  const sizes = stopAt === null ? pageSizes : pageSizesSince
   let from: EntryId | null = leafId
   for (let round = 0; from !== null; round++) {
-    const limit = pageSizes[Math.min(round, pageSizes.length - 1)] ?? 500
+    const limit = sizes[round] ?? 500
     const page: readonly Entry[] = await core.store.branch(core.id, { from, types: frontierTypes, limit })
-    for (const entry of page) {
-      if (entry.id === stopAt || isType(entry, 'context_edited')) return { since: since.reverse(), stop: entry }
+    for (const [at, entry] of page.entries()) {
+      if (entry.id === stopAt || isType(entry, 'context_edited'))
+        return { since: since.reverse(), stop: entry, behind: page.slice(at + 1) }
       since.push(entry)
     }
     from = page.length < limit ? null : (page.at(-1)?.parentId ?? null)
   }
-  return { since: since.reverse(), stop: undefined }
+  return { since: since.reverse(), stop: undefined, behind: [] }
 }
 
 /** What an edit shows, from what is in memory, else from the store: the newest ones stand together right before it. */
@@ -89,6 +96,7 @@ async function editedItems(
   core: SessionCore,
   edit: Entry & { data: ContextEdited },
   before: Frontier | undefined,
+  behind: readonly Entry[],
   options: ShowOptions,
 ): Promise<Shown[]> {
   const list = edit.data.frontier
@@ -99,9 +107,11 @@ async function editedItems(
     else entries.set(item.entry.id, item.entry)
   }
   const raw = list.slice(list.findLastIndex(item => 'summary' in item) + 1)
-  if (edit.parentId !== null && raw.some(item => 'entry' in item && !entries.has(item.entry))) {
-    const page = await core.store.branch(core.id, { from: edit.parentId, types: frontierTypes, limit: raw.length })
-    for (const entry of await contextEntries(core, page)) entries.set(entry.id, entry)
+  if (raw.some(item => 'entry' in item && !entries.has(item.entry))) {
+    const from = behind.at(-1)?.parentId ?? (behind.length === 0 ? edit.parentId : null)
+    const limit = raw.length - behind.length
+    const more = from === null || limit <= 0 ? [] : await core.store.branch(core.id, { from, types: frontierTypes, limit })
+    for (const entry of await contextEntries(core, [...behind, ...more])) entries.set(entry.id, entry)
   }
   const missing = list.flatMap(item =>
     'summary' in item ? (summaries.has(item.summary) ? [] : [item.summary]) : entries.has(item.entry) ? [] : [item.entry],

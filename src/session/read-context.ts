@@ -88,7 +88,7 @@ export async function readContext(
   const inputTokens = input === undefined ? 0 : messageTokens(input, core.keeping.counter)
   let state = await readContextState(core, await core.row(), options, inputTokens)
   // A run has stored its notes as it began; between turns they are shown and stored by whoever goes on.
-  const pending = cause.run === undefined ? await changedNotes(core, state) : []
+  const pending = cause.run === undefined ? await changedNotes(core, state, input === undefined ? [] : [input]) : []
   const notes = noteEntries(core, pending).map(entry => showEntry(entry, state.show))
   const extraTokens = inputTokens + sumTokens(notes)
   if (notes.length > 0) state = await readContextState(core, state.row, options, extraTokens)
@@ -240,9 +240,9 @@ async function writeContext(core: SessionCore, messages: readonly Message[], for
   if (known?.format === format) return toJson(known.messages) as readonly Json[]
   const made = writeMessages(format, messages, await fileContents(core, messages))
   // Files may stand as bytes or urls, which are no JSON.
-  if (!messages.some(({ parts }) => parts.some(part => part.type === 'file')))
-    written.set(messages, { format, messages: toJson(made) })
-  return made
+  if (messages.some(({ parts }) => parts.some(part => part.type === 'file'))) return made
+  written.set(messages, { format, messages: made as Json })
+  return toJson(made) as readonly Json[]
 }
 
 function formatFor({ format = 'auto' }: ContextOptions, { facts }: ContextState): MessageFormat {

@@ -87,7 +87,17 @@ export function readArguments(written: string): { readonly input: Json; readonly
 }
 
 export function writeArguments(input: Json, memo: Memo | undefined): string {
-  return textIn(memo?.['arguments']) ?? JSON.stringify(input)
+  return textIn(memo?.['arguments']) ?? jsonText(input)
+}
+
+/** Texts of inputs and outputs, which are written again with every request that shows them. */
+const texts = new WeakMap<object, string>()
+
+function jsonText(value: Json): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const text = texts.get(value) ?? JSON.stringify(value)
+  texts.set(value, text)
+  return text
 }
 
 /** `providerData` with a format's memo in it; nothing if there is nothing to remember. */
@@ -170,7 +180,7 @@ export function inOrder(texts: readonly Json[], files: readonly Json[], order: J
 }
 
 /** A result as text: a text as it is, anything else as JSON. */
-export const outputText = (output: Json): string => (typeof output === 'string' ? output : JSON.stringify(output))
+export const outputText = (output: Json): string => (typeof output === 'string' ? output : jsonText(output))
 
 /** True for a list of nothing but `{ type: 'text', text }`. */
 export function isTextBlocks(output: Json): output is readonly { readonly type: 'text'; readonly text: string }[] {

@@ -220,7 +220,9 @@ function writeContent(parts: OutgoingMessage['parts'], memo: Memo | undefined, c
   const written = parts.flatMap(part => writePart(part, contentOf) ?? [])
   if (written.length === 0 && memo?.form !== 'parts') return undefined
   const plain = memo?.form !== 'parts' && written.every(part => isObject(part) && part['type'] === 'text')
-  return plain ? written.map(part => (part as Fields)['text'] as string).join('\n') : written
+  if (!plain) return written
+  const texts = written.map(part => (part as Fields)['text'] as string)
+  return texts.length === 1 ? texts[0] : texts.join('\n')
 }
 
 function writePart(part: Part | FileInput, contentOf: ContentOf): Json | undefined {
