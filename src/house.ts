@@ -25,7 +25,7 @@ import {
   readContextSettings,
   type Summarizer,
 } from '#context'
-import { Desk, type Front, Gateway, gatewayHooks, type GatewayOptions, readGatewaySettings } from '#gateway'
+import { Desk, Exchanges, type Front, Gateway, gatewayHooks, type GatewayOptions, readGatewaySettings } from '#gateway'
 import { type JobEvent, type JobWork, Jobs, startWorker, wakingStore } from '#jobs'
 import { memoryStore, type SessionRow, type Store } from '#journal'
 import {
@@ -57,6 +57,7 @@ import {
   memoryParts,
   type MemorySettings,
   MemorySession,
+  injectHooks,
   openLearning,
   readMemory,
   refreshKind,
@@ -237,7 +238,16 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     notice,
     modelFacts: ref => factsOf(models, ref),
     context: contextDefaults,
-    hooks: [...(options.contextHooks ?? []), ...gatewayHooks(tenant => frontOf(tenant))],
+    hooks: [
+      ...(options.contextHooks ?? []),
+      ...(memory.inject
+        ? injectHooks(
+            () => learning.recall,
+            tenant => store.in(tenant),
+          )
+        : []),
+      ...gatewayHooks(tenant => frontOf(tenant)),
+    ],
     refReaders: { map: mapText, archive: archiveRefs(() => runtime) },
     summarizer: async name => {
       if (custom?.id === name) return custom
@@ -322,6 +332,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const running = new RunningMaps(timers)
   const end = async (waitMs: number): Promise<void> => {
     endSweep()
+    await exchanges.stop(waitMs)
     const stopped = worker?.stop(waitMs)
     const began = clock.now()
     // What maps still write, their parents have to be open for.
@@ -355,10 +366,11 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     home: env['HOME'],
   })
   const frontOf = (tenant: string): Front => ({ desk, tenant, store: store.in(tenant), sessions: sessionsOf(tenant) })
+  const exchanges = new Exchanges(frontOf)
   return {
     store: opened,
     models,
-    gatewayOf: tenant => new Gateway(frontOf(tenant)),
+    gatewayOf: tenant => new Gateway(frontOf(tenant), exchanges.of(tenant)),
     sessionsOf,
     memoryOf: (tenant, owners) => new Memories({ store: store.in(tenant), ...learning, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>

@@ -105,6 +105,11 @@ export class Exchange {
     this.#adapters.clear()
   }
 
+  /** Messages may be on their way. */
+  wake(): void {
+    this.#worker?.wake()
+  }
+
   get isStarted(): boolean {
     return this.#state === 'started'
   }

@@ -1,6 +1,14 @@
-import { aFlag, anything, aText, orNull, parseSessionRef, shape } from '#kernel'
+import { aFlag, anObject, anything, aText, listOf, orNull, parseSessionRef, shape, wholeNumber } from '#kernel'
 import type { Page } from '#journal'
+import type { GatewayAdapter } from './adapter.ts'
+import { deliver, type DeliverOptions, type Delivery } from './deliver.ts'
 import type { Front } from './desk.ts'
+import type { Exchange } from './exchange.ts'
+import { hasWaiting, type InboxFilter, listInbox, listOutbox, type OutboxFilter, retryOutbox } from './list-messages.ts'
+import type { Inbound, InboxReceipt } from './inbound.ts'
+import type { InboxRow } from './inbox-row.ts'
+import type { OutboxRow } from './outbox-row.ts'
+import type { Pairings } from './pairings.ts'
 import { type Explanation, explainSource } from './explain.ts'
 import { findRoute } from './find-route.ts'
 import type { GatewayEvent } from './gateway-events.ts'
@@ -34,19 +42,33 @@ const check = {
   hasAny: shape<{ except?: string }>({ except: (value, path) => void parseSessionRef(value, path) }),
   prompt: shape<{ redact?: boolean }>({ redact: aFlag }),
   learn: shape<{ scope?: string }>({ scope: aText }),
+  deliver: shape<DeliverOptions>({ origin: anything }),
+  start: shape<{ adapters?: readonly GatewayAdapter[] }>({ adapters: listOf(anObject, 'adapters') }),
+  stop: shape<{ drainMs?: number }>({ drainMs: wholeNumber() }),
 }
 
 /** `skein.gateway`: where messages of one tenant come from, and which session they go to. */
 export class Gateway {
   readonly #front: Front
+  readonly #exchange: Exchange
+  /** What came in and what became of it, newest first. */
+  readonly inbox: { list(filter?: InboxFilter): Promise<Page<InboxRow>> }
+  /** What goes out. `retry` sends one again that was given up. */
+  readonly outbox: { list(filter?: OutboxFilter): Promise<Page<OutboxRow>>; retry(id: string): Promise<OutboxRow> }
+  /** Who asked to be let in, and who was. */
+  readonly pairings: Pick<Pairings, 'list' | 'approve' | 'revoke'>
   /** Who is whom on a platform. */
   readonly identities: {
     /** Two ids are one person's. Again: nothing. */
     learn(platform: string, a: string, b: string, options?: { readonly scope?: string }): Promise<Learnt>
   }
 
-  constructor(front: Front) {
+  constructor(front: Front, exchange: Exchange) {
     this.#front = front
+    this.#exchange = exchange
+    this.inbox = { list: filter => listInbox(front, filter) }
+    this.outbox = { list: filter => listOutbox(front, filter), retry: id => retryOutbox(exchange, id) }
+    this.pairings = exchange.pairings
     this.identities = {
       learn: async (platform, a, b, options = {}) => {
         check.learn(options)
@@ -61,6 +83,32 @@ export class Gateway {
     check.resolve(options)
     const { forceNew = false, touch = true } = options
     return await resolveSource(this.#front, decoded, { forceNew, clocks: touch ? 'user' : 'none' })
+  }
+
+  /**
+   * Takes a message in: resolves once it is stored, with what becomes of it. Only then a platform is told that it came. Throws
+   * `source.invalid`, `input.invalid`, `input.too_large`; who may not speak is told by the receipt.
+   */
+  async handle(message: Inbound): Promise<InboxReceipt> {
+    return await this.#exchange.handle(message)
+  }
+
+  /** Sends a message to a target: `origin`, `local`, a platform's home or a chat. Throws `target.invalid`. */
+  async deliver(target: string, message: string | { readonly text: string }, options: DeliverOptions = {}): Promise<Delivery> {
+    check.deliver(options)
+    return await deliver(this.#exchange, target, message, options)
+  }
+
+  /** Starts adapters, and goes on with what a process before this one left. */
+  async start(options: { readonly adapters?: readonly GatewayAdapter[] } = {}): Promise<void> {
+    check.start(options)
+    await this.#exchange.start(options.adapters ?? [])
+  }
+
+  /** Takes nothing more in, gives turns `drainMs` (60,000), and leaves the rest to the next start. */
+  async stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    check.stop(options)
+    await this.#exchange.stop(options.drainMs ?? 60_000)
   }
 
   /** The route of a key, canonical or legacy; `null` for an unknown one. Throws `key.invalid`, `key.ambiguous`. */
@@ -114,7 +162,7 @@ export class Gateway {
   /** Removes routes that were quiet for so many days; how many. Sessions stay. */
   async prune(maxAgeDays?: number, options: { readonly dryRun?: boolean } = {}): Promise<number> {
     check.prune(options)
-    return await pruneRoutes(this.#front, maxAgeDays, { ...options, isWaiting: async () => false })
+    return await pruneRoutes(this.#front, maxAgeDays, { ...options, isWaiting: key => hasWaiting(this.#front, key) })
   }
 
   /** Newest activity first, then by key. */

@@ -1,5 +1,6 @@
 import { given, type Id, invalidInput, isObject, type SessionId, SkeinError, type TurnId } from '#kernel'
 import type { PartInput } from '#journal'
+import { readParts } from '#session'
 import { type BusyMode, busyModes } from './settings.ts'
 import { decodeSource, invalidSource, isId, type Source, type SourceInput } from './source.ts'
 
@@ -59,8 +60,6 @@ export function readInbound(value: unknown, { outside = false }: { readonly outs
     throw new SkeinError('input.too_large', `A message has at most ${mostCharacters} characters.`, {
       details: { limit: mostCharacters, length },
     })
-  if (parts !== undefined && !(Array.isArray(parts) && parts.every(isObject)))
-    throw invalidInput('parts', 'Expected parts of a message.')
   if (context !== undefined && typeof context !== 'string') throw invalidInput('context', 'Expected a text.')
   if (busy !== undefined && !(busyModes as readonly unknown[]).includes(busy))
     throw invalidInput('busy', `Expected one of ${busyModes.join(', ')}.`)
@@ -69,7 +68,7 @@ export function readInbound(value: unknown, { outside = false }: { readonly outs
     text: text.toWellFormed(),
     ...given({
       eventId: readId('eventId', eventId ?? source.messageId),
-      parts: parts as readonly PartInput[] | undefined,
+      parts: parts === undefined ? undefined : storable(parts),
       context: context?.toWellFormed(),
       replyTo: readId('replyTo', replyTo),
       busy: busy as BusyMode | undefined,
@@ -86,4 +85,13 @@ function readId(path: string, value: unknown): string | undefined {
   const id = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
   if (typeof id === 'string' && isId(id)) return id
   throw invalidInput(path, 'Expected an id of at most 512 bytes of well-formed text.')
+}
+
+/** Parts as a row holds them: bytes as base64. Throws `input.invalid`. */
+function storable(parts: unknown): readonly PartInput[] {
+  return readParts(parts, 'parts').map(part =>
+    part.type === 'file' && 'data' in part && part.data instanceof Uint8Array
+      ? { ...part, data: Buffer.from(part.data).toString('base64') }
+      : part,
+  ) as readonly PartInput[]
 }

@@ -1,4 +1,4 @@
-import { given, type Id, type Json, type RunId, type SessionId, type TurnId } from '#kernel'
+import { type EntryId, given, type Id, type Json, type RunId, type SessionId, type TurnId } from '#kernel'
 import type { Change, PartInput, RecordRow, TenantStore } from '#journal'
 import type { BusyMode } from './settings.ts'
 import type { Source } from './source.ts'
@@ -31,6 +31,8 @@ export interface InboxRow {
   readonly source: Source
   readonly text: string
   readonly parts?: readonly PartInput[]
+  /** In place of a text: the message of its session that is said again. */
+  readonly again?: EntryId
   /** What was said before it, that the session has not seen. */
   readonly context?: string
   readonly replyTo?: string

@@ -38,3 +38,18 @@ export {
 export { decodeSource, describeSource, encodeSource, type Source, type SourceInput } from './source.ts'
 export { parseTarget, type Target } from './target.ts'
 export { canonicalWhatsApp, normalizeWhatsApp } from './whatsapp.ts'
+export {
+  type AdapterCapabilities,
+  type AdapterHost,
+  type GatewayAdapter,
+  type Outgoing,
+  type SendContext,
+  type SendFault,
+} from './adapter.ts'
+export { type Delivery, type DeliverOptions } from './deliver.ts'
+export { Exchanges } from './exchanges.ts'
+export { type Inbound, type InboxReceipt } from './inbound.ts'
+export { type InboxRow, type InboxState } from './inbox-row.ts'
+export { type InboxFilter, type OutboxFilter } from './list-messages.ts'
+export { type Destination, type OutboxRow, type OutboxState } from './outbox-row.ts'
+export { type Pairing } from './pairings.ts'

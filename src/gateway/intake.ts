@@ -184,10 +184,8 @@ export class Intake {
       ...given({ reason: handled.refused }),
     }
     const answer = { ...replyRow(ids, row, handled.answer, this.#front.desk.now), ...given({ key: handled.key }) }
-    await write.commit(
-      [putInbox(kept, 0), ...(handled.changes ?? []), ...outboxChanges(sendingOf(this.#front), [answer])],
-      receipt,
-    )
+    const behind = handled.behind === undefined ? [] : [putInbox(handled.behind, 0)]
+    await write.commit([putInbox(kept, 0), ...behind, ...outboxChanges(sendingOf(this.#front), [answer])], receipt)
     this.#ports.wakeDeliveries()
     if (handled.key !== undefined) void this.#ports.turns.pump(handled.key)
     return receipt

@@ -9,7 +9,8 @@ export interface Destination {
   readonly scopeId?: string
 }
 
-export type OutboxState = 'pending' | 'sending' | 'delivered' | 'abandoned' | 'suppressed'
+export const outboxStates = ['pending', 'sending', 'delivered', 'abandoned', 'suppressed'] as const
+export type OutboxState = (typeof outboxStates)[number]
 
 /** One message on its way out. It is sent at least once, and never silently twice. */
 export interface OutboxRow {

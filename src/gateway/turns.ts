@@ -1,7 +1,8 @@
-import { type RunId, isSkeinError, type SessionId, SkeinError } from '#kernel'
+import { given, type RunId, isSkeinError, type SessionId, SkeinError } from '#kernel'
 import type { Placed, Run, TurnResult } from '#agent'
-import type { Change } from '#journal'
+import type { Change, Message } from '#journal'
 import type { MemorySession } from '#memory'
+import type { MessageInput } from '#session'
 import { type Front, sendingOf } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { freshNotice } from './fresh-notice.ts'
@@ -203,11 +204,11 @@ export class Turns {
     const { said } = head.row
     const claim = { key: route.key, generation: route.generation, session: session.id }
     let claimed: Claim | undefined
-    const run = session.send(turnInput(rows.map(({ row }) => row)), {
+    const run = session.send(await this.#input(session, rows), {
       idempotencyKey: said === 0 ? head.row.id : `${head.row.id}/${said}`,
       alongside: placed => {
         claimed = { ...claim, turn: placed.turn, inbox: rows.map(({ row }) => row.id) }
-        return [...this.#claim(rows, found, session.id, placed), ...(more?.(placed, head.row) ?? [])]
+        return [...this.#claim(rows, found, session.id, placed), ...(more?.(placed, { ...head.row, session: session.id }) ?? [])]
       },
       atEnd: (result, dropped) => this.#ending(claimed, result, dropped),
     })
@@ -218,6 +219,14 @@ export class Turns {
     desk.events.tell(this.#front.tenant, desk.now, { type: 'message_received', id: head.row.id, key: route.key })
     this.#follow(route.key, session.id, run)
     return 'begun'
+  }
+
+  async #input(session: MemorySession, rows: readonly StoredInbox[]): Promise<MessageInput> {
+    const { again } = rows[0]?.row ?? {}
+    if (again === undefined) return turnInput(rows.map(({ row }) => row))
+    const { data } = await session.entry(again)
+    const { parts, source } = data as Message
+    return { role: 'user', parts, ...given({ source }) } as MessageInput
   }
 
   #follow(key: string, session: SessionId, run: Run): void {
