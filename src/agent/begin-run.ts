@@ -1,5 +1,5 @@
-import { given, type Id, type RunId, SkeinError, type TurnId } from '#kernel'
-import type { SessionRow, ToolDescription } from '#journal'
+import { given, type Id, type RunId, type SessionId, SkeinError, type TurnId } from '#kernel'
+import type { Message, SessionRow, ToolDescription } from '#journal'
 import type { AiSdkModel, ConnectedModel, Connector, ConnectOptions, ModelInfo, ModelPort } from '#models'
 import {
   changedNotes,
@@ -15,6 +15,8 @@ import {
 import { type Alongside, changesOf } from './alongside.ts'
 import { abandonedTurn } from './abandon.ts'
 import { type RunControl, setActiveRun } from './active-runs.ts'
+import { type ChildSession, enlist, tellParent, watchChildren } from './children.ts'
+import { bindDelegate, parentOf, roleSection } from './delegate.ts'
 import { type Allowance, checkPriced, keptAllowance, type Limit } from './allowance.ts'
 import { Spending } from './allowance-spending.ts'
 import type { AgentGear, SendOptions } from './agent-options.ts'
@@ -23,14 +25,18 @@ import { type Extended, type Extension, notExtended } from './extensions.ts'
 import type { Hook } from './hooks.ts'
 import { type HeldSettings, heldSettings, layeredSettings, nothingFound, type settingsAmong } from './held-settings.ts'
 import { putRun } from './input-queue.ts'
+import { joinPlans } from './join-plans.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
-import { keptOptions } from './kept-options.ts'
+import { type ChildOrigin, keptOptions } from './kept-options.ts'
+import { readAutonomy } from './policy/autonomy.ts'
 import { badConfig } from './policy/bad-config.ts'
+import { modeHas } from './policy/mode.ts'
+import { policyHas, rulesOf } from './policy/run-policy.ts'
 import { executeRun } from './run.ts'
 import type { Judge } from './judge.ts'
 import { refOf, type Resumed, type RunOptions } from './run-options.ts'
 import type { TurnResult } from './turn-result.ts'
-import { promptOf } from './prompt/prompt.ts'
+import { keepPrompt, type MadePrompt, makePrompt, type SaidParts } from './session-prompt.ts'
 import { joinRules, type RunRules, seamsOf } from './run-rules.ts'
 import type { RunSeams } from './run-seams.ts'
 import { describeTool, readTools, type Tool, type UserInterface } from './tool.ts'
@@ -54,6 +60,8 @@ export interface AgentPorts {
   scope?(): ModelScope
   /** What the extensions of the session added to it. */
   extended?(): Promise<Extended>
+  /** The object of a sub-session. */
+  open?(id: SessionId): Promise<ChildSession>
 }
 
 export interface ModelScope extends Pick<AgentPorts, 'connect'> {
@@ -80,6 +88,7 @@ export type RunGear = Pick<
   | 'seams'
   | 'atEnd'
   | 'prompt'
+  | 'promptInputs'
   | 'noTools'
   | 'ui'
   | 'telemetry'
@@ -91,6 +100,46 @@ export type RunGear = Pick<
   limitsOf(run: RunId): readonly Limit[]
 }
 
+/** How a session stands towards a run, or towards a child that it begins. */
+export interface Stance {
+  readonly row: SessionRow
+  readonly held: HeldSettings
+  readonly rules: RunRules
+  readonly extended: Extended
+  /** Tools of its own, and whether it has those of recall beside them. */
+  readonly own: readonly Tool[]
+  readonly recalls: boolean
+  readonly child: ChildOrigin | undefined
+  limitsOf(run: RunId): readonly Limit[]
+}
+
+/** Whoever was begun by another has no tool beside those that it was given then. Law A56. */
+export async function readStance(
+  core: SessionCore,
+  ports: AgentPorts,
+  options: SendOptions,
+  defaults: RunDefaults,
+): Promise<Stance> {
+  const row = await core.row()
+  const held = await settingsForRun(core, ports, row, [defaults, options])
+  if (options.noTools === true && options.tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
+  const { child } = await keptOptions(core)
+  const extended = (await ports.extended?.()) ?? notExtended
+  const all = held.noTools ? [] : [...ports.tools, ...extended.tools, ...readTools(options.tools ?? [])]
+  const own = child === undefined ? all : all.filter(({ name }) => child.tools.includes(name))
+  const rules = joinRules([given({ ui: ports.ui }), await keptRules(core), defaults, options], held)
+  return {
+    row,
+    held,
+    rules,
+    extended,
+    own,
+    recalls: !held.noTools && (core.keeping.context.recall ?? true),
+    child,
+    limitsOf: await readLimits(core, options.allowance ?? held.allowance, defaults.allowance),
+  }
+}
+
 /** Rejects, before anything is written, when the tools contradict each other or the model can't be had. */
 export async function readGear(
   core: SessionCore,
@@ -98,25 +147,26 @@ export async function readGear(
   options: SendOptions,
   defaults: RunDefaults,
 ): Promise<RunGear> {
-  const row = await core.row()
-  const held = await settingsForRun(core, ports, row, [defaults, options])
+  const stance = await readStance(core, ports, options, defaults)
+  const { row, held, rules, extended, recalls, child, limitsOf } = stance
   const { noTools, maxSteps, maxTokens, thinking, cache, steering, cancelGraceMs, toolOrder } = held
-  if (options.noTools === true && options.tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
-  const recalls = !noTools && (core.keeping.context.recall ?? true)
-  const extended = (await ports.extended?.()) ?? notExtended
-  const own = noTools ? [] : [...ports.tools, ...extended.tools, ...readTools(options.tools ?? [])]
+  const own = bindDelegate(stance.own, core, () => parentOf(core, ports, stance, askedModel(held, defaults, options)), ports)
   const tools = [...own, ...(recalls ? recallTools(core) : [])]
   checkTools(tools)
-  const rules = joinRules([given({ ui: ports.ui }), await keptRules(core), defaults, options], held)
+  const { identity, system } = held
+  const more = [...extended.sections, ...roleSection(child?.role, extended.roles)]
+  const prompt: MadePrompt =
+    system === null
+      ? await promptFor(core, row, rules, { identity, more, tools, userFolder: ports.config?.userFolder })
+      : { text: system, inputs: null }
   const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
   const model = await connectFor(ports, held, defaults, options)
-  const limitsOf = await readLimits(core, options.allowance ?? held.allowance, defaults.allowance)
   checkPriced(model, limitsOf('run_' as RunId), core.runtime.clock.now())
   return {
     model,
     tools,
     offered,
-    told: await toldTools(core, row, own),
+    told: (await toldTools(core, row, own)).filter(({ name }) => child?.tools.includes(name) ?? true),
     maxSteps,
     ...given({ maxTokens }),
     thinking,
@@ -124,8 +174,9 @@ export async function readGear(
     steering,
     cancelGraceMs,
     toolOrder,
-    seams: { ...seamsOf(rules, { hooks: ports.hooks, extended }), ...ports.seams },
-    prompt: held.system ?? promptFor(core, row, rules, extended.sections),
+    seams: { ...seamsOf(rules, { hooks: ports.hooks, extended, bounds: child?.bounds }), ...ports.seams },
+    prompt: prompt.text,
+    promptInputs: prompt.inputs,
     ...given({ ui: rules.ui, telemetry: ports.telemetry }),
     noTools,
     alongside: options.alongside ?? [],
@@ -168,14 +219,24 @@ async function keptRules(core: SessionCore): Promise<Pick<RunRules, 'task' | 'fa
 }
 
 /** A model object goes before every name but those that the run's own options say. */
+function askedModel(
+  { model }: HeldSettings,
+  defaults: RunDefaults,
+  options: SendOptions,
+): string | ModelPort | AiSdkModel | null {
+  const asked = options.modelOverride ?? (options.model === undefined ? defaults.model : options.model)
+  return typeof asked === 'object' && asked !== null ? asked : model
+}
+
 async function connectFor(
   ports: Pick<AgentPorts, 'connect'>,
-  { model, provider, credentials }: HeldSettings,
+  held: HeldSettings,
   defaults: RunDefaults,
   options: SendOptions,
 ): Promise<ConnectedModel> {
-  const asked = options.modelOverride ?? (options.model === undefined ? defaults.model : options.model)
-  if (typeof asked === 'object' && asked !== null) return await ports.connect(asked)
+  const { provider, credentials } = held
+  const model = askedModel(held, defaults, options)
+  if (typeof model === 'object' && model !== null) return await ports.connect(model)
   const apiKey = (options.apiKey === undefined ? defaults.apiKey : options.apiKey) ?? undefined
   return await ports.connect(model, given({ provider, apiKey, credentials }))
 }
@@ -209,13 +270,35 @@ async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[
 }
 
 /** The prompt of a session that was given none of its own. Law A54. */
-function promptFor(
+async function promptFor(
   core: SessionCore,
   row: SessionRow,
-  { mode = 'full', facts = [], task }: RunRules,
-  more: readonly string[],
-): string | null {
-  return promptOf({ mode, facts, task, more, cwd: row.cwd, startedAt: row.createdAt, now: core.runtime.clock.now() })
+  { mode = 'full', autonomy = 'safe', policy = {}, facts = [], task }: RunRules,
+  { identity, tools, more, userFolder }: Pick<SaidParts, 'identity' | 'more'> & {
+    readonly tools: readonly Tool[]
+    readonly userFolder: string | undefined
+  },
+): Promise<MadePrompt> {
+  const limits = rulesOf(policy)
+  const offered = tools.filter(tool => modeHas(mode, tool) && policyHas(limits, tool.name))
+  const said: SaidParts = {
+    ...given({ identity, more, task }),
+    task,
+    tools: offered.map(({ name, description }) => ({ name, description })),
+    mode,
+    facts,
+    headless: readAutonomy(autonomy) === 'ci',
+  }
+  return await makePrompt(core, row, said, userFolder)
+}
+
+/** What keeps the prompt of a run. */
+export async function promptPlan(
+  core: SessionCore,
+  row: SessionRow,
+  { prompt, promptInputs }: Pick<RunGear, 'prompt' | 'promptInputs'>,
+): Promise<Plan> {
+  return keepPrompt(core, row, { text: prompt, inputs: promptInputs }, (await settingsOf(core, row)).system)
 }
 
 export interface Beginning {
@@ -254,6 +337,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
         const mark = { run, turn }
         const said = await beginning.said(now)
         const [admitted = [], messages = []] = splitBy(said.drafts, ({ type }) => type === 'message_added')
+        const kept = await promptPlan(core, now, gear)
         const drafts: Draft[] = [
           ...(await abandonedTurn(core, now)),
           draft(
@@ -269,10 +353,10 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
           ),
           ...admitted,
           draft('turn_started', { index }, mark),
-          ...(await notesFor(core, now, model, mark)),
+          ...(await notesFor(core, now, model, mark, messages.map(({ data }) => data as Message))),
           ...messages,
         ]
-        return {
+        return joinPlans(kept, {
           ...said,
           drafts,
           alongside: [
@@ -280,7 +364,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
             ...(said.alongside ?? []),
             ...changesOf(gear.alongside, core, now, { run, turn, input }),
           ],
-        }
+        })
       },
       { run, ...given({ traceId, signal: beginning.signal }) },
     )
@@ -310,12 +394,15 @@ export async function carryOn(
   core: SessionCore,
   { run, turn, index, gear, control, judge, resumed }: Carried,
 ): Promise<TurnResult> {
-  setActiveRun(core, { id: run, control })
+  setActiveRun(core, { id: run, turn, control, trust: () => judge.trust ?? 'user-instruction' })
+  const { child } = await keptOptions(core)
+  const delist = child === undefined ? undefined : enlist(core, child.parent, control)
+  const children = watchChildren(core, control)
   const { alongside: _alongside, asked: _asked, limitsOf, traceId, ...options } = gear
   const spending = new Spending(core, limitsOf(run))
   const { cancelled: signal, aborted } = control
   try {
-    return await executeRun(core, {
+    const result = await executeRun(core, {
       ...options,
       run,
       turn,
@@ -326,7 +413,11 @@ export async function carryOn(
       spending,
       ...given({ traceId, resumed }),
     })
+    await children.ended()
+    if (result.reason !== 'lease_lost' && result.reason !== 'store_error') await tellParent(core, run, result)
+    return result
   } finally {
+    delist?.()
     core.activeRun = undefined
   }
 }
@@ -336,10 +427,16 @@ function splitBy<T>(items: readonly T[], isSecond: (item: T) => boolean): [T[], 
 }
 
 /** What hooks have to say beside the new user message. */
-async function notesFor(core: SessionCore, row: SessionRow, model: ConnectedModel, mark: Partial<Draft>): Promise<Draft[]> {
+async function notesFor(
+  core: SessionCore,
+  row: SessionRow,
+  model: ConnectedModel,
+  mark: Partial<Draft>,
+  asked: readonly Message[],
+): Promise<Draft[]> {
   if (core.runtime.hooks.length === 0) return []
   const state = await readContextState(core, row, { facts: { ...model.info, ref: refOf(model) } })
-  return noteDrafts(core, await changedNotes(core, state), mark)
+  return noteDrafts(core, await changedNotes(core, state, asked), mark)
 }
 
 export function checkTools(tools: readonly Tool[]): void {

@@ -52,8 +52,8 @@ async function learnSettled(parts: ExtractionWorkParts, job: JobRow, signal: Abo
 async function learn(parts: ExtractionWorkParts, job: JobRow, signal: AbortSignal): Promise<JobDone> {
   const { runtime } = parts
   const store = runtime.store.in(job.tenant)
-  const id = isObject(job.payload) ? String(job.payload['range']) : ''
-  const record = await store.record(rangeCollection, id)
+  const id = isObject(job.payload) ? job.payload['range'] : undefined
+  const record = typeof id === 'string' ? await store.record(rangeCollection, id) : undefined
   if (record === undefined || !record.tags.includes(activeTag)) return { result: { state: 'replaced' } }
   const range = rangeOf(record)
   if (range.row.outcome !== null) return { result: { state: range.row.outcome.state } }

@@ -14,7 +14,7 @@ import {
   ofExtractor,
   queuedReader,
   rangeCollection,
-  rangeOf,
+  type RangeRow,
   type RangeState,
   stateOf,
 } from './ranges.ts'
@@ -174,7 +174,7 @@ export class Extraction implements ExtractionPort {
     session: SessionRow['id'],
     name: string,
     from: number = 0,
-  ): Promise<{ readonly row: ReturnType<typeof rangeOf>['row']; readonly state: RangeState }[]> {
+  ): Promise<{ readonly row: RangeRow; readonly state: RangeState }[]> {
     const ranges = await activeRanges(store, session, name, from)
     const now = this.#runtime.clock.now()
     return await Promise.all(ranges.map(async ({ row }) => ({ row, state: stateOf(row, await jobOf(store, row), now) })))

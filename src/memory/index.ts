@@ -1,6 +1,7 @@
 export { type ExtractOptions, Memories, type MemoriesFilter, type MemorySearch, type PendingExtraction } from './memories.ts'
 export { type Evidence, type Memory, type MemorySource } from './memory-types.ts'
 export { type Learning, openLearning } from './extraction-open.ts'
+export { injectHooks } from './inject-hooks.ts'
 export { type Extracted, type ExtractionState } from './extraction.ts'
 export { type Candidate, type Category, type ExtractionInput, type Extractor, type ExtractorEntry } from './extractor.ts'
 export { type Range, type RangesFilter } from './ranges-view.ts'

@@ -1,7 +1,7 @@
 import { sha256 } from '#kernel'
 import { noUsage, type Usage } from '#journal'
 import { complete, type ConnectedModel } from '#models'
-import { type ExtractionInput, type ExtractorAnswer } from './extractor.ts'
+import type { ExtractionInput, ExtractorAnswer } from './extractor.ts'
 
 /** Version of the prompt below: ranges say by which they were learnt from. */
 export const llmVersion = '1'

@@ -148,8 +148,8 @@ export function stateOf(range: RangeRow, job: JobRow | undefined, now: number): 
 
 /** Why the newest attempt failed, if one did. */
 export function failureOf(range: RangeRow, job: JobRow | undefined): Failure | null {
-  if (range.outcome !== null || job === undefined || !isObject(job.lastError)) return null
-  const code = String(job.lastError['code'])
+  const code = isObject(job?.lastError) ? job.lastError['code'] : undefined
+  if (range.outcome !== null || typeof code !== 'string') return null
   if (code === 'server.timeout' || code === 'job.lost') return 'timeout'
   if (code.startsWith('auth.')) return 'auth'
   if (code.startsWith('store.')) return 'store'

@@ -1,4 +1,4 @@
-import { asSkeinError, SkeinError, unlessAborted, within } from '#kernel'
+import { asSkeinError, given, SkeinError, unlessAborted, within } from '#kernel'
 import { type ContextEntry, type ContextHook, hookMs, hookTokens, messageTokens, middleCut, type Shown } from '#context'
 import type { ContextNoted, Message } from '#journal'
 import { countedBy } from './weigh-parts.ts'
@@ -10,14 +10,18 @@ import { type Draft, draft } from './draft.ts'
  * The notes that differ from what their hooks last showed: all of `turn`, and those of `head` when the prefix breaks anyway or
  * they stand in the context no more. A hook that fails or is late is a notice and says nothing new. Law C30.
  */
-export async function changedNotes(core: SessionCore, state: ContextState): Promise<ContextNoted[]> {
+export async function changedNotes(
+  core: SessionCore,
+  state: ContextState,
+  asked: readonly Pick<Message, 'role' | 'parts'>[] = [],
+): Promise<ContextNoted[]> {
   const { hooks } = core.runtime
   if (hooks.length === 0) return []
   const renewed = state.mark === null || !prefixOf(state).same
   const due = hooks.filter(
     ({ name, place }) => place === 'turn' || renewed || shownNote(state.frontier.items, name) === undefined,
   )
-  const texts = await Promise.all(due.map(hook => rendered(core, state, hook)))
+  const texts = await Promise.all(due.map(hook => rendered(core, state, hook, saidIn(asked))))
   return due.flatMap(({ name, place }, index) => {
     const text = texts[index]
     if (text === undefined || text === (shownNote(state.frontier.items, name) ?? '')) return []
@@ -55,12 +59,25 @@ function shownNote(items: readonly Shown[], name: string): string | undefined {
   return item?.kind === 'entry' ? item.entry.note?.text : undefined
 }
 
+/** What the user says in these messages; undefined if nothing. */
+function saidIn(messages: readonly Pick<Message, 'role' | 'parts'>[]): string | undefined {
+  const texts = messages.flatMap(({ role, parts }) =>
+    role === 'user' ? parts.flatMap(part => (part.type === 'text' && part.origin !== 'recall' ? [part.text] : [])) : [],
+  )
+  return texts.length === 0 ? undefined : texts.join('\n')
+}
+
 /** Undefined when it failed; an empty text when there is nothing to say. */
-async function rendered(core: SessionCore, { row }: ContextState, hook: ContextHook): Promise<string | undefined> {
+async function rendered(
+  core: SessionCore,
+  { row }: ContextState,
+  hook: ContextHook,
+  said: string | undefined,
+): Promise<string | undefined> {
   const late = new AbortController()
   const { timers } = core.runtime
   try {
-    const state = { tenant: core.store.tenant, session: core.id, row, signal: late.signal }
+    const state = { tenant: core.store.tenant, session: core.id, row, signal: late.signal, ...given({ said }) }
     const call = async (): Promise<string | null> => await hook.render(state)
     const text = await within(timers, hookMs, unlessAborted(call(), late.signal), () => {
       const error = new SkeinError('provider.unavailable', `Took longer than ${hookMs} ms.`)

@@ -130,7 +130,7 @@ export async function recordTurn(core: SessionCore, input: TurnInput, options: V
         ...stowed,
         drafts: [
           draft('turn_started', { index }, { turn, ...times }),
-          ...noteDrafts(core, await changedNotes(core, state), { turn, ...times }),
+          ...noteDrafts(core, await changedNotes(core, state, messages as Message[]), { turn, ...times }),
           ...named,
           ...loops.map(loop => draft('doom_loop_detected', { ...loop }, { turn })),
           ...used,

@@ -1,4 +1,4 @@
-import type { Candidate, ExtractionInput, Extractor } from '#memory'
+import type { Candidate, Evidence, ExtractionInput, Extractor, Memory } from '#memory'
 import type { Session, Skein } from '#skein'
 import { expect } from 'vitest'
 import type { Place } from './stores.ts'
@@ -62,8 +62,12 @@ export async function outlast(place: Place, skein: Skein): Promise<void> {
     .toEqual([])
 }
 
+interface Known extends Pick<Memory, 'uri' | 'version' | 'content' | 'seen' | 'validFrom' | 'validTo'> {
+  readonly evidence: readonly Pick<Evidence, 'entry' | 'quote' | 'at'>[]
+}
+
 /** What is known of an owner, without ids and times of recording. */
-export async function knownOf(skein: Skein, owner: string): Promise<unknown[]> {
+export async function knownOf(skein: Skein, owner: string): Promise<Known[]> {
   const { items } = await skein.memory.list(owner, { limit: 200 })
   const all = await Promise.all(items.map(async ({ id }) => await skein.memory.history(id)))
   return all

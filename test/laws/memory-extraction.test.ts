@@ -9,7 +9,7 @@ import { gate } from './agent-talk.ts'
 import { entryWith, fact, knownOf, learn, outlast, say, telling } from './learning-room.ts'
 import { onEveryStore, type Place } from './stores.ts'
 
-type Learner = NonNullable<SkeinOptions['memory']>['extractor']
+type Learner = NonNullable<NonNullable<SkeinOptions['memory']>['extractor']>
 
 const opened = async (
   place: Place,
@@ -195,10 +195,9 @@ onEveryStore('extraction', makePlace => {
         expect(await skein.memory.rewind(session.id, 1)).toBe(true)
         await skein.jobs.idle()
       }
-      return (await knownOf(skein, 'ada')).map(({ evidence, ...memory }: never) => ({
-        ...(memory as object),
-        quotes: (evidence as { quote: string }[]).map(({ quote }) => quote),
-      }))
+      const known = await knownOf(skein, 'ada')
+      // Ids of entries differ between two journals.
+      return known.map(({ evidence, ...memory }) => ({ ...memory, quotes: evidence.map(({ quote }) => quote) }))
     }
     const expected = await lived(once, false)
     expect(expected).toHaveLength(6)
@@ -381,7 +380,7 @@ onEveryStore('extraction', makePlace => {
 
   verifies('M56', 'rules@1 learns what a user says plainly, and nothing from questions, quotations, code or others', async () => {
     const place = await makePlace()
-    const { skein, session } = await opened(place, undefined)
+    const { skein, session } = await opened(place, 'rules')
     const plain = [
       'My name is Ada. I live in Berlin, near the river. I work at ACME! I work as an engineer. I am from Kyiv.',
       'I prefer green tea.\nAlways use tabs. Never use var.',
@@ -506,7 +505,7 @@ onEveryStore('extraction', makePlace => {
 
   it('owes a memory to who wrote the entry that is cited, where the session has no user', async () => {
     const place = await makePlace()
-    const { skein } = await opened(place, undefined)
+    const { skein } = await opened(place, 'rules')
     const room = await skein.sessions.create()
     await room.append([
       { role: 'user', content: 'My name is Ann.', source: { platform: 'local', userId: 'u-ann' } },
