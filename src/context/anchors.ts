@@ -128,11 +128,15 @@ export function missingFrom(anchors: readonly Anchor[], text: string): Anchor[] 
 
 const pieceLength = 4
 
-/** Whether a text may contain another: by its beginning and end, without going through it again. */
+/** Whether a text may contain another: by pieces of it, without going through the text again. */
 function piecesOf(text: string): (part: string) => boolean {
   const pieces = new Set<string>()
   for (let at = 0; at + pieceLength <= text.length; at++) pieces.add(text.slice(at, at + pieceLength))
-  return part => part.length < pieceLength || (pieces.has(part.slice(0, pieceLength)) && pieces.has(part.slice(-pieceLength)))
+  return part => {
+    const last = part.length - pieceLength
+    for (let at = last; at >= 0; at -= pieceLength) if (!pieces.has(part.slice(at, at + pieceLength))) return false
+    return true
+  }
 }
 
 function names(text: string, anchor: string): boolean {

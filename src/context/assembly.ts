@@ -1,5 +1,5 @@
 import type { ContextTokens, Message, ToolDescription } from '#journal'
-import type { TokenCounter } from './count-tokens.ts'
+import { messageTokens, type TokenCounter } from './count-tokens.ts'
 import { isHeadNote, type Shown, type ShownEntry, type ShowOptions, shownMessage, shownPartTokens } from './shown.ts'
 import { renderSummary, summaryPreamble } from './render-summary.ts'
 
@@ -72,7 +72,7 @@ export function toolsTokens(tools: readonly ToolDescription[], counter: TokenCou
 }
 
 function prefillTokens(message: ContextMessage, options: ShowOptions): number {
-  const entry = { id: 'ent_' as const, seq: 0, at: 0, message, tokens: 0 }
+  const entry = { id: 'ent_' as const, seq: 0, at: 0, message, tokens: messageTokens(message, options.counter) }
   const shown: ShownEntry = { kind: 'entry', entry, pruned: [], cut: [], tokens: 0 }
   return message.parts.reduce((sum, _, index) => sum + shownPartTokens(shown, index, options), 4)
 }

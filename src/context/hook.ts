@@ -19,6 +19,8 @@ export interface HookState {
 export interface ContextHook {
   readonly name: string
   readonly place: 'head' | 'turn'
+  /** What it says comes from memory. */
+  readonly origin?: 'recall'
   /** Nothing to say: null or an empty text. */
   render(state: HookState): Promise<string | null> | string | null
 }

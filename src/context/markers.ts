@@ -4,8 +4,11 @@ import { messageOverhead, outputText, partTokens, type TokenCounter } from './co
 import { commonSize } from './input-cut.ts'
 import { middleCut } from './middle-cut.ts'
 
+/** `tokens` of what is pruned: as it was counted when it was stored, where that is known. */
 export type Marking =
-  { readonly kind: 'pruned' } | { readonly kind: 'cut'; readonly tokens: number } | { readonly kind: 'outline' }
+  | { readonly kind: 'pruned'; readonly tokens?: number }
+  | { readonly kind: 'cut'; readonly tokens: number }
+  | { readonly kind: 'outline' }
 
 interface MarkOptions {
   readonly counter: TokenCounter
@@ -23,7 +26,8 @@ export function markPart(part: Part, ref: PartRef, marking: Marking, { counter, 
     if (part.type !== 'tool_result') return part
     const { details: _details, outline: _outline, ...rest } = part
     // The content of an outlined one is not at hand, and was not shown.
-    const tokens = partTokens(part.outline === undefined ? part : outlined(part, where), counter)
+    const whole = part.outline === undefined ? part : outlined(part, where)
+    const tokens = whole === part && marking.tokens !== undefined ? marking.tokens : partTokens(whole, counter)
     return { ...rest, output: `[tool result left out: ${part.tool}, ${tokens} tokens; ${where}]` }
   }
   const cut = (text: string, tokens: number = marking.tokens): string =>

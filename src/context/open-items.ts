@@ -14,10 +14,12 @@ interface ListedItem {
 }
 
 const itemLine = /^[ \t]{0,40}[-*+][ \t]{1,8}\[([ xX])\][ \t]+(\S.*)$/gm
+const boxes = ['[ ] ', '[x] ', '[X] ', '[ ]\t', '[x]\t', '[X]\t']
 const endsWithReason = /\([^()]*[^()\s][^()]*\)[\s.]*$/
 
 /** Lines `- [ ] …` (open), `- [x] …` (done) and `- [x] … (reason)` (closed). */
 function listedItems(text: string): ListedItem[] {
+  if (!boxes.some(box => text.includes(box))) return []
   return Array.from(text.matchAll(itemLine), ([, mark, line = '']): ListedItem => {
     const words = cutCodePoints(line.trim(), maxItemLength)
     const state = mark === ' ' ? 'open' : endsWithReason.test(line.slice(-maxItemLength)) ? 'closed' : 'done'

@@ -1,4 +1,4 @@
-import type { EntryId } from '#kernel'
+import { type EntryId, given } from '#kernel'
 import type { ContextNoted, FrontierItem, Message, Part, Summary, ToolResultPart } from '#journal'
 import type { ContextEntry } from './context-entry.ts'
 import { messageOverhead, messageTokens, partTokens, type TokenCounter } from './count-tokens.ts'
@@ -83,7 +83,8 @@ export function shownPart(shown: ShownEntry, index: number, options: ShowOptions
   const part = shown.entry.message.parts[index]
   if (part === undefined) return undefined
   const ref = `${shown.entry.id}#${index}` as const
-  if (shown.pruned.includes(index)) return markPart(part, ref, { kind: 'pruned' }, options)
+  if (shown.pruned.includes(index))
+    return markPart(part, ref, { kind: 'pruned', ...given({ tokens: onlyTokens(shown) }) }, options)
   const cut = shown.cut.find(one => one.part === index)
   if (cut !== undefined) return markPart(part, ref, { kind: 'cut', tokens: cut.tokens }, options)
   return outlineOf(part) === undefined ? part : markPart(part, ref, { kind: 'outline' }, options)
@@ -117,7 +118,11 @@ export function isResult(part: Part | undefined): part is ToolResultPart {
 export function shownPartTokens(shown: ShownEntry, index: number, options: ShowOptions): number {
   const part = shownPart(shown, index, options)
   if (part === undefined) return 0
-  // A file's weight is known where it was stored and not here; with one part the entry's count tells it.
-  if (part.type === 'file' && shown.entry.message.parts.length === 1) return Math.max(0, shown.entry.tokens - messageOverhead)
-  return partTokens(part, options.counter)
+  // A part that stands alone weighs what its entry was counted at, also a file, the content of which is not at hand.
+  return (part === shown.entry.message.parts[index] ? onlyTokens(shown) : undefined) ?? partTokens(part, options.counter)
+}
+
+/** Of the one part of an entry, what is left of the entry's count; undefined where there are more. */
+function onlyTokens({ entry }: ShownEntry): number | undefined {
+  return entry.message.parts.length === 1 ? Math.max(0, entry.tokens - messageOverhead) : undefined
 }

@@ -74,5 +74,5 @@ export function promptHash(request: SummaryRequest): string {
 
 /** Equal sources give equal hashes: role, time and text in order, whatever their ids. Law C22. */
 export function sourceHash(sources: readonly Source[]): string {
-  return sha256(JSON.stringify(sources.map(({ role, at, text }) => [role, at, text])))
+  return sha256(sources.map(({ role, at, text }) => `${role} ${at} ${text.length}\n${text}\n`).join(''))
 }
