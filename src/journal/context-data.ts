@@ -102,6 +102,8 @@ export interface ContextNoted {
   readonly name: string
   readonly place: 'head' | 'turn'
   readonly text: string
+  /** It came from memory, so nothing is learnt from it. */
+  readonly origin?: 'recall'
 }
 
 export type CompactionTrigger = 'soft' | 'hard' | 'manual' | 'overflow'

@@ -25,6 +25,7 @@ export function injectHooks(recall: () => Recall, storeOf: (tenant: string) => T
   ): ContextHook => ({
     name,
     place,
+    origin: 'recall',
     render: async state => {
       if (showsArchives(state.row, {})) return null
       return (await read(state, storeOf(state.tenant))).map(enveloped).join('\n')

@@ -22,10 +22,10 @@ export async function changedNotes(
     ({ name, place }) => place === 'turn' || renewed || shownNote(state.frontier.items, name) === undefined,
   )
   const texts = await Promise.all(due.map(hook => rendered(core, state, hook, saidIn(asked))))
-  return due.flatMap(({ name, place }, index) => {
+  return due.flatMap(({ name, place, origin }, index) => {
     const text = texts[index]
     if (text === undefined || text === (shownNote(state.frontier.items, name) ?? '')) return []
-    return [{ name, place, text }]
+    return [{ name, place, text, ...given({ origin }) }]
   })
 }
 
@@ -51,7 +51,10 @@ export function noteEntries(core: SessionCore, notes: readonly ContextNoted[]): 
   })
 }
 
-const noteMessage = ({ text }: ContextNoted): Message => ({ role: 'user', parts: [{ type: 'text', text }] })
+const noteMessage = ({ text, origin }: ContextNoted): Message => ({
+  role: 'user',
+  parts: [{ type: 'text', text, ...given({ origin }) }],
+})
 
 /** What the newest note of a name says that still stands in the context itself. */
 function shownNote(items: readonly Shown[], name: string): string | undefined {

@@ -1,4 +1,4 @@
-import { type BlobId, type EntryId, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
+import { type BlobId, type EntryId, given, invalidInput, isObject, parseId, SkeinError, type TurnId } from '#kernel'
 import { checkLimit, type Entry, fetchParts, isType, type Message, type SummaryId } from '#journal'
 import type { SessionCore } from './core.ts'
 
@@ -135,7 +135,8 @@ function messageOf(entry: Entry): SessionMessage {
   if (isType(entry, 'message_added')) return { ...place, ...entry.data }
   // A caller's own entry, or a note: its text stands for it.
   const text = isObject(entry.data) && typeof entry.data['text'] === 'string' ? entry.data['text'] : ''
-  return { ...place, role: 'user', parts: [{ type: 'text', text }] }
+  const origin = isType(entry, 'context_noted') ? entry.data.origin : undefined
+  return { ...place, role: 'user', parts: [{ type: 'text', text, ...given({ origin }) }] }
 }
 
 /** The contents of the files that messages name, for formats that carry them inside. */

@@ -1,3 +1,4 @@
+import type { Message } from '#journal'
 import type { Session, Skein, SkeinOptions } from '#skein'
 import { expect, it } from 'vitest'
 import { verifies } from '#verifies'
@@ -161,6 +162,12 @@ onEveryStore('recall', makePlace => {
     await session.record({ user: 'Please pick one of these trains.', assistant: 'Done.' })
     const noted = (await session.entries({ types: ['context_noted'] })).map(({ data }) => (data as { name: string }).name)
     expect(noted.sort()).toEqual(['memory_profile', 'memory_recall'])
+    const parts = (await session.context({ input: 'And now?', format: 'skein' })).messages.flatMap(
+      message => (message as Message).parts,
+    )
+    const recalled = parts.filter(part => part.type === 'text' && part.text.includes('<skein-memory'))
+    expect(recalled.length).toBeGreaterThan(0)
+    expect(recalled.every(part => 'origin' in part && part.origin === 'recall')).toBe(true)
     expect(await shown('And now?')).toContain('kind=\\"state\\"')
     const stranger = await skein.sessions.create({ user: 'ben', model: 'demo/echo' })
     expect(JSON.stringify((await stranger.context({ input: 'tea' })).messages)).not.toContain('skein-memory')
