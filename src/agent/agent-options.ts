@@ -47,6 +47,8 @@ export interface PlainOptions {
   readonly toolOrder?: ToolOrder | null
   /** No tools at all; thinking is then `off` by default. Contradicts `tools`. */
   readonly noTools?: boolean | null
+  /** Who the agent is: begins the prompt that is made of sections. Default: what `identity.md` of the project or the user says. */
+  readonly identity?: string | null
   /** How long a provider's cache is asked to keep a prefix. Default 5 min. */
   readonly cache?: { readonly ttl: '5m' | '1h' } | null
 }
@@ -139,6 +141,7 @@ const plain: Members<PlainOptions> = {
   cancelGraceMs: asConfig(orNull(wholeNumber())),
   toolOrder: asConfig(orNull(oneOf('readsFirst', 'callOrder'))),
   noTools: asConfig(orNull(aFlag)),
+  identity: asConfig(orNull(aText)),
   cache: asConfig(orNull(shape<{ ttl: string }>({ ttl: oneOf('5m', '1h') }))),
 }
 const level: Check = asConfig(orNull(oneOf(...thinkingLevels)))

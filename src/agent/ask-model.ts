@@ -135,7 +135,7 @@ async function askOnce(
     requestId,
     model: refOf(model),
     route: { ...model.route },
-    prompt: system === null || system === undefined ? null : hash(system),
+    prompt: system === null || system === undefined ? null : sha256(system),
     tools: tools.length === 0 ? null : hash(tools),
     estimate: estimated(model, noUsage, state.tokens.total, 0, asked),
   }

@@ -60,6 +60,7 @@ export const agentKeys: readonly ConfigKey[] = [
   trusted('policy.grants', list),
   key('approvals', choice('wait', 'deny', 'end')),
   key('system', text),
+  key('identity', text),
   key('noTools', flag, false),
   key('toolOrder', choice('readsFirst', 'callOrder'), 'readsFirst'),
   key('steering', choice('now', 'afterTools'), 'now'),

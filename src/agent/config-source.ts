@@ -6,6 +6,7 @@ import {
   type Project,
   readConfigFiles,
   stateOfFiles,
+  userFolder,
 } from './config-files.ts'
 import { type Layer, mergeLayers, type Setting } from './config-layers.ts'
 
@@ -24,6 +25,8 @@ export interface ConfigSource {
    * Rejects `config.invalid` with file, line, key and layer.
    */
   find(cwd: string | null): Promise<FoundConfig>
+  /** Where the user's own files stand; absent where `env` names no home. */
+  readonly userFolder?: string | undefined
 }
 
 const mostKept = 100
@@ -49,6 +52,7 @@ export function configSource(parts: {
   const kept = new Map<string, FoundConfig>()
   const told = new Set<string>()
   return {
+    userFolder: userFolder(env),
     async find(cwd) {
       const files = findConfigFiles({ env, cwd, file })
       const state = stateOfFiles(files)

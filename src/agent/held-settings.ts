@@ -30,6 +30,7 @@ export interface HeldSettings {
   readonly policy: RunPolicy
   readonly approvals?: ApprovalsMode
   readonly system: string | null
+  readonly identity: string | null
   readonly noTools: boolean
   readonly toolOrder: 'readsFirst' | 'callOrder'
   readonly steering: 'now' | 'afterTools'
@@ -45,7 +46,7 @@ export interface HeldSettings {
 type Settings = ReadonlyMap<string, Setting<ConfigValue | null>>
 
 /** Options that a session keeps from its creation on, beside model, thinking and system, which have entries of their own. */
-const keptKeys = ['provider', 'maxTokens', 'maxSteps', 'mode', 'autonomy', 'policy', 'approvals', 'noTools', 'toolOrder', 'steering', 'cancelGraceMs', 'cache', 'task', 'facts'] as const // prettier-ignore
+const keptKeys = ['provider', 'maxTokens', 'maxSteps', 'mode', 'autonomy', 'policy', 'approvals', 'noTools', 'toolOrder', 'steering', 'cancelGraceMs', 'cache', 'identity', 'task', 'facts'] as const // prettier-ignore
 
 /** The options among those given that a session keeps; `undefined`: none. */
 export function keptAmong(options: object): JsonObject | undefined {
@@ -152,6 +153,7 @@ export function heldSettings(settings: Settings, cwd: string | null): HeldSettin
     autonomy: of<string>('autonomy') ?? 'safe',
     policy,
     system: of<string>('system') ?? null,
+    identity: of<string>('identity') ?? null,
     noTools,
     toolOrder: of<'callOrder'>('toolOrder') ?? 'readsFirst',
     steering: of<'afterTools'>('steering') ?? 'now',

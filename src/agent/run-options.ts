@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly told: readonly ToolDescription[]
   /** The system prompt of all its requests: the session's own, else what the run's rules have to say. */
   readonly prompt: string | null
+  /** Of what the prompt was made; `null` for one that somebody gave. */
+  readonly promptInputs: string | null
   readonly thinking: ThinkingLevel
   /** Of one answer, at the most. */
   readonly maxTokens?: number

@@ -89,7 +89,11 @@ export async function forkSession(core: SessionCore, options: ForkOptions = {}):
             ...given({ title }),
             hidden: false,
           },
-          merge: { ...effect.merge, ...settings.merge, ...given({ prefill: source.data['prefill'] }) },
+          merge: {
+            ...effect.merge,
+            ...settings.merge,
+            ...given({ prefill: source.data['prefill'], prompt: source.data['prompt'] }),
+          },
           add: { turnCount: await turnsUpTo(store, core.id, at.seq) },
           setsLeaf: end.id,
           totals: place.totals,

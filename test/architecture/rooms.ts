@@ -58,6 +58,7 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'models/file-lock.ts': ['node:fs/promises'],
   'agent/policy/real-place.ts': ['node:fs/promises', 'node:path'],
   'agent/prompt/prefill-files.ts': ['node:fs/promises', 'node:path'],
+  'agent/prompt/prompt-files.ts': ['node:fs', 'node:fs/promises', 'node:path', 'node:process'],
 }
 
 /** Every `import()`: what a file, or a whole folder (`cli/`), loads when first needed. */

@@ -18,6 +18,7 @@ export const toldConfig: Readonly<Record<string, string>> = {
   'policy.grants': 'Rails that are taken away.',
   approvals: 'What becomes of a call that a person has to allow. Default: `wait` where somebody can answer, else `deny`.',
   system: 'The system prompt, in place of what is made of sections.',
+  identity: 'Who the agent is: begins the prompt that is made of sections.',
   noTools: 'No tools at all.',
   toolOrder: 'Whether calls that only read go before all others.',
   steering: 'Whether a steer skips calls that have not begun.',
