@@ -1,7 +1,8 @@
 import { isObject, isSkeinError, type RunId, type TurnId } from '#kernel'
-import { noUsage, type SessionRow, type TurnEnded } from '#journal'
+import { noUsage, type RunEnded, type SessionRow, type TurnEnded } from '#journal'
 import { type Draft, draft, type Plan, readContextState, type SessionCore, turnEnding } from '#session'
-import { droppedInputs, runningIn, waitingFor } from './input-queue.ts'
+import { droppedInputs, leaveRun, runningIn, runVersion, waitingFor } from './input-queue.ts'
+import { keptOptions } from './kept-options.ts'
 import { lostAttempts } from './lost-attempts.ts'
 
 /**
@@ -32,29 +33,55 @@ export async function abandonedTurn(core: SessionCore, row: SessionRow): Promise
   return [...drafts, ...ending.drafts]
 }
 
+type Ending = Pick<RunEnded, 'reason'> & Pick<TurnEnded, 'status'>
+
+const abandonment: Ending = { status: 'failed', reason: 'abandoned' }
+
+/**
+ * Ends the run of a child whose parent has ended or gone on without it, instead of carrying it on. False for any other, and
+ * where another one has it. Law A56.
+ */
+export async function endOrphan(core: SessionCore): Promise<boolean> {
+  const { child } = await keptOptions(core)
+  const running = runningIn(await core.row())
+  if (child?.run == null || running === undefined || core.activeRun === running.run) return false
+  const parent = await core.store.session(child.parent)
+  const isThere = parent !== undefined && !parent.hidden && parent.state !== 'deleted'
+  if (isThere && runningIn(parent)?.run === child.run) return false
+  await endIfDead(core, running.run, { status: 'cancelled', reason: 'parent_cancelled' })
+  return runningIn(await core.row())?.run !== running.run
+}
+
 /** Ends a run that nobody carries on: it shows as running, and its lease is free. */
-export async function endIfDead(core: SessionCore, run: RunId): Promise<void> {
+export async function endIfDead(core: SessionCore, run: RunId, ending: Ending = abandonment): Promise<void> {
   const isDead = (row: SessionRow): boolean => runningIn(row)?.run === run && core.activeRun !== run
   if (!isDead(await core.row())) return
   await core
-    .path(async (row): Promise<Plan> => ({ drafts: isDead(row) ? await abandoned(core, row) : [] }), { run })
+    .path(
+      async (row): Promise<Plan> => {
+        if (!isDead(row)) return { drafts: [] }
+        const { version } = await runVersion(core)
+        const left = leaveRun(core, row, version)
+        return { drafts: await abandoned(core, row, ending), ...(left.length === 0 ? {} : { alongside: left }) }
+      },
+      { run },
+    )
     .catch((error: unknown) => {
       // Another process has the lease, so it may be running there.
       if (!(isSkeinError(error) && error.code === 'session.busy')) throw error
     })
 }
 
-async function abandoned(core: SessionCore, row: SessionRow): Promise<Draft[]> {
+async function abandoned(core: SessionCore, row: SessionRow, ended: Ending = abandonment): Promise<Draft[]> {
   const running = runningIn(row)
   if (running === undefined || running.run === core.activeRun) return []
   const { run, turn } = running
   const mark: { run: RunId; turn?: TurnId } = { run, ...(turn === null ? {} : { turn }) }
-  const ended = { status: 'failed', reason: 'abandoned' } as const
   const told = row.data['running']
   const index = isObject(told) && typeof told['index'] === 'number' ? told['index'] : 0
   return [
     ...(await lostAttempts(core, run)),
-    ...droppedInputs(waitingFor(row, run), 'abandoned'),
+    ...droppedInputs(waitingFor(row, run), ended.reason),
     draft('turn_ended', { index, ...ended }, mark),
     draft('run_ended', { ...ended, steps: 0 }, mark),
   ]

@@ -1,5 +1,8 @@
-import { type RunId, SkeinError } from '#kernel'
+import { type RunId, SkeinError, type TurnId } from '#kernel'
 import type { SessionCore } from '#session'
+
+/** Who cancelled a run. */
+export type CancelReason = 'user_cancelled' | 'parent_cancelled'
 
 /** How a run of this process is ended from outside. */
 export class RunControl {
@@ -19,13 +22,33 @@ export class RunControl {
     return this.#abort.signal
   }
 
-  cancel(): void {
-    this.#cancel.abort(new SkeinError('session.closed', 'The run was cancelled.'))
+  /** Whose doing the end is, and whether the run is left to recovery instead of being ended. */
+  #reason: CancelReason = 'user_cancelled'
+  #leaving = false
+
+  get reason(): CancelReason {
+    return this.#reason
   }
 
-  abort(): void {
+  get leaving(): boolean {
+    return this.#leaving
+  }
+
+  /** The first who ends it says why. */
+  cancel(reason: CancelReason = 'user_cancelled'): void {
+    if (!this.#cancel.signal.aborted) this.#reason = reason
+    this.#cancel.abort(new SkeinError('session.closed', 'The run was cancelled.', { details: { reason: this.#reason } }))
+  }
+
+  abort(reason: CancelReason = 'user_cancelled'): void {
     this.#abort.abort(new SkeinError('session.closed', 'The run was aborted.'))
-    this.cancel()
+    this.cancel(reason)
+  }
+
+  /** Stops what goes on here, of a run that another process carries on. */
+  leave(): void {
+    this.#leaving = true
+    this.abort()
   }
 
   end(): void {
@@ -35,7 +58,10 @@ export class RunControl {
 
 export interface ActiveRun {
   readonly id: RunId
+  readonly turn: TurnId
   readonly control: RunControl
+  /** How far what it was told may be trusted. */
+  trust(): string
 }
 
 const active = new WeakMap<SessionCore, ActiveRun>()

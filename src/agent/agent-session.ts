@@ -3,7 +3,12 @@ import { type ThinkingLevel, thinkingLevels } from '#models'
 import { check, ContextSession, type CoreSession, type SessionCore, type VerbOptions } from '#session'
 import { activeRunOf } from './active-runs.ts'
 import { type AgentGear, checkAgent, type InputOptions, type KeptSettings, type SendOptions } from './agent-options.ts'
-import { type RunDefaults, settingsOfSession } from './begin-run.ts'
+import { readStance, type RunDefaults, settingsOfSession } from './begin-run.ts'
+import { endChildren } from './children.ts'
+import { parentOf } from './delegate.ts'
+import { prefillSession } from './prefill-session.ts'
+import { spawnChild } from './spawn.ts'
+import type { SpawnOptions } from './spawn-options.ts'
 import type { Extended } from './extensions.ts'
 import { extensionsIn } from './extensions-file.ts'
 import { SessionExtensions } from './extensions-session.ts'
@@ -32,6 +37,7 @@ export class AgentSession extends ContextSession {
   /** What is kept of the files that its tools wrote, and the way back to it. */
   readonly checkpoints: Checkpoints
   readonly #core: SessionCore
+  readonly #open: (id: CoreSession['id']) => Promise<CoreSession>
   readonly #ports: AgentPorts
   readonly #extensions: SessionExtensions
   #ready: Promise<Extended> | undefined
@@ -42,6 +48,7 @@ export class AgentSession extends ContextSession {
   constructor(core: SessionCore, opened: (id: CoreSession['id']) => Promise<CoreSession>, ports: AgentPorts) {
     super(core, opened)
     this.#core = core
+    this.#open = opened
     this.approvals = new Approvals(core)
     this.#ports = ports
     this.#extensions = new SessionExtensions(core, ports)
@@ -117,6 +124,22 @@ export class AgentSession extends ContextSession {
   }
 
   /**
+   * Begins a sub-session: with this one's model, tools and rules, where `options` say nothing. What it may do is narrowed by
+   * this session's rules, what it spends counts here, and it ends with this one's run. Throws `session.busy` when 8 children
+   * are at work, `input.invalid` for one that is more than three deep. Law A56.
+   */
+  async spawn(options: SpawnOptions = {}): Promise<this> {
+    const spawned = await this.#core.verb(async () => {
+      const stance = await readStance(this.#core, this.#allPorts, {}, this.#defaults)
+      const model = this.#gear.modelOverride ?? stance.held.model
+      return await spawnChild(parentOf(this.#core, this.#allPorts, stance, model), options)
+    })
+    const child = (await this.#open(spawned.id)) as this
+    if (options.prefill !== undefined) await prefillSession(child.#core, options.prefill)
+    return await AgentSession.opened(child.equip(spawned.gear))
+  }
+
+  /**
    * What is to be done for a run whose process died; with `apply` it is done, and the run goes on. Calls that may have been
    * carried out are asked for first, as `answers`. `session.busy` if another one carries the run on.
    */
@@ -139,10 +162,9 @@ export class AgentSession extends ContextSession {
 
   async #end(how: 'cancel' | 'abort'): Promise<{ cancelled: boolean }> {
     const run = activeRunOf(this.#core)
-    if (run === undefined) return { cancelled: false }
-    run.control[how]()
-    await run.control.over
-    return { cancelled: true }
+    run?.control[how]()
+    const [, hadChildren] = await Promise.all([run?.control.over, endChildren(this.#core, how)])
+    return { cancelled: run !== undefined || hadChildren }
   }
 
   get #allPorts(): AgentPorts {
@@ -151,6 +173,7 @@ export class AgentSession extends ContextSession {
       tools: [...this.#ports.tools, ...readTools(this.#gear.tools ?? [])],
       connect: this.#extensions.connect,
       extended: () => this.#extended(),
+      open: async id => (await this.#open(id)) as AgentSession,
     }
   }
 
@@ -216,7 +239,9 @@ export class AgentSession extends ContextSession {
   /** Leaves the run to recovery: what it writes from here on is refused, so that nothing of it is ended. */
   async #leave(): Promise<void> {
     await this.#core.releaseLease()
-    await this.abort()
+    const run = activeRunOf(this.#core)
+    run?.control.leave()
+    await run?.control.over
   }
 }
 

@@ -1,4 +1,4 @@
-import { cutCodePoints, isSkeinError, type Json, messageOf, type RunId, type TurnId } from '#kernel'
+import { cutCodePoints, given, isSkeinError, type Json, messageOf, type RunId, type TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultStatus } from '#journal'
 import { draft, type Draft, type SessionCore } from '#session'
 import { askPerson } from './approvals-ask.ts'
@@ -24,6 +24,7 @@ export interface RunPolicyOptions extends PolicyOptions, Pick<JudgeOptions, 'cap
   readonly approvals?: ApprovalsMode
   /** Of the input that began the run. */
   readonly trust?: Trust
+  readonly bounds?: NonNullable<JudgeOptions['bounds']>
 }
 
 /** The run that is judged. */
@@ -32,6 +33,7 @@ export interface JudgedRun {
   readonly run: RunId
   readonly turn: TurnId
   readonly cwd: JudgeOptions['cwd']
+  readonly placed?: JudgeOptions['placed']
   readonly places?: Places
   readonly beforeCall?: BeforeCall | undefined
   /** Is asked, too; whoever answers first has answered. */
@@ -45,9 +47,9 @@ const maxMessage = 16_384
  * it was judged; when the answer comes the call is judged again. Source: spec/agent.md 11, laws A40 to A44.
  */
 export function policyJudge(judged: JudgedRun, options: RunPolicyOptions): Judge {
-  const { core, run, turn, beforeCall } = judged
+  const { core, run, turn, cwd, placed, places, beforeCall } = judged
   const { approvals = 'deny', ...rest } = options
-  const policy = createJudge({ ...rest, cwd: judged.cwd, ...(judged.places === undefined ? {} : { places: judged.places }) })
+  const policy = createJudge({ ...rest, cwd, ...given({ placed, places }) })
   const told = (call: ToolCallPart, verdict: Verdict, approval?: Approval): Draft =>
     draft(
       'policy_decided',
@@ -90,6 +92,9 @@ export function policyJudge(judged: JudgedRun, options: RunPolicyOptions): Judge
   return {
     waits: approvals === 'wait' || beforeCall !== undefined,
     offers: tool => policy.offers(tool),
+    get trust() {
+      return policy.trust
+    },
     heard: trust => policy.heard(isTrust(trust) ? trust : 'unknown'),
     async judge({ call, tool, signal }: AskedCall) {
       if (tool === undefined) return refuse(call, 'error', `There is no tool named ${call.tool}.`, [])

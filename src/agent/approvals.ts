@@ -1,6 +1,7 @@
-import { invalidInput, isSkeinError, oneOf, orNull, aText, shape, SkeinError } from '#kernel'
+import { invalidInput, isSkeinError, oneOf, orNull, aText, type SessionId, shape, SkeinError } from '#kernel'
 import type { TenantStore } from '#journal'
-import { draft, type SessionCore } from '#session'
+import { draft, family, SessionCore } from '#session'
+import { runningIn } from './input-queue.ts'
 import { type Approval, type ApprovalAnswer, approvalCollection, putApproval, readApproval } from './approvals-row.ts'
 
 export interface AnswerInput {
@@ -25,12 +26,20 @@ export class Approvals {
     this.#core = core
   }
 
-  /** What waits for an answer, oldest first. */
+  /** What waits for an answer, here and in sub-sessions, oldest first. */
   async list(): Promise<readonly Approval[]> {
-    const { store, id } = this.#core
-    const { data } = await this.#core.row()
-    const running = (data['running'] as { run?: unknown } | undefined)?.run
+    await this.#core.row()
     const open: Approval[] = []
+    for (const session of await family(this.#core)) open.push(...(await this.#openIn(session)))
+    return open.sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
+  }
+
+  async #openIn(id: SessionId): Promise<readonly Approval[]> {
+    const { store } = this.#core
+    const row = await store.session(id)
+    const running = row?.state === 'active' ? runningIn(row)?.run : undefined
+    const open: Approval[] = []
+    if (running === undefined) return open
     for (let cursor: string | undefined; ;) {
       const page = await store.records(approvalCollection, {
         tag: id,
@@ -42,12 +51,12 @@ export class Approvals {
         if (approval?.state === 'open' && approval.run === running) open.push(approval)
       }
       cursor = page.next
-      if (cursor === undefined) return open.sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
+      if (cursor === undefined) return open
     }
   }
 
   /**
-   * Says yes or no to one call; the run goes on wherever it is. The same answer again is one. Throws `approval.not_found`,
+   * Says yes or no to one call, also of a sub-session; the run goes on wherever it is. The same answer again is one. Throws `approval.not_found`,
    * and `approval.answered` when it was answered otherwise or nobody waits for it any more.
    */
   async answer(id: string, input: AnswerInput): Promise<Approval> {
@@ -59,14 +68,16 @@ export class Approvals {
       for (;;) {
         const row = await core.store.record(approvalCollection, id)
         const before = readApproval(row)
-        if (row === undefined || before?.session !== core.id) throw unknown(id)
+        if (row === undefined || before === undefined) throw unknown(id)
+        const its = before.session === core.id ? core : await this.#below(before.session)
+        if (its === undefined) throw unknown(id)
         if (before.state === 'answered' && before.answer?.decision === decision && before.answer.scope === scope) return before
         if (before.state !== 'open') throw answered(before)
         const answer: ApprovalAnswer = { decision, scope, reason, by, at: core.runtime.clock.now() }
         const after: Approval = { ...before, state: 'answered', answer }
         const told = { approval: before.id, callId: before.callId, decision, scope, reason, by }
         try {
-          await core.side(() => ({
+          await its.side(() => ({
             drafts: [draft('approval_answered', told, { run: before.run, turn: before.turn, by: 'user' })],
             alongside: [putApproval(after, row.version)],
           }))
@@ -77,6 +88,12 @@ export class Approvals {
         }
       }
     })
+  }
+
+  /** A sub-session of this one; undefined for any other. */
+  async #below(id: SessionId): Promise<SessionCore | undefined> {
+    const { store, runtime } = this.#core
+    return (await family(this.#core)).has(id) ? new SessionCore(id, store, runtime) : undefined
   }
 }
 

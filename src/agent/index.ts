@@ -1,4 +1,7 @@
 export { type AgentGear, type AgentOptions, type OpenOptions, type SendOptions } from './agent-options.ts'
+export { type Allowance } from './allowance.ts'
+export { delegateTool } from './delegate.ts'
+export { type SpawnOptions } from './spawn-options.ts'
 export { AgentSession, closeGraceMs } from './agent-session.ts'
 export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'

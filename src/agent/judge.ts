@@ -43,6 +43,8 @@ export interface Judge {
   offers(tool: Pick<Tool, 'name' | 'readOnly'>): boolean
   /** Waits for a person where one is asked. Rejects only if the store does. */
   judge(asked: AskedCall): Promise<Ruling>
+  /** The highest trust of what it has heard; the user's own word where it does not say. */
+  readonly trust?: string
   /** An input with this trust has been delivered to the run, such as a steer. */
   heard(trust: string): void
 }

@@ -1,11 +1,12 @@
 import { given, type Id, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
 import { type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
 import { type Draft, draft, messageDrafts, type Plan, type SessionCore } from '#session'
+import { endOrphan } from './abandon.ts'
 import { RunControl } from './active-runs.ts'
 import { checkAgent } from './agent-options.ts'
 import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
 import { type Allowance, readAllowance } from './allowance.ts'
-import { type AgentPorts, carryOn, judgeOf, readGear, type RunDefaults } from './begin-run.ts'
+import { type AgentPorts, carryOn, judgeOf, promptPlan, readGear, type RunDefaults } from './begin-run.ts'
 import type { CallsBefore } from './effects.ts'
 import type { InputReceipt } from './input-receipt.ts'
 import { putRun, runningIn, waitingFor } from './input-queue.ts'
@@ -53,7 +54,7 @@ export async function recoverRun(
 ): Promise<Recovery> {
   checkAgent.recover(options)
   const { apply = false, approvals = 'wait', answers = {} } = options
-  const found = await readCutOff(core, await core.row())
+  const found = apply && (await endOrphan(core)) ? undefined : await readCutOff(core, await core.row())
   if (found === undefined) {
     if (apply) void followUpRuns(core, ports, defaults)
     return { plan: null, run: null }
@@ -80,8 +81,9 @@ export async function recoverRun(
     await core.path(
       async (row): Promise<Plan> => {
         if (runningIn(row)?.run !== run || row.seq !== found.seq) throw busy(core, run)
+        const kept = await promptPlan(core, row, gear)
         return {
-          ...mended.plan,
+          ...joinPlans(kept, mended.plan),
           alongside: [
             putRun(core, run),
             ...changesOf(options.alongside, core, row, { run, turn, input: found.input as Id<'inp'> }),

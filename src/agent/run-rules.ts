@@ -8,6 +8,7 @@ import { beforeCallOf, runHooksOf } from './hooks-run.ts'
 import { type Autonomy, readAutonomy } from './policy/autonomy.ts'
 import type { JudgedTool } from './policy/call-facts.ts'
 import { badConfig } from './policy/bad-config.ts'
+import type { Bound } from './policy/create-judge.ts'
 import { type AgentMode, readMode } from './policy/mode.ts'
 import { readRunPolicy, type RunPolicy } from './policy/run-policy.ts'
 import { isTrust } from './policy/trust.ts'
@@ -90,10 +91,12 @@ export function joinRules(
 export interface AroundRules {
   readonly hooks?: readonly Hook[] | undefined
   readonly extended?: Extended
+  /** The rules of whoever began the session. */
+  readonly bounds?: readonly Bound[] | undefined
 }
 
 /** What the rules are to a run: who judges its calls, what it has to pass, and what hooks do. */
-export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExtended }: AroundRules = {}): RunSeams {
+export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExtended, bounds }: AroundRules = {}): RunSeams {
   const { task, ui, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
   const gates = [...extended.gates, ...(rules.gates ?? [])]
   const hooks = [...first, ...extended.hooks, ...(rules.hooks ?? [])]
@@ -107,10 +110,11 @@ export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExte
     judge: (place, { trust }) => {
       const { core, run, turn } = place
       // File tools say what their paths are relative to; others work where the session does.
-      const cwd = async (tool: JudgedTool): Promise<string | null> => placesOf([tool as Tool])[0]?.root ?? (await core.row()).cwd
+      const placed = (tool: JudgedTool): string | undefined => placesOf([tool as Tool])[0]?.root
+      const cwd = async (tool: JudgedTool): Promise<string | null> => placed(tool) ?? (await core.row()).cwd
       const heard = trust === undefined ? {} : { trust: isTrust(trust) ? trust : ('unknown' as const) }
-      const judged = { core, run, turn, cwd, beforeCall: beforeCallOf(hooks, place), ui }
-      return policyJudge(judged, { ...rules, approvals, capabilities, ...heard })
+      const judged = { core, run, turn, cwd, placed, beforeCall: beforeCallOf(hooks, place), ui }
+      return policyJudge(judged, { ...rules, approvals, capabilities, ...heard, ...given({ bounds }) })
     },
     gates: all.length === 0 ? result => result : gatesOf(all, approvals === 'wait', ui),
     hooks: runHooksOf(hooks),

@@ -1,4 +1,4 @@
-import { asSkeinError, every, SkeinError } from '#kernel'
+import { asSkeinError, every, isSkeinError, SkeinError } from '#kernel'
 import { type FinishReason, isType, type ToolCallPart } from '#journal'
 import { draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import type { Reached } from './allowance.ts'
@@ -99,8 +99,12 @@ async function takeSteps(record: RunRecord): Promise<TurnResult> {
   }
 }
 
-const cancelled = (record: RunRecord): TurnResult =>
-  record.result('cancelled', record.options.aborted.aborted ? 'aborted' : 'user_cancelled')
+function cancelled(record: RunRecord): TurnResult {
+  const { signal, aborted } = record.options
+  const why: unknown = signal.reason
+  if (isSkeinError(why) && why.details['reason'] === 'parent_cancelled') return record.result('cancelled', 'parent_cancelled')
+  return record.result('cancelled', aborted.aborted ? 'aborted' : 'user_cancelled')
+}
 
 /** Steps until an answer without calls, or something else that ends the run. */
 async function untilAnswer(record: RunRecord): Promise<TurnResult> {
@@ -149,7 +153,7 @@ function answeredWith(record: RunRecord, step: number, finishReason: FinishReaso
   record.writeLast({ drafts: [draft('step_ended', { step, finishReason }, record.marks)] })
   if (finishReason === 'length') return record.result('done_with_concerns', 'output_limit')
   if (finishReason === 'content_filter') return record.result('blocked', 'refused')
-  if (finishReason === 'aborted') return record.result('cancelled', 'user_cancelled')
+  if (finishReason === 'aborted') return cancelled(record)
   return record.result('done', 'answered')
 }
 

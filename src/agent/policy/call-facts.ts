@@ -44,9 +44,7 @@ export async function readCall(
   const kind = tool.kind ?? (tool.readOnly === true ? 'read' : 'execute')
   const resources = tool.resources?.(input as never) ?? pathOf(kind, input)
   const paths = reading.includes(kind) ? [] : resources.flatMap(item => ('path' in item ? [item.path] : []))
-  const writes = await Promise.all(
-    paths.map(async asked => ({ asked, relative: await relativeOf(asked, cwd, root, places) })),
-  )
+  const writes = await Promise.all(paths.map(async asked => ({ asked, relative: await relativeOf(asked, cwd, root, places) })))
   const hosts = resources.flatMap(item => ('host' in item ? [item.host] : []))
   const secrets = resources.flatMap(item => ('secret' in item ? [item.secret] : []))
   const named = resources.flatMap(item => ('rail' in item ? [item.rail] : []))

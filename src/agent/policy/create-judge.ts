@@ -29,6 +29,8 @@ export interface JudgeOptions extends PolicyOptions {
   readonly trust?: Trust
   /** Where the session works; `null`: every path lies outside. */
   readonly cwd: string | null | ((tool: JudgedTool) => Promise<string | null>)
+  /** Where a tool works, whoever uses it; undefined for one that works where the session does. */
+  readonly placed?: (tool: JudgedTool) => string | undefined
   readonly places?: Places
   /** What the extensions of tools may do, by the tool's name. */
   readonly capabilities?: ReadonlyMap<string, Capabilities>
@@ -48,7 +50,14 @@ export interface PolicyJudge {
 }
 
 /** Throws `config.invalid` for a mode, level or policy that is none. Source: spec/agent.md 11. */
-export function createJudge({ cwd, places = diskPlaces, capabilities, bounds = [], ...options }: JudgeOptions): PolicyJudge {
+export function createJudge({
+  cwd,
+  places = diskPlaces,
+  placed,
+  capabilities,
+  bounds = [],
+  ...options
+}: JudgeOptions): PolicyJudge {
   const mode = readMode(options.mode ?? 'full')
   const autonomy = readAutonomy(options.autonomy ?? 'safe')
   const policy = readRunPolicy(options.policy ?? {})
@@ -84,7 +93,9 @@ export function createJudge({ cwd, places = diskPlaces, capabilities, bounds = [
     async judgeCall(call) {
       const place = await placeOf(call.tool)
       const verdicts = [await judgeBy(call, own, place, place)]
-      for (const bound of outer) verdicts.push(await judgeBy(call, bound, place, bound.cwd))
+      // A tool that has a place of its own has it whoever uses it.
+      const kept = placed?.(call.tool)
+      for (const bound of outer) verdicts.push(await judgeBy(call, bound, place, kept ?? bound.cwd))
       return strictest(verdicts)
     },
   }

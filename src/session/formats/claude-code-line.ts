@@ -210,7 +210,8 @@ function attempt(messages: readonly Json[]): ReturnType<typeof readAnthropic> | 
 
 /** A line as it stands, beside the conversation. */
 export function readRaw(line: JsonObject, known: boolean = sideTypes.includes(line['type'] as string)): ForeignLine {
-  const name = `${claudeCode}/${String(line['type'])}`.slice(0, 128)
+  const type = typeof line['type'] === 'string' ? line['type'] : 'line'
+  const name = `${claudeCode}/${type}`.slice(0, 128)
   const whole = { type: 'custom', name, data: line }
   const data = isHeavy(line) ? { name, data: null, parts: [whole] } : { name, data: line }
   return { type: 'custom', place: 'side', data, blobs: [], known }

@@ -1,5 +1,5 @@
 import { blobId, cleanLine, type EntryId, given, isObject, type Json, type JsonObject, sha256 } from '#kernel'
-import { type FinishReason, type NewBlob, type Part, type Usage } from '#journal'
+import type { FinishReason, NewBlob, Part, Usage } from '#journal'
 import { bytesOf } from './message-shape.ts'
 import { nanoDollars } from './nano-dollars.ts'
 import { isIdTime } from './seeded-ids.ts'
