@@ -1,4 +1,4 @@
-import { type SessionId, SkeinError, within } from '#kernel'
+import { type SessionId, SkeinError, type Timers, within } from '#kernel'
 import type { SessionCore } from './core.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -71,10 +71,7 @@ export class LiveSessions<S> {
   }
 
   #load(key: string, load: () => Promise<Live<S>>): Promise<Live<S>> {
-    const late = (): never => {
-      throw new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)
-    }
-    const loading = within(this.#runtime.timers, loadMs, load(), late)
+    const loading = inTime(this.#runtime.timers, load())
       .then(live => {
         live.core.onUse = () => this.#wake(key, live)
         this.#wake(key, live)
@@ -145,4 +142,11 @@ export class LiveSessions<S> {
       })
     })
   }
+}
+
+/** What a read gives within 5 s, else `store.unavailable`; whoever asks then reads again. */
+export async function inTime<T>(timers: Timers, read: Promise<T>): Promise<T> {
+  return await within(timers, loadMs, read, (): never => {
+    throw new SkeinError('store.unavailable', `The session could not be read within ${loadMs} ms.`)
+  })
 }

@@ -2,16 +2,10 @@ import { given, invalidInput, type SessionId } from '#kernel'
 import { addCounters, type Counters, type Entry, isType, noCounters, usageCounters } from '#journal'
 import type { SessionCore } from './core.ts'
 import { usageTotals, type UsageTotals } from './session-info.ts'
+import { sumTools, toolTypes, type ToolUsage } from './tool-usage.ts'
 
 export const usageGroups = ['model', 'purpose', 'turn', 'step', 'tool'] as const
 export type UsageGroup = (typeof usageGroups)[number]
-
-export interface ToolUsage {
-  readonly tool: string
-  readonly calls: number
-  readonly errors: number
-  readonly ms: number
-}
 
 export interface UsageOptions {
   readonly by?: UsageGroup
@@ -30,7 +24,7 @@ export async function sessionUsage(core: SessionCore, options: UsageOptions = {}
   if (options.by !== undefined && !usageGroups.includes(options.by))
     throw invalidInput('by', `Expected one of ${usageGroups.join(', ')}.`)
   const row = await core.row()
-  if (options.by === 'tool') return { ...usageTotals(row.counters), tools: await toolUsage(core) }
+  if (options.by === 'tool') return { ...usageTotals(row.counters), tools: await sumTools(entriesOf(core, core.id, toolTypes)) }
   if (options.by === undefined && options.tree !== true) return usageTotals(row.counters)
   const groups = new Map<string, Counters>()
   let sum: Counters = noCounters
@@ -100,29 +94,4 @@ export async function family(core: Pick<SessionCore, 'store' | 'id'>): Promise<R
     }
   }
   return found
-}
-
-/** Tool calls by name: what a host told of a turn counts instead of that turn's own messages. */
-async function toolUsage(core: SessionCore): Promise<ToolUsage[]> {
-  const sums = new Map<string, ToolUsage>()
-  const told = new Set<string>()
-  const add = (tool: string, calls: number, errors: number, ms: number): void => {
-    const before = sums.get(tool) ?? { tool, calls: 0, errors: 0, ms: 0 }
-    sums.set(tool, { tool, calls: before.calls + calls, errors: before.errors + errors, ms: before.ms + ms })
-  }
-  for await (const entry of entriesOf(core, core.id, ['turn_ended'])) {
-    if (!isType(entry, 'turn_ended')) continue
-    for (const { tool, calls, errors, ms } of entry.data.tools ?? []) {
-      told.add(`${entry.turn ?? ''} ${tool}`)
-      add(tool, calls, errors, ms)
-    }
-  }
-  for await (const entry of entriesOf(core, core.id, ['message_added'])) {
-    if (!isType(entry, 'message_added')) continue
-    for (const part of entry.data.parts) {
-      if (part.type === 'tool_result' && !told.has(`${entry.turn ?? ''} ${part.tool}`))
-        add(part.tool, 1, part.status === 'ok' ? 0 : 1, 0)
-    }
-  }
-  return [...sums.values()].sort((a, b) => (a.tool < b.tool ? -1 : 1))
 }

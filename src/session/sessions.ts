@@ -21,7 +21,7 @@ import { type ImportFormat, type ImportInput, importSession } from './import-ses
 import { eraseLater } from './erase-job.ts'
 import { listBoth, searchBoth } from './both-stores.ts'
 import type { ListFilter } from './list-filter.ts'
-import type { LiveSessions } from './live-sessions.ts'
+import { inTime, type LiveSessions } from './live-sessions.ts'
 import type { Runtime } from './runtime.ts'
 import { sessionInfo, type SessionInfo } from './session-info.ts'
 import type { CoreSession } from './session.ts'
@@ -101,7 +101,7 @@ export class Sessions<S extends CoreSession> {
     check.open(options)
     const { orCreate } = options
     const ref = parseSessionRef(id)
-    const found = await this.#find(ref)
+    const found = await inTime(this.#runtime.timers, this.#find(ref))
     if (found !== undefined) return await this.#object(found.store, found.row.id)
     if (orCreate === undefined || typeof ref === 'string') throw this.#unknown(id)
     try {
