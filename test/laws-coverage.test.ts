@@ -25,8 +25,7 @@ const pending: Readonly<Record<string, string>> = {
     'G90',
   ]),
   ...because('archives are being built', [
-    'M11 M20 M21 M22 M23 M24 M25 M26 M27 M29 M30 M31',
-    'M32 M33 M34 M35 M36 M37 M38 M39 M40 M41 M42 M43 M44 M74 M75 M79',
+    'M11 M34 M35 M36 M37 M38 M75 M79',
   ]),
   ...because('working state and jobs are being built', [
     'M6 M7 M8 M62 M63 M64 M65 M66 M67 M68 M69 M70 M78',
