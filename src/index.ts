@@ -1,9 +1,10 @@
-export { fileTools, mcpTools } from '#agent'
+export { delegateTool, fileTools, mcpTools } from '#agent'
 export { openSkein, Skein, type SkeinOptions } from './skein.ts'
 export {
   type AgentGear,
   type AgenticMapOptions,
   type AgentOptions,
+  type Allowance,
   type AnswerInput,
   type Approval,
   type Approvals,
@@ -26,13 +27,33 @@ export {
   type RunRules,
   type RunStatus,
   type SendOptions,
+  type SpawnOptions,
   type Tool,
   type ToolCall,
   type ToolReply,
   type ToolSet,
   type TurnResult,
 } from '#agent'
-export { type Memories, MemorySession as Session } from '#memory'
+export {
+  type Candidate,
+  type Embedder,
+  type Evidence,
+  type Extracted,
+  type ExtractionInput,
+  type ExtractOptions,
+  type Extractor,
+  type Memories,
+  type MemoriesFilter,
+  type Memory,
+  type MemoryHit,
+  type MemoryHits,
+  type MemorySearch,
+  type MemorySettings,
+  MemorySession as Session,
+  type PendingExtraction,
+  type Range,
+  type RangesFilter,
+} from '#memory'
 export type {
   Appended,
   ContextOptions,
@@ -42,6 +63,8 @@ export type {
   EventsOptions,
   ExportFormat,
   ForkOptions,
+  HermesImported,
+  HermesInput,
   Imported,
   Described,
   Expanded,

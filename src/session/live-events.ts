@@ -40,6 +40,9 @@ export type LiveEvent =
   | Live<'archive_sealed', { session: SessionId; archive: Id<'arc'>; fromSeq: number; toSeq: number; cause: string }>
   | Live<'archive_ready', { session: SessionId; archive: Id<'arc'>; by: string }>
   | Live<'archives_merged', { session: SessionId; archive: Id<'arc'>; sources: readonly string[] }>
+  /** Hints that a range was learnt from, and that memories changed. */
+  | Live<'extraction_ended', { session: SessionId; range: string; outcome: string; failure?: string }>
+  | Live<'memory_changed', { session: SessionId; changes: readonly { action: string; uri: string }[] }>
   | Live<'notice', { level: string; code: string; message: string }>
 
 /** How many live events a late reader can still get; what is older is told as one delta with the text so far. */
