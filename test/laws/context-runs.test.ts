@@ -35,6 +35,43 @@ describe('a run and its context', () => {
     await proveBranch(session)
   })
 
+  verifies('C62 C5', 'takes what the provider counted as it refused for a sample', async () => {
+    const place = await memoryPlace()
+    const skein = await place.open({ context: { ...usual, summarizer: scriptedSummarizer() } })
+    const overflow = { failure: new SkeinError('provider.overflow', 'Too long.', { details: { tokens: 9_000 } }) }
+    const model = scriptedModel([overflow, { text: 'now it fits' }], { info })
+    const session = await skein.sessions.create({ modelOverride: model })
+    await long(session, 4_000)
+    await session.send('and now?').result()
+    const { items } = await (await place.store()).in('default').records('calibration')
+    expect(items).toHaveLength(1)
+    const { samples } = items[0]?.value as { samples: number[] }
+    expect(samples[0]).toBeGreaterThan(1.5)
+    expect(samples[0]).toBeLessThan(3)
+  })
+
+  verifies('C39', 'need no repair, whatever a provider calls its calls', async () => {
+    const { skein } = await opened()
+    const names = ['functions.read:0', 'ü', 'x'.repeat(80), 'functions.read:0', 'plain-1']
+    const model = scriptedModel(
+      [...names.map((callId, n) => ({ calls: [{ tool: 'read', input: { n }, callId }] })), { text: 'done' }],
+      {
+        info,
+      },
+    )
+    const tools = [{ name: 'read', description: 'Reads.', input: { type: 'object' }, readOnly: true, run: async () => 'read' }]
+    const session = await skein.sessions.create({ modelOverride: model, tools } as never)
+    expect(await session.send('go').result()).toMatchObject({ status: 'done', text: 'done' })
+    const { repairs } = await session.context({ compact: false, format: 'anthropic' })
+    expect(repairs.filter(({ rule }) => rule !== 'roles_adjacent')).toEqual([])
+    const asked = (await session.messages()).flatMap(({ parts }) =>
+      parts.flatMap(part => (part.type === 'tool_call' ? [part.callId] : [])),
+    )
+    expect(new Set(asked).size).toBe(names.length)
+    for (const id of asked) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
+    expect(asked).toContain('plain-1')
+  })
+
   verifies('C62', 'ends when the provider says so twice', async () => {
     const { skein } = await opened()
     const overflow = { failure: new SkeinError('provider.overflow', 'Too long.') }
