@@ -72,6 +72,7 @@ describe('the table of entry types', () => {
       sessions: skein.sessions,
       operators: skein.operators,
       checkpoints: session.checkpoints,
+      state: session.state,
     }
     const missing = rows
       .filter(row => !isLater(row))
