@@ -10,7 +10,7 @@ export function splitText(text: string, most: number): string[] {
     parts.push(rest.slice(0, end).trimEnd())
     rest = rest.slice(end).trimStart()
   }
-  return [...parts, rest].filter(part => part !== '')
+  return [...parts, rest].filter(part => part.trim() !== '')
 }
 
 function endOfPart(text: string, most: number): number {
