@@ -29,6 +29,27 @@ interface Info {
   readonly running: unknown
 }
 
+/** Tells what a session is about, and asks for it. */
+async function keepState(at: string): Promise<void> {
+  const of = async (verb: string, body: object): Promise<unknown> => {
+    const { status, value } = await client.ask('POST', `${at}/state/${verb}`, { body })
+    expect([verb, status]).toEqual([verb, 200])
+    return value
+  }
+  const state = (await of('update', { objective: 'Ship', blockers: ['a'], stage: null })) as { version: number }
+  const stale = await client.ask('POST', `${at}/state/update`, { body: { stage: 'x', version: state.version - 1 } })
+  expect([stale.status, stale.text.includes('store.conflict')]).toEqual([409, true])
+  const { id } = (await of('add', { text: 'Call Ada', kind: 'loop' })) as { id: string }
+  expect(await of('resolve', { id: 'call ada', status: 'fulfilled', reason: 'by phone' })).toMatchObject({
+    id,
+    reason: 'by phone',
+  })
+  expect(await of('reopen', { id })).toMatchObject({ id, status: 'open' })
+  expect((await client.ask('POST', `${at}/state/reopen`, { body: { id: 'nobody' } })).status).toBe(404)
+  expect((await client.ask('GET', `${at}/state`)).value).toMatchObject({ objective: 'Ship', commitments: [{ id }] })
+  expect(await of('clear', {})).toMatchObject({ objective: null, commitments: [] })
+}
+
 describe('a session from its first message to its end', () => {
   verifies('H1', 'every route of the document answers as it says, and no other route answers', async () => {
     const { ask } = { ask: client.ask.bind(client) }
@@ -145,6 +166,8 @@ describe('a session from its first message to its end', () => {
     // Neither is parked, so both are refused; the document tells of that, too.
     for (const verb of ['retry', 'skip']) expect((await ask('POST', `/v1/jobs/${job}/${verb}`)).status).toBe(409)
     expect((await ask('DELETE', `/v1/sessions/${copy.id}?erase=true`)).status).toBe(200)
+    expect((await ask('GET', '/v1/jobs/idle?kind=nothing&waitMs=0')).value).toEqual({ idle: true })
+    await keepState(at)
 
     const turns = (await ask('GET', `${at}/turns`)).value as { items: { turn: string }[] }
     const back = await ask('POST', `${at}/checkpoints/preview`, { body: { to: turns.items[0]?.turn } })
