@@ -53,6 +53,8 @@ export {
   type PendingExtraction,
   type Range,
   type RangesFilter,
+  type Receipt,
+  type UndoTarget,
 } from '#memory'
 export type {
   Appended,

@@ -1,5 +1,16 @@
 import { given } from '#kernel'
-import type { Extracted, MemoriesFilter, Memory, MemoryHit, MemorySearch, PendingExtraction, Range, RangesFilter } from '#memory'
+import type {
+  Extracted,
+  MemoriesFilter,
+  Memory,
+  MemoryHit,
+  MemorySearch,
+  PendingExtraction,
+  Range,
+  RangesFilter,
+  Receipt,
+  UndoTarget,
+} from '#memory'
 import type { Skein } from '#skein'
 import { answer, type Server } from './http.ts'
 
@@ -17,6 +28,7 @@ export interface MemoryVerbs {
   ranges(filter: RangesFilter): Promise<Items<Range>>
   extract(session: string, sessionTime?: string): Promise<Extracted>
   rewind(session: string, seq: number): Promise<boolean>
+  undo(target: UndoTarget): Promise<Receipt>
 }
 
 export function localMemory({ memory }: Skein): MemoryVerbs {
@@ -31,6 +43,7 @@ export function localMemory({ memory }: Skein): MemoryVerbs {
     ranges: filter => memory.ranges(filter),
     extract: (session, sessionTime) => memory.extract(session, given({ sessionTime })),
     rewind: (session, seq) => memory.rewind(session, seq),
+    undo: target => memory.undo(target),
   }
 }
 
@@ -44,5 +57,6 @@ export function remoteMemory(server: Server): MemoryVerbs {
     ranges: filter => answer(server, 'v1/memory/ranges', { query: { ...filter } }),
     extract: (session, sessionTime) => post('extract', given({ session, sessionTime })),
     rewind: (session, seq) => post('rewind', { session, seq }),
+    undo: target => post('undo', typeof target === 'string' ? { memory: target } : target),
   }
 }

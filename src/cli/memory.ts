@@ -56,6 +56,11 @@ export function addMemory(program: Command, run: Runner): void {
     .argument('<seq>', 'from where on', wholeNumber)
     .description('learn from there on afresh')
     .action(run(rewind))
+  memory
+    .command('undo')
+    .argument('<what>', 'a memory, or the archive (arc_…) or job (job_…) that taught it')
+    .description('take back what was learnt')
+    .action(run(undo))
 }
 
 async function listMemories(
@@ -178,6 +183,20 @@ async function rewind(invocation: Invocation, session: string, seq: number): Pro
   const rewound = await withVerbs(invocation, async verbs => await verbs.memory.rewind(await findSession(verbs, session), seq))
   if (out.json) return await out.body(rewound)
   out.talk(rewound ? `Queued again from ${seq} on.` : `Nothing was queued at ${seq}.`)
+}
+
+async function undo(invocation: Invocation, what: string): Promise<void> {
+  const { out } = invocation
+  const target = what.startsWith('arc_') ? { archive: what } : what.startsWith('job_') ? { job: what } : what
+  const receipt = await withVerbs(invocation, verbs => verbs.memory.undo(target))
+  if (out.json) return await out.body(receipt)
+  const { retired, reopened, kept } = receipt
+  await tell(invocation, [
+    ...retired.map(({ uri }) => ['retired', uri]),
+    ...reopened.map(({ uri }) => ['in force again', uri]),
+    ...kept.map(({ uri }) => ['kept', uri]),
+  ])
+  if (retired.length + kept.length === 0) out.talk('Nothing to take back.')
 }
 
 async function tell({ out }: Invocation, rows: readonly (readonly string[])[]): Promise<void> {

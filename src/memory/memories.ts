@@ -23,6 +23,7 @@ import { ownersIn, readBook } from './memory-shelf.ts'
 import { extractedReader, rangeStates } from './ranges.ts'
 import { rewindTo } from './ranges-rewind.ts'
 import { pageOfRanges, type Range, type RangesFilter } from './ranges-view.ts'
+import { type Receipt, receiptCollection, undo, type UndoTarget } from './undo.ts'
 import { type MemoryHits, ownersAllowed, type Recall } from './recall.ts'
 
 export interface MemorySearch {
@@ -90,6 +91,14 @@ const checkRanges = shape<RangesFilter>(
   'filter',
 )
 const checkExtract = shape<ExtractOptions>({ sessionTime: aTime, traceId: aText })
+
+function checkTarget(target: unknown): void {
+  if (typeof target === 'string') return
+  const { archive, job, ...more } = (target ?? {}) as Record<string, unknown>
+  const named = [archive, job].filter(id => typeof id === 'string')
+  if (named.length !== 1 || Object.keys(more).length > 0 || (archive !== undefined && job !== undefined))
+    throw invalidInput('target', 'Expected the id of a memory, { archive } or { job }.')
+}
 
 const mostLagging = 10_000
 
@@ -192,6 +201,24 @@ export class Memories {
     const row = await this.#session(session)
     const extractor = this.#extraction.extractorFor(row)
     return extractor === undefined ? false : await rewindTo(this.#extraction.runtime, this.#store, row, extractor, seq)
+  }
+
+  /**
+   * Takes back what a memory's newest version (by its id), a job or an archive taught, and opens again what that closed. Throws
+   * `memory.not_found`, `job.not_found`, `archive.not_found`. Law M60.
+   */
+  async undo(target: UndoTarget): Promise<Receipt> {
+    checkTarget(target)
+    const { runtime } = this.#extraction
+    const id = typeof target === 'string' && target.startsWith('skein:') ? await this.#idOf(target) : target
+    if (id === undefined) throw unknownMemory(String(target))
+    return await undo({ runtime, store: this.#store, recall: this.#recall, mayChange: owner => this.#mayRead(owner) }, id)
+  }
+
+  /** What an undo did; null for an unknown id. */
+  async receipt(id: string): Promise<Receipt | null> {
+    const record = typeof id === 'string' ? await this.#store.record(receiptCollection, id) : undefined
+    return record === undefined ? null : (record.value as unknown as Receipt)
   }
 
   async #lagging(reader: string): Promise<SessionId[]> {

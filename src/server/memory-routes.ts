@@ -3,7 +3,7 @@ import { given, type SessionId } from '#kernel'
 import { ok } from './answer.ts'
 import { whole, words } from './fields.ts'
 import { jobId, sessionId } from './entry-schemas.ts'
-import { memory, memoryHits, memoryPage, pending, rangePage, rangeState } from './memory-schemas.ts'
+import { memory, memoryHits, memoryPage, pending, rangePage, rangeState, receipt } from './memory-schemas.ts'
 import { route, type Route } from './route.ts'
 
 const category = z.enum(['profile', 'preference', 'entity', 'event', 'case', 'pattern', 'skill', 'tool'])
@@ -102,5 +102,18 @@ export const memoryRoutes: readonly Route[] = [
     body: z.strictObject({ session: z.string(), seq: z.number() }),
     answers: { 200: z.boolean() },
     run: async ({ skein, body: { session, seq } }) => ok(await skein.memory.rewind(session, seq)),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/memory/undo',
+    operation: 'memory.undo',
+    summary: 'Takes back what a memory’s newest version, an archive or a job taught.',
+    body: z.union([
+      z.strictObject({ memory: z.string() }),
+      z.strictObject({ archive: z.string() }),
+      z.strictObject({ job: z.string() }),
+    ]),
+    answers: { 200: receipt },
+    run: async ({ skein, body }) => ok(await skein.memory.undo('memory' in body ? body.memory : body)),
   }),
 ]

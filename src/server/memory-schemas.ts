@@ -98,3 +98,8 @@ const range = z
 export const rangePage: z.ZodType = z
   .object({ items: z.array(range), next: z.string().optional() })
   .openapi('ExtractionRangePage')
+
+const touched = z.array(z.object({ id: z.string(), uri: z.string(), version: count }))
+export const receipt: z.ZodType = z
+  .object({ id: z.string(), of: z.literal('undo'), at: time, retired: touched, reopened: touched, kept: touched })
+  .openapi('MemoryReceipt')

@@ -2,6 +2,7 @@ import type { Memory } from '#memory'
 import type { Session, Skein } from '#skein'
 import { expect, it } from 'vitest'
 import { verifies } from '#verifies'
+import { codeOf } from './agent-talk.ts'
 import { entryWith, fact, learn, say, telling, type Told } from './learning-room.ts'
 import { onEveryStore, type Place } from './stores.ts'
 
@@ -205,4 +206,59 @@ onEveryStore('reconciling', makePlace => {
     expect(items).toHaveLength(13)
     expect(items.find(({ key }) => key === 'tea')).toMatchObject({ seen: 12, version: 1 })
   })
+
+  verifies(
+    'M60',
+    'an undo retires what was added and opens what it closed, once; extracting again does not bring it back',
+    async () => {
+      const place = await makePlace()
+      const t = place.clock.now()
+      const skein = await place.open({ worker: true, memory: { commit: 'manual' } })
+      const session = await skein.sessions.create({ user: 'ada' })
+      const jobs: string[] = []
+      const archives: string[] = []
+      for (const [index, city] of ['Berlin', 'Paris', 'Rome'].entries()) {
+        await session.append([{ role: 'user', content: `I live in ${city}. I like ${city} tea.`, at: t + index }])
+        const sealed = await session.commit()
+        archives.push(sealed.archived ? sealed.archive : '')
+        await skein.jobs.idle()
+        jobs.push(String((await rangesOf(skein)).at(-1)?.job))
+      }
+      const home = 'skein://default/user/ada/profile/home'
+      const now = async (): Promise<string[]> => (await skein.memory.list('ada')).items.map(({ content }) => content).sort()
+      expect(await now()).toEqual(['I like Berlin tea.', 'I like Paris tea.', 'I like Rome tea.', 'Rome'])
+      // Rome stands on Paris, which is kept; the tea is not.
+      const middle = await skein.memory.undo({ job: String(jobs[1]) })
+      expect(middle).toMatchObject({ retired: [{ version: 1 }], reopened: [], kept: [{ uri: home, version: 2 }] })
+      const last = await skein.memory.undo({ archive: String(archives[2]) })
+      expect(last.retired).toHaveLength(2)
+      expect(last).toMatchObject({ reopened: [{ uri: home, version: 2 }], kept: [] })
+      expect(await now()).toEqual(['I like Berlin tea.', 'Paris'])
+      expect(await skein.memory.undo({ archive: String(archives[2]) })).toMatchObject({ retired: [], reopened: [], kept: [] })
+      const [paris] = (await skein.memory.list('ada', { categories: ['profile'] })).items
+      // Its newest version is undone already.
+      expect(await skein.memory.undo(String(paris?.id))).toMatchObject({ retired: [] })
+      expect(await skein.memory.receipt(last.id)).toEqual(last)
+      expect(await skein.memory.rewind(session.id, 1)).toBe(true)
+      await skein.jobs.idle()
+      expect(await now()).toEqual(['I like Berlin tea.', 'Paris'])
+      expect(await skein.memory.search({ query: 'Rome', owner: 'ada' })).toEqual([])
+      expect(await skein.memory.history(home)).toMatchObject([
+        { version: 3, content: 'Rome', retiredAt: t },
+        { version: 2, content: 'Paris', validTo: null },
+        { version: 1, content: 'Berlin', validTo: t + 1 },
+      ])
+      await session.append([{ role: 'user', content: 'I live in Rome.', at: t + 9 }])
+      await learn(skein, session)
+      expect(await now()).toEqual(['I like Berlin tea.', 'Rome'])
+      for (const [target, code] of [
+        ['mem_01ARZ3NDEKTSV4RRFFQ69G5FAV', 'memory.not_found'],
+        [{ job: 'job_01ARZ3NDEKTSV4RRFFQ69G5FAV' }, 'job.not_found'],
+        [{ archive: 'arc_01ARZ3NDEKTSV4RRFFQ69G5FAV' }, 'archive.not_found'],
+        [{}, 'input.invalid'],
+      ] as const)
+        expect(await codeOf(skein.memory.undo(target as never))).toBe(code)
+      expect(await codeOf(skein.in('other').memory.undo(String(paris?.id)))).toBe('memory.not_found')
+    },
+  )
 })
