@@ -181,6 +181,8 @@ async function actOn(
   const outcome = await runCalls(record, step, calls, before)
   await writeResults(record, step, calls, outcome)
   const { ends } = outcome
+  // What a call that was cut short made of it counts for nothing.
+  if (ends !== undefined && record.options.signal.aborted) return cancelled(record)
   return ends === undefined ? undefined : record.result(ends.status, ends.reason)
 }
 

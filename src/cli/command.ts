@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { type Config, fileTools } from '#agent'
+import { type Config, delegateTool, fileTools, type UserInterface } from '#agent'
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
 import { given, parseTenant, SkeinError } from '#kernel'
@@ -28,6 +28,8 @@ export interface GlobalFlags {
 /** What runs of a command may use, where they run in this process. */
 export interface Gear {
   readonly tools?: 'none' | 'files'
+  /** Who can be asked there. */
+  readonly ui?: UserInterface
   /** Whether background work of the store is done here as long as the command runs. */
   readonly worker?: boolean
 }
@@ -109,7 +111,7 @@ export class Invocation {
   }
 
   /** Opens the store, or names the server. Dispose of it. With `files` what runs here works on the files of this folder. */
-  async verbs({ tools = 'none', worker }: Gear = {}): Promise<Verbs> {
+  async verbs({ tools = 'none', worker, ui }: Gear = {}): Promise<Verbs> {
     const { server, tenant } = this
     if (server !== undefined) {
       if (this.flags.tenant !== undefined)
@@ -119,8 +121,8 @@ export class Invocation {
       return remoteVerbs(server)
     }
     const { openSkein } = await import('#skein')
-    const given = tools === 'files' ? { tools: fileTools({ cwd: this.io.cwd }) } : {}
-    const house = await openSkein({ ...this.skeinOptions(worker), ...given })
+    const files = tools === 'files' ? [...fileTools({ cwd: this.io.cwd }), delegateTool()] : undefined
+    const house = await openSkein({ ...this.skeinOptions(worker), ...given({ tools: files, ui }) })
     return localVerbs(house.in(tenant), house)
   }
 

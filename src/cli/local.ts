@@ -112,6 +112,7 @@ async function started(session: Session, input: string, options: Parameters<Verb
   return {
     receipt,
     cancel: () => run.cancel(),
+    steer: text => run.steer(text),
     async *events(signal) {
       for await (const event of run) {
         if (signal.aborted) return

@@ -59,6 +59,7 @@ export function remoteVerbs(server: Server): Verbs {
       return {
         receipt,
         cancel: async () => void (await post(session(id, '/cancel'), {})),
+        steer: text => post<InputReceipt>(session(id, '/steer'), { input: text }),
         events: signal => runEvents(server, session(id, '/events'), receipt, signal),
       }
     },

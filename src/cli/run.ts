@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { given, invalidInput, type SessionId } from '#kernel'
+import { builtInRoles, findRole, rulesOfRole } from '#agent'
 import type { CreateOptions } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { findSession } from './name-session.ts'
 import { readAll } from './read-input.ts'
 import { Exit } from './report-error.ts'
 import { exitOfRun, streamRun, tellEnd } from './stream-run.ts'
-import type { Verbs } from './verbs.ts'
+import { answering, askAlone, isTerminal, TerminalUi } from './terminal-ui.ts'
+import type { SendFlags, Verbs } from './verbs.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface RunFlags {
@@ -15,6 +17,7 @@ interface RunFlags {
   readonly session?: string
   readonly model?: string
   readonly maxSteps?: number
+  readonly role?: string
 }
 
 /** `skein run TEXT`: one turn, and its outcome as the exit code. */
@@ -26,6 +29,7 @@ export function addRun(program: Command, run: Runner): void {
     .option('-c, --continue', 'in the newest session of this folder')
     .option('--session <session>', 'in this one')
     .option('--model <reference>', 'with this model')
+    .option('--role <name>', `as one of ${[...builtInRoles.keys()].join(', ')}`)
     .option('--max-steps <count>', 'at most this many model requests', wholeNumber)
     .description('ask once; exits 0 done, 1 failed, 3 with concerns, 4 blocked, 5 needs you, 6 no credential, 130 cancelled')
     .action(run(runOnce, { model: 'model' }))
@@ -35,22 +39,26 @@ async function runOnce(invocation: Invocation, words: readonly string[], flags: 
   const { io, out, interrupts } = invocation
   if (flags.continue === true && flags.session !== undefined)
     throw invalidInput('--session', 'Give --session or --continue, not both.')
+  const sent = sendOptions(invocation, flags)
   const text = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ')
   if (text.trim() === '') throw invalidInput('text', 'Say something.')
+  // A program that reads the events answers approvals by itself.
+  const ui = isTerminal(io) && !out.json && words[0] !== '-' ? new TerminalUi(out, askAlone(io)) : undefined
   const code = await withVerbs(
     invocation,
     async verbs => {
       const { session, created } = await chooseSession(invocation, verbs, flags)
-      const started = await verbs.send(session, text, sendOptions(invocation, flags)).catch(async (refused: unknown) => {
+      const started = await verbs.send(session, text, sent).catch(async (refused: unknown) => {
         // Refused, so nothing was said: no empty session stays behind.
         if (created) await verbs.delete(session, true).catch(() => undefined)
         throw refused
       })
+      const events = started.events(new AbortController().signal)
       interrupts.take(() => void started.cancel().catch(() => undefined))
       try {
         const end = await streamRun(
           out,
-          started.events(new AbortController().signal),
+          ui === undefined || invocation.server === undefined ? events : answering(events, verbs, ui),
           out.json ? 'json' : flags.print === true ? 'none' : 'text',
         )
         if (flags.print === true && !out.json) await out.line(end.text)
@@ -63,7 +71,7 @@ async function runOnce(invocation: Invocation, words: readonly string[], flags: 
         throw error
       }
     },
-    { tools: 'files' },
+    { tools: 'files', ...given({ ui }) },
   )
   if (code !== 0) throw new Exit(code)
 }
@@ -104,10 +112,12 @@ export async function chooseSession(
 }
 
 export function sendOptions(
-  { settings, server }: Invocation,
-  { model, maxSteps }: { readonly model?: string; readonly maxSteps?: number },
-): { model?: string; maxSteps?: number } {
+  { settings }: Invocation,
+  { model, maxSteps, role: name }: { readonly model?: string; readonly maxSteps?: number; readonly role?: string },
+): SendFlags {
   // A default is left to whoever runs it, which may be a server with another one.
-  const steps = maxSteps ?? (server === undefined ? undefined : settings.stated('maxSteps'))
-  return given({ model, maxSteps: steps })
+  const steps = maxSteps ?? settings.stated('maxSteps')
+  const role = name === undefined ? {} : findRole(name)
+  const { mode, policy, autonomy } = rulesOfRole(role)
+  return given({ model: model ?? role.model, maxSteps: steps, thinking: role.thinking, mode, policy, autonomy })
 }

@@ -9,6 +9,7 @@ import type {
   RewindOptions,
   RewindPreview,
   Rewound,
+  SendOptions,
 } from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
@@ -67,6 +68,13 @@ export interface Started {
   readonly receipt: InputReceipt
   events(signal: AbortSignal): AsyncIterable<SessionEvent>
   cancel(): Promise<void>
+  /** Says something that the run heeds before its next request. Rejects with `run.not_running`. */
+  steer(text: string): Promise<InputReceipt>
+}
+
+/** What a turn may ask for beside its text. */
+export type SendFlags = Pick<SendOptions, 'maxSteps' | 'mode' | 'autonomy' | 'policy' | 'thinking' | 'approvals'> & {
+  readonly model?: string
 }
 
 /** What `skein recover` may ask. */
@@ -127,7 +135,7 @@ export interface Verbs extends AsyncDisposable {
   exportPieces(id: SessionId, format: ExportFormat): AsyncIterable<string | Uint8Array>
   import(format: ImportFormat, input: AsyncIterable<Uint8Array>, as: 'new' | undefined): Promise<ImportReport>
   events(id: SessionId, query: EventsQuery): AsyncIterable<SessionEvent>
-  send(id: SessionId, input: string, options: { readonly model?: string; readonly maxSteps?: number }): Promise<Started>
+  send(id: SessionId, input: string, options: SendFlags): Promise<Started>
   cancel(id: SessionId): Promise<unknown>
   abort(id: SessionId): Promise<unknown>
   /** What is to be done for a run that died; with `apply` it is done. Here the run is waited for. */

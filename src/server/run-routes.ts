@@ -3,10 +3,11 @@ import { given, parseId, type RunId, SkeinError } from '#kernel'
 import { foldResult } from '#agent'
 import { type Entry, isType } from '#journal'
 import type { AgentSession, InputReceipt } from '#agent'
-import { type Answer, ok } from './answer.ts'
+import { type Answer, ok, sessionPath } from './answer.ts'
 import { sessionOf } from './collection-routes.ts'
-import { input } from './entry-schemas.ts'
+import { input, jsonObject } from './entry-schemas.ts'
 import { route, type Route } from './route.ts'
+import { sessionInfo } from './session-schemas.ts'
 import { inputReceipt, runAnswer } from './run-schemas.ts'
 
 /** A repetition answers what the first call did. */
@@ -21,6 +22,23 @@ const admitted = (receipt: InputReceipt, first: 'started' | 'queued'): Answer =>
 
 const names = z.array(z.string()).optional()
 const runPolicy = z.strictObject({ allowTools: names, denyTools: names, allowWrites: names, denyWrites: names, grants: names })
+const most = z.int().min(0).optional()
+const allowance = z.strictObject({ nano: most, tokens: most, wallMs: most, allowUnpriced: z.boolean().optional() })
+/** By which rules a run goes, or every run of a child. */
+const rules = {
+  model: z.string().optional(),
+  provider: z.string().optional(),
+  system: z.string().nullable().optional(),
+  maxTokens: z.int().min(1).optional(),
+  maxSteps: z.int().min(1).optional(),
+  noTools: z.boolean().optional(),
+  thinking: z.enum(['off', 'minimal', 'low', 'medium', 'high', 'xhigh']).optional(),
+  mode: z.enum(['full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor']).optional(),
+  autonomy: z.string().optional(),
+  policy: runPolicy.optional(),
+  approvals: z.enum(['wait', 'deny', 'end']).optional(),
+  allowance: allowance.optional(),
+}
 
 const cancelled = z.object({ cancelled: z.boolean() })
 
@@ -33,23 +51,20 @@ export const runRoutes: readonly Route[] = [
     summary: 'Says something to the agent; answers once it is durable, and the run goes on.',
     body: z.strictObject({
       input,
-      model: z.string().optional(),
-      maxSteps: z.int().min(1).optional(),
       delivery: z.enum(['reject', 'steer', 'followUp', 'next']).optional(),
       trust: z.string().optional(),
-      mode: z.enum(['full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor']).optional(),
-      autonomy: z.string().optional(),
-      policy: runPolicy.optional(),
-      approvals: z.enum(['wait', 'deny', 'end']).optional(),
+      ...rules,
     }),
     answers: { 202: inputReceipt },
     run: async call => {
-      // Somebody may always answer over HTTP.
-      const { input: said, approvals = 'wait', policy, ...more } = call.body
-      const options = { ...more, approvals, policy: policy && given(policy) }
+      const session = await sessionOf(call)
+      const { input: said, approvals, policy, allowance: most, ...more } = call.body
+      // Somebody may always answer over HTTP, where no layer says otherwise.
+      const asked = approvals ?? ((await session.info()).config['approvals']?.layer === 'default' ? 'wait' : undefined)
+      const options = { ...more, approvals: asked, policy: policy && given(policy), allowance: most && given(most) }
       const { idempotencyKey, traceId } = call.verb
       // Not the request's signal: it would end the run with the request.
-      const run = (await sessionOf(call)).send(said, given({ ...options, idempotencyKey, traceId }))
+      const run = session.send(said, given({ ...options, idempotencyKey, traceId }))
       const receipt = await run.receipt
       return admitted(receipt, 'started')
     },
@@ -73,6 +88,34 @@ export const runRoutes: readonly Route[] = [
       },
     }),
   ),
+  route({
+    method: 'post',
+    path: '/v1/sessions/{id}/spawn',
+    operation: 'session.spawn',
+    summary: 'Begins a sub-session, which may do no more than this one and ends with its run.',
+    // Tools are named, since only this process has them.
+    body: z.strictObject({
+      id: z.string().optional(),
+      title: z.string().nullable().optional(),
+      agent: z.string().optional(),
+      cwd: z.string().optional(),
+      tags: z.array(z.string()).optional(),
+      metadata: jsonObject.optional(),
+      system: z.string().nullable().optional(),
+      role: z.string().optional(),
+      tools: names,
+      noTools: z.boolean().optional(),
+      ...rules,
+    }),
+    bodyOptional: true,
+    answers: { 201: sessionInfo },
+    run: async call => {
+      const { policy, allowance: most, ...more } = call.body ?? {}
+      const rules = given({ policy: policy && given(policy), allowance: most && given(most) })
+      const child = await (await sessionOf(call)).spawn({ ...given(more), ...call.verb, ...rules })
+      return { status: 201, value: await child.info(), headers: { location: sessionPath(child.id) }, session: child.id }
+    },
+  }),
   route({
     method: 'post',
     path: '/v1/sessions/{id}/cancel',
