@@ -14,6 +14,8 @@ export interface NeedleOptions {
   readonly output: number
   readonly summarizer: SummarizerName
   readonly store: NonNullable<SkeinOptions['store']>
+  /** Other settings than the default ones, to see what they do. */
+  readonly context?: SkeinOptions['context']
 }
 
 export type SummarizerName = 'extractive' | 'adversarial' | 'dead' | 'deterministic'
@@ -61,7 +63,7 @@ export async function runNeedle(options: NeedleOptions): Promise<NeedleReport> {
     clock,
     random: seededRandom(seed),
     worker: false,
-    ...(summarizer === undefined ? {} : { context: { summarizer } }),
+    context: { ...options.context, ...(summarizer === undefined ? {} : { summarizer }) },
   })
   try {
     const session = await skein.sessions.create({

@@ -1,3 +1,4 @@
+import { isCallId } from '#context'
 import { isObject, isSkeinError, type Json, messageOf, SkeinError, toJson, unlessAborted } from '#kernel'
 import { type FinishReason, type Part, type PartInput, type Usage, usageFields } from '#journal'
 import type { ModelEvent, ModelPort, ModelRequest } from '#models'
@@ -160,11 +161,11 @@ class Answer {
     this.#emit({ type: `${type}_delta`, id, text })
   }
 
-  /** The id that a call has in this session: its provider's, if that is one and not taken. */
+  /** The id that a call has in this session: its provider's, if every provider takes that and it is free. */
   #callId(told: string): string {
     const known = this.#arriving.get(told)
     if (known !== undefined) return known
-    const id = typeof told === 'string' && told !== '' && !this.#callIds.has(told) ? told : this.#newCallId()
+    const id = typeof told === 'string' && isCallId(told) && !this.#callIds.has(told) ? told : this.#newCallId()
     this.#arriving.set(told, id)
     this.#callIds.add(id)
     return id

@@ -9,6 +9,7 @@ export {
 } from './count-tokens.ts'
 export { assemble, type Assembly, type ContextMessage, countShown, toolsTokens } from './assembly.ts'
 export { assumedWindow, contextBudget } from './budget.ts'
+export { isCallId } from './call-ids.ts'
 export { applyEdit, type Edit, editOf, entryOfRef, mergeEdits, noEdit, swapAll, swapIn } from './edit.ts'
 export { type Group, groupsOf, sumTokens } from './groups.ts'
 export { type ContextHook, hookMs, type HookState, hookTokens } from './hook.ts'

@@ -1,6 +1,7 @@
 import { asSkeinError, given, invalidInput, SkeinError } from '#kernel'
 import { applyEdit, itemOf, nextStep, noEdit, type Step } from '#context'
 import type { CompactionResult, CompactionStatus, NewBlob } from '#journal'
+import { sampleChange } from './calibrate.ts'
 import { CompactionAccount } from './compaction-account.ts'
 import type { CompactionParts } from './compaction-cause.ts'
 import { startedDraft } from './compaction-drafts.ts'
@@ -44,6 +45,9 @@ export class Compaction {
     if (row.state === 'ended' && parts.lock !== undefined && cause.run === undefined)
       throw new SkeinError('session.ended', `Session ${core.id} has ended. Reopen it first.`, { details: { session: core.id } })
     const state = await readContextState(core, row, cause.request, cause.extraTokens)
+    // What a provider counted when it refused tells as much as what it counts when it answers.
+    const sample = await sampleChange(core, state.model, cause.reported, state.tokens.total)
+    if (sample !== undefined && parts.lock !== undefined) await core.store.commit([sample], { durability: 'relaxed' })
     const maker = await SummaryMaker.open(core, state, options.instructions)
     return await new Compaction(parts, new FrontierChange(state, options, cause), maker).#go()
   }

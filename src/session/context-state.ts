@@ -69,6 +69,8 @@ export interface ContextState {
   /** Tokens of the next request, as the model counts. */
   readonly projected: number
   readonly mark: RequestMark | null
+  /** Tokens before the first place that was changed since the last request. */
+  readonly sharedTokens: number
 }
 
 /** The last request, kept with the session's row: what it was made of, and how large the provider said it was. */
@@ -104,9 +106,24 @@ export async function readContextState(
   const tokens = countShown({ system, tools, items: frontier.items, prefill }, show)
   const factor = await readFactor(core, model)
   const mark = markOf(row)
-  const base = { row, frontier, model, facts, system, tools, ownTools, budget, settings, show, prefill, tokens, factor, mark }
+  const sharedTokens = await sharedSince(core, frontier, mark)
+  const request = { row, frontier, model, facts, system, tools, ownTools, prefill }
+  const base = { ...request, budget, settings, show, tokens, factor, mark, sharedTokens }
   return { ...base, projected: projectedOf(base, extraTokens) }
 }
+
+/** What all changes since a request have left as it was, from the beginning on. */
+async function sharedSince(core: SessionCore, { edit, version }: Frontier, mark: RequestMark | null): Promise<number> {
+  if (edit === null) return 0
+  const changes = version - (mark?.version ?? version)
+  if (changes <= 1) return edit.data.sharedTokens
+  const found = await core.store.branch(core.id, { from: edit.id, types: ['context_edited'], limit: Math.min(changes, mostEdits) })
+  return found.reduce(
+    (least, entry) => (isType(entry, 'context_edited') ? Math.min(least, entry.data.sharedTokens) : least),
+    edit.data.sharedTokens,
+  )
+}
+const mostEdits = 100
 
 /** The same object for the same counter, so that what was shown with it stays known. */
 const shows = new WeakMap<TokenCounter, { readonly [recall in 'true' | 'false']: ShowOptions }>()
@@ -160,7 +177,7 @@ export function prefixOf(state: ContextState): PrefixChange {
   if (mark.edit !== (frontier.edit?.id ?? null)) {
     const forward = frontier.version > mark.version
     const brokenBy = !forward ? 'branch' : frontier.edit?.data.reason === 'unprune' ? 'unprune' : 'swap'
-    const shared = forward ? (frontier.edit?.data.sharedTokens ?? 0) : 0
+    const shared = forward ? state.sharedTokens : 0
     return { same: false, brokenBy, rebilled: Math.max(0, tokens.total - head - shared) }
   }
   const isThere = mark.newest === null || frontier.items.some(item => item.kind === 'entry' && item.entry.id === mark.newest)

@@ -298,6 +298,35 @@ describe('assembling', () => {
     expect((await after(() => session.moveTo(before))).brokenBy).toBe('branch')
   })
 
+  verifies('C31', 'counts what several changes since the last request leave as it was', async () => {
+    const { skein } = await room()
+    const session = await skein.sessions.create({ context: { prune: { protectTokens: 300, minTokens: 100 } } })
+    for (let n = 0; n < 8; n++) {
+      const callId = `c${n}`
+      await session.append([
+        { role: 'user', content: `Look ${n}.` },
+        { role: 'assistant', parts: [{ type: 'tool_call', callId, tool: 'read', input: {} }] },
+        { role: 'tool', parts: [{ type: 'tool_result', callId, tool: 'read', output: filler(200) }] },
+      ])
+    }
+    expect(await session.compact({ only: 'prune' })).toMatchObject({ status: 'pruned' })
+    await session.record(turn(99, 20))
+    const pruned = (await session.messages()).filter(message => message.pruned !== undefined)
+    const [early, late] = [pruned[0]?.id, pruned.at(-1)?.id]
+    expect(late).not.toBe(early)
+    const rebilled = async (): Promise<number> => (await session.context({ compact: false, facts: vast })).prefix.rebilled
+    expect(await rebilled()).toBe(0)
+    await session.unprune([`${late as never}#0`])
+    const afterLate = await rebilled()
+    await session.unprune([`${early as never}#0`])
+    const afterBoth = await rebilled()
+    expect(afterLate).toBeGreaterThan(0)
+    expect(afterBoth).toBeGreaterThan(afterLate)
+    // A change further behind makes no less of it.
+    await session.unprune([`${pruned.at(-2)?.id as never}#0`])
+    expect(await rebilled()).toBeGreaterThan(afterBoth)
+  })
+
   verifies('C6', 'is the same whatever a model’s tokens are found to be', async () => {
     const { skein } = await room()
     const session = await skein.sessions.create({ model: 'openai/gpt-5.4', context: { buffer: 0 } })
