@@ -25,7 +25,7 @@ import {
   readContextSettings,
   type Summarizer,
 } from '#context'
-import { Desk, Exchanges, type Front, Gateway, gatewayHooks, type GatewayOptions, readGatewaySettings } from '#gateway'
+import { Desk, importHermes, Exchanges, type Front, Gateway, gatewayHooks, type GatewayOptions, readGatewaySettings } from '#gateway'
 import { type JobEvent, type JobWork, Jobs, startWorker, wakingStore } from '#jobs'
 import { memoryStore, type SessionRow, type Store } from '#journal'
 import {
@@ -85,6 +85,7 @@ import {
   LiveSessions,
   type ModelFacts,
   type Notice,
+  type HermesInput,
   type Runtime,
   settingsOf,
   sweepKind,
@@ -353,6 +354,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       volatile,
       live,
       config,
+      importers: { hermes: async input => await importHermes(frontOf(tenant), input as HermesInput) },
       compose: (core, opened) => new MemorySession(core, opened, ports, parts),
       settings: options => (checkOwnMemory(options.memory), {}),
       working: workingInfo,

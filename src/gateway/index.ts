@@ -16,6 +16,7 @@ export {
   parseKey,
   type SessionKey,
 } from './key.ts'
+export { importHermes } from './import-hermes.ts'
 export { type Learnt } from './learn.ts'
 export { type RouteFilter } from './list-routes.ts'
 export { type Switching } from './operations.ts'

@@ -35,3 +35,26 @@ export class Tally {
     return { entries: this.#entries, messages: this.#messages, unknown: 0, dangling: this.#open.size }
   }
 }
+
+/** Where a Hermes gateway keeps its sessions. */
+export interface HermesInput {
+  /** The folder of `sessions.json` and the transcripts, or the one above. */
+  readonly dir?: string
+  /** The state database. */
+  readonly stateDb?: string
+  /** Of times without offset; default: the gateway's zone. */
+  readonly zone?: string
+  /** Counts what would be added, and adds nothing. */
+  readonly dryRun?: boolean
+}
+
+/** What was added. */
+export interface HermesImported {
+  readonly routes: number
+  readonly sessions: number
+  readonly messages: number
+  /** What was not taken over, and why. */
+  readonly skipped: readonly { readonly what: string; readonly why: string }[]
+  /** Sessions whose two transcripts had nothing in common: the shorter one is a side branch. */
+  readonly branches: number
+}

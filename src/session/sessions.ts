@@ -16,7 +16,7 @@ import { readKeeping } from './context-settings.ts'
 import { accessed, digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, planSession, readAlias, type SessionPlan } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
-import type { Imported } from './imported.ts'
+import type { HermesImported, HermesInput, Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
 import { eraseLater } from './erase-job.ts'
 import { listBoth, searchBoth } from './both-stores.ts'
@@ -35,6 +35,9 @@ export interface Erased {
   readonly views: number
 }
 
+/** Reads what another program keeps, given as it says where. */
+export type FolderImporter = (input: unknown) => Promise<unknown>
+
 /** How a session's object is made of its core: each room above adds its verbs. */
 export type Compose<S extends CoreSession> = (core: SessionCore, opened: (id: SessionId) => Promise<CoreSession>) => S
 
@@ -51,6 +54,7 @@ export class Sessions<S extends CoreSession> {
   readonly #live: LiveSessions<S>
   readonly #compose: Compose<S>
   readonly #defaults: (options: CreateOptions) => JsonObject
+  readonly #importers: Readonly<Record<string, FolderImporter>>
   readonly #working: (core: SessionCore, row: SessionRow) => Promise<Partial<SessionInfo>>
 
   constructor(parts: {
@@ -61,6 +65,8 @@ export class Sessions<S extends CoreSession> {
     readonly live: LiveSessions<S>
     readonly compose: Compose<S>
     readonly settings?: (options: CreateOptions) => JsonObject
+    /** Formats of many sessions at once, which rooms above read. */
+    readonly importers?: Readonly<Record<string, FolderImporter>>
     /** What rooms above say of a session of the working set, beside its row. */
     readonly working?: (core: SessionCore, row: SessionRow) => Promise<Partial<SessionInfo>>
   }) {
@@ -71,6 +77,7 @@ export class Sessions<S extends CoreSession> {
     this.#live = parts.live
     this.#compose = parts.compose
     this.#defaults = parts.settings ?? (() => ({}))
+    this.#importers = parts.importers ?? {}
     this.#working = parts.working ?? (() => Promise.resolve({}))
   }
 
@@ -221,14 +228,26 @@ export class Sessions<S extends CoreSession> {
     return await this.#live.evict(this.#store.tenant, idleMs === undefined ? { id: parseId('ses', id) } : { idleMs })
   }
 
-  /** Reads a session from a format. The same bundle again is the same session; a fault stores nothing. Laws S13, S14. */
-  async import(
+  /**
+   * Reads a session from a format: the same bundle again is the same session, a fault stores nothing. Or all that another
+   * program keeps: again nothing is added, what cannot be read is listed. Laws S13, S14, G52.
+   */
+  import(format: 'hermes', input: HermesInput): Promise<HermesImported>
+  import(
     format: ImportFormat,
     input: ImportInput,
+    options?: { readonly as?: 'new' } & VerbOptions,
+  ): Promise<Imported & { readonly session: S }>
+  async import(
+    format: ImportFormat | 'hermes',
+    input: ImportInput | HermesInput,
     options: { readonly as?: 'new' } & VerbOptions = {},
-  ): Promise<Imported & { readonly session: S }> {
+  ): Promise<HermesImported | (Imported & { readonly session: S })> {
     check.import(options)
-    const imported = await importSession(this.#runtime, this.#store, format, input, options)
+    const importer = Object.hasOwn(this.#importers, format) ? this.#importers[format] : undefined
+    if (importer !== undefined) return (await importer(input)) as HermesImported
+    if (format === 'hermes') throw new SkeinError('input.unsupported', 'Nobody reads hermes here.', { details: { path: 'format' } })
+    const imported = await importSession(this.#runtime, this.#store, format, input as ImportInput, options)
     return { ...imported, session: await this.open(imported.id) }
   }
 

@@ -42,6 +42,7 @@ export const singleFiles: readonly string[] = ['house', 'skein', 'index', 'testi
 /** Files of the core that may touch Node, with what they touch. */
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'agent/config-files.ts': ['node:fs', 'node:path'],
+  'gateway/hermes-folder.ts': ['node:fs/promises', 'node:os', 'node:path', 'node:sqlite'],
   'gateway/zones.ts': ['node:module', 'temporal-polyfill'],
   'journal/contract/setting.ts': ['node:assert/strict'],
   'agent/extensions-file.ts': ['node:fs/promises', 'node:path', 'node:url'],
