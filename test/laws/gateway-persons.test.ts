@@ -1,5 +1,5 @@
 import { isType } from '#journal'
-import type { Route } from '#gateway'
+import type { Route, SourceInput } from '#gateway'
 import type { Session, Skein } from '#skein'
 import { verifies } from '#verifies'
 import fc from 'fast-check'
@@ -10,7 +10,7 @@ import { memoryPlace, onEveryStore, type Place } from './stores.ts'
 const phone = '15551234567'
 const lid = '900000000000001'
 const whatsapp = (chatId: string): { platform: string; chatId: string } => ({ platform: 'whatsapp', chatId })
-const group = (userId: string): object & { platform: string } => ({
+const group = (userId: string): SourceInput => ({
   platform: 'whatsapp',
   chatType: 'group',
   chatId: '1@g.us',

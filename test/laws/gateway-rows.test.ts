@@ -27,7 +27,8 @@ function counted(store: Store): { readonly store: Store; take(): Record<string, 
       },
     })
   const proxy = new Proxy(store, {
-    get: (target, name) => (name === 'in' ? (tenant: string) => wrap(target.in(tenant)) : Reflect.get(target, name, target)),
+    get: (target, name) =>
+      name === 'in' ? (tenant: string) => wrap(target.in(tenant)) : (Reflect.get(target, name, target) as unknown),
   })
   return {
     store: proxy,

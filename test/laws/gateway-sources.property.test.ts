@@ -74,7 +74,7 @@ describe('a source', () => {
       for (const value of bad)
         expect(
           refusal(() => read(value)),
-          String(value),
+          JSON.stringify(value),
         ).toEqual(['source.invalid', field])
     }
     expect(refusal(() => decodeSource({ platform: 'telegram', isBot: 'yes' }))).toEqual(['source.invalid', 'isBot'])
@@ -249,7 +249,7 @@ describe('a session key', () => {
       'agent:main:telegram:dm',
       '',
     ]
-    for (const key of [...bad, 7, null, {}]) expect(refusal(() => parseKey(key))[0], String(key)).toBe('key.invalid')
+    for (const key of [...bad, 7, null, {}]) expect(refusal(() => parseKey(key))[0], JSON.stringify(key)).toBe('key.invalid')
     expect(refusal(() => formatKey({ agent: 'main', platform: 'x', type: 'dm', chat: '' }))[0]).toBe('key.invalid')
     expect(refusal(() => formatKey({ agent: 'A', platform: 'x', type: 'dm' }))[0]).toBe('key.invalid')
   })
