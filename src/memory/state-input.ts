@@ -1,6 +1,6 @@
 import { aText, type Check, invalidInput, isObject, listOf, type Members, oneOf, orNull, shape, wholeNumber } from '#kernel'
 import { type VerbOptions, writing } from '#session'
-import { type CommitmentKind, commitmentKinds, type StatePatch } from './working-state.ts'
+import { type CommitmentKind, commitmentKinds, stateFields, type StatePatch } from './working-state.ts'
 
 export interface UpdateOptions extends VerbOptions {
   /** The version that the caller has seen: `store.conflict` if it is another by now. */
@@ -41,8 +41,11 @@ export const checkState: Readonly<Record<'update' | 'due' | 'status', (value: un
 export function readPatch(value: unknown): StatePatch {
   if (!isObject(value)) throw invalidInput('patch', 'Expected an object.')
   checkPatch(value)
-  const entries = Object.entries(value as StatePatch).filter(([, given]) => given !== undefined)
-  return Object.fromEntries(entries.map(([field, given]) => [field, cleanField(given)]))
+  const given = stateFields.flatMap(field => {
+    const told = (value as StatePatch)[field]
+    return told === undefined ? [] : [[field, cleanField(told)]]
+  })
+  return Object.fromEntries(given) as StatePatch
 }
 
 function cleanField(value: string | null | readonly string[]): string | null | string[] {

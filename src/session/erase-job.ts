@@ -1,3 +1,4 @@
+import { forgetSteps } from '#jobs'
 import { type Clock, given, isId, isObject, type Json, type SessionId } from '#kernel'
 import type { Change, JobRow, Store } from '#journal'
 import type { Runtime } from './runtime.ts'
@@ -40,5 +41,6 @@ export async function eraseDue(
     return { result: { erased: false }, effects: [eraseLater({ ids }, row.id, until, job.traceId ?? undefined)] }
   const unfinished = row.hidden && row.lease.until < clock.now()
   if (row.state !== 'deleted' && !unfinished) return { result: { erased: false }, effects: [] }
-  return { result: { erased: true }, effects: [{ type: 'erase_session', session: row.id }] }
+  const forgotten = await forgetSteps(store.in(job.tenant), { session: row.id })
+  return { result: { erased: true }, effects: [{ type: 'erase_session', session: row.id }, ...forgotten] }
 }

@@ -1,4 +1,5 @@
 import { given, invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
+import { forgetSteps } from '#jobs'
 import {
   headEffect,
   type memoryStore,
@@ -183,7 +184,9 @@ export class Sessions<S extends CoreSession> {
     if (erase) {
       const { idempotencyKey: key } = options
       const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
-      const { results } = await store.commit([{ type: 'erase_session', session: row.id }], keyed)
+      // What its jobs were answered goes with it.
+      const forgotten = await forgetSteps(store, { session: row.id })
+      const { results } = await store.commit([{ type: 'erase_session', session: row.id }, ...forgotten], keyed)
       await this.#close(row.id)
       return erasedCounts(results)
     }
@@ -246,7 +249,8 @@ export class Sessions<S extends CoreSession> {
     check.import(options)
     const importer = Object.hasOwn(this.#importers, format) ? this.#importers[format] : undefined
     if (importer !== undefined) return (await importer(input)) as HermesImported
-    if (format === 'hermes') throw new SkeinError('input.unsupported', 'Nobody reads hermes here.', { details: { path: 'format' } })
+    if (format === 'hermes')
+      throw new SkeinError('input.unsupported', 'Nobody reads hermes here.', { details: { path: 'format' } })
     const imported = await importSession(this.#runtime, this.#store, format, input as ImportInput, options)
     return { ...imported, session: await this.open(imported.id) }
   }

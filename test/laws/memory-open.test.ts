@@ -1,5 +1,7 @@
 import type { Store } from '#journal'
 import type { Session } from '#skein'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect } from 'vitest'
 import { verifies } from '#verifies'
 import { call, codeOf, talk, tool } from './agent-talk.ts'
@@ -157,6 +159,9 @@ onEveryStore('open sessions', makePlace => {
   })
 })
 
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
 describe('an open session', () => {
   verifies('M8', 'is read once for many appends, and a load that failed or hung is tried again by the next access', async () => {
     const place = await memoryPlace()
@@ -234,5 +239,32 @@ describe('an open session', () => {
       { tool: 'slow', calls: 3, errors: 0, ms: expect.any(Number) as number },
     ])
     expect(tools.find(({ tool: name }) => name === 'slow')?.ms).toBeGreaterThanOrEqual(1_400)
+  })
+
+  verifies('M70', 'leaves nothing behind once it was evicted, however many there were', async () => {
+    const place = await memoryPlace()
+    const skein = await place.open({ sessions: { liveMax: 500 } })
+    const used = (): number => {
+      // Twice: what a first round sets free to be collected, such as an object held weakly, the second collects.
+      for (let n = 0; n < 3; n++) collect()
+      return process.memoryUsage().heapUsed
+    }
+    const ids: string[] = []
+    for (let n = 0; n < 10_000; n++) ids.push((await skein.sessions.create()).id)
+    const round = async (): Promise<void> => {
+      for (const id of ids) {
+        const session = await skein.sessions.open(id)
+        await session.state.get()
+        await session.slots.set('host', { content: 'x'.repeat(200) })
+      }
+      place.clock.advance(1_000)
+      await skein.sessions.evict({ idleMs: 1 })
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    await round()
+    const before = used()
+    await round()
+    expect((await skein.sessions.list({ open: true })).items).toEqual([])
+    await expect.poll(() => used() / before).toBeLessThan(1.1)
   })
 })
