@@ -1,8 +1,7 @@
 import { given, type SessionId } from '#kernel'
 import { type Change, headEffect, type RouteBound, type SessionRow } from '#journal'
+import { commitLater } from '#memory'
 import { type Draft, draft, placeDrafts, type Runtime } from '#session'
-
-export const commitKind = 'session.commit'
 
 /** Side entries of a session, from any process. The session must still be what it was read as. */
 export function sideEntries(runtime: Runtime, row: SessionRow, drafts: readonly Draft[]): Change[] {
@@ -48,16 +47,7 @@ export function leaveSession(runtime: Runtime, row: SessionRow | undefined, leav
     draft('route_unbound', { key, generation, reason, ...given({ next }) }),
     ...(row.state === 'ended' ? [] : [draft('session_ended', { reason: endReason })]),
   ]
-  return [...sideEntries(runtime, row, drafts), sealLater(runtime, row.id, 'reset')]
-}
-
-/** What is live in a session is archived in the background. */
-export function sealLater(runtime: Runtime, session: SessionId, cause: 'reset' | 'expiry'): Change {
-  return {
-    type: 'enqueue',
-    job: { id: runtime.ids('job'), kind: commitKind, key: session, payload: { cause }, session, maxAttempts: 3 },
-    uniqueKey: session,
-  }
+  return [...sideEntries(runtime, row, drafts), commitLater(runtime.ids, row.id, 'reset')]
 }
 
 /** Whether the session is there for its user. */

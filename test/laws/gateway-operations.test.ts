@@ -326,3 +326,59 @@ onEveryStore('operations', place => {
     expect(await session.export('messages')).toEqual(changed)
   })
 })
+
+onEveryStore('turns that were cut short', place => {
+  const begin = async (): Promise<{ at: Place; skein: Skein }> => {
+    const at = await place()
+    return { at, skein: await at.open() }
+  }
+  /** The route's turn is claimed by a process, as the commit that claims a message says it. */
+  const claim = async (skein: Skein, fence: number): Promise<void> => {
+    const store = skein.store.in('default')
+    const row = await store.route('k1:main:telegram:dm:c=99')
+    if (row === undefined) throw new Error('No route.')
+    const openTurn = { turnId: `trn_${fence}`, inboxId: 'inb_1', at: 1, fence }
+    await store.commit([
+      { type: 'put_route', ...row, value: { ...(row.value as object), openTurn }, expectVersion: row.version },
+      { type: 'put_record', collection: 'gateway.open', key: row.key, value: { key: row.key } },
+    ])
+  }
+
+  verifies('G39 G40', 'count as interruptions once their process is dead, and the third in a row suspends', async () => {
+    const { at, skein } = await begin()
+    const { gateway } = skein
+    const { route, session } = await gateway.resolve(dm)
+    const store = skein.store.in('default')
+    const held = async (): Promise<unknown[]> =>
+      ((await gateway.get(route.key))?.holds ?? []).map(({ kind, reason }) => [kind, reason])
+    for (const [count, expected] of [
+      [1, ['resume_pending', 'restart_interrupted']],
+      [2, ['resume_pending', 'restart_interrupted']],
+      [3, ['suspended', 'stuck_loop']],
+    ] as const) {
+      const lease = await store.acquire(session.id, `other ${count}`, 15_000)
+      await claim(skein, lease.token)
+      // It lives, or may.
+      expect(await gateway.recover(120_000, { only: 'unfinished' })).toBe(0)
+      at.clock.advance(15_001)
+      expect(await gateway.recover(120_000, { only: 'unfinished' })).toBe(1)
+      expect(await gateway.recover(120_000, { only: 'unfinished' })).toBe(0)
+      const found = await gateway.get(route.key)
+      expect([found?.interruptions, found?.openTurn, await held()]).toEqual([count, undefined, [expected]])
+      expect((await store.records('gateway.open')).items).toEqual([])
+    }
+    const next = await gateway.resolve(dm)
+    expect([next.reset?.reason, next.route.interruptions]).toEqual(['suspended', 0])
+  })
+
+  verifies('G47', 'and open ones are never pruned', async () => {
+    const { at, skein } = await begin()
+    await skein.gateway.resolve(dm)
+    await claim(skein, 99)
+    at.clock.advance(30 * 24 * hour)
+    expect(await skein.gateway.prune(1)).toBe(0)
+    await skein.gateway.reset('k1:main:telegram:dm:c=99')
+    expect(await skein.gateway.get('k1:main:telegram:dm:c=99')).not.toHaveProperty('openTurn')
+    expect((await skein.store.in('default').records('gateway.open')).items).toEqual([])
+  })
+})
