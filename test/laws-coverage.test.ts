@@ -18,9 +18,6 @@ const pending: Readonly<Record<string, string>> = {
     'G54 G55 G56 G57 G58 G59 G60 G61 G62 G63 G64 G65 G66 G76 G77 G78 G79 G80 G81 G82 G84 G85',
     'G90',
   ]),
-  ...because('archives are being built', [
-    'M11',
-  ]),
 }
 
 /** The pages that tell laws, and how many there are of each family. */
