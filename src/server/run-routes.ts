@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { given, parseId, type RunId, SkeinError } from '#kernel'
+import { given, type JsonObject, parseId, type RunId, SkeinError } from '#kernel'
 import { foldResult } from '#agent'
 import { type Entry, isType } from '#journal'
 import type { AgentSession, InputReceipt } from '#agent'
@@ -27,11 +27,7 @@ const allowance = z.strictObject({ nano: most, tokens: most, wallMs: most, allow
 /** By which rules a run goes, or every run of a child. */
 const rules = {
   model: z.string().optional(),
-  provider: z.string().optional(),
-  system: z.string().nullable().optional(),
-  maxTokens: z.int().min(1).optional(),
   maxSteps: z.int().min(1).optional(),
-  noTools: z.boolean().optional(),
   thinking: z.enum(['off', 'minimal', 'low', 'medium', 'high', 'xhigh']).optional(),
   mode: z.enum(['full', 'worker', 'orchestrator', 'planner', 'reviewer', 'auditor']).optional(),
   autonomy: z.string().optional(),
@@ -53,6 +49,10 @@ export const runRoutes: readonly Route[] = [
       input,
       delivery: z.enum(['reject', 'steer', 'followUp', 'next']).optional(),
       trust: z.string().optional(),
+      provider: z.string().optional(),
+      system: z.string().nullable().optional(),
+      maxTokens: z.int().min(1).optional(),
+      noTools: z.boolean().optional(),
       ...rules,
     }),
     answers: { 202: inputReceipt },
@@ -110,9 +110,10 @@ export const runRoutes: readonly Route[] = [
     bodyOptional: true,
     answers: { 201: sessionInfo },
     run: async call => {
-      const { policy, allowance: most, ...more } = call.body ?? {}
-      const rules = given({ policy: policy && given(policy), allowance: most && given(most) })
-      const child = await (await sessionOf(call)).spawn({ ...given(more), ...call.verb, ...rules })
+      const { policy, allowance: most, metadata, ...more } = call.body ?? {}
+      const kept = metadata as JsonObject | undefined
+      const options = given({ metadata: kept, policy: policy && given(policy), allowance: most && given(most) })
+      const child = await (await sessionOf(call)).spawn({ ...given(more), ...call.verb, ...options })
       return { status: 201, value: await child.info(), headers: { location: sessionPath(child.id) }, session: child.id }
     },
   }),

@@ -77,6 +77,16 @@ export const sessionInfo: z.ZodType = z
     holds: z.array(z.string()),
     running: z.object({ run: runId, turn: turnId, since: time }).nullable(),
     usage: usageTotals,
+    config: z
+      .record(
+        z.string(),
+        z.object({
+          value: z.union([z.string(), z.number(), z.boolean(), z.array(z.string()), z.null()]),
+          layer: z.enum(['default', 'user', 'project', 'environment', 'flag', 'session', 'options']),
+          where: z.string().optional(),
+        }),
+      )
+      .optional(),
     objective: z.string().nullable().optional(),
   })
   .openapi('SessionInfo')
