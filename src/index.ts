@@ -60,7 +60,14 @@ export {
   type RangesFilter,
   type Receipt,
   type UndoTarget,
+  type Commitment,
+  type CommitmentInput,
+  type Slot,
+  type StateChange,
+  type StatePatch,
+  type WorkingState,
 } from '#memory'
+export type { Job, JobsFilter } from '#jobs'
 export type {
   Appended,
   ContextOptions,

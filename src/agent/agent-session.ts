@@ -173,6 +173,7 @@ export class AgentSession extends ContextSession {
       tools: [...this.#ports.tools, ...readTools(this.#gear.tools ?? [])],
       connect: this.#extensions.connect,
       extended: () => this.#extended(),
+      inherited: { tools: this.#ports.tools, extensions: this.#gear.extensions },
       open: async id => (await this.#open(id)) as AgentSession,
     }
   }

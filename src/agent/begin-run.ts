@@ -60,6 +60,8 @@ export interface AgentPorts {
   scope?(): ModelScope
   /** What the extensions of the session added to it. */
   extended?(): Promise<Extended>
+  /** What a sub-session has by itself: the host's tools, and what the session's own extensions are. */
+  readonly inherited?: { readonly tools: readonly Tool[]; readonly extensions: AgentGear['extensions'] }
   /** The object of a sub-session. */
   open?(id: SessionId): Promise<ChildSession>
 }

@@ -84,6 +84,8 @@ export function parentOf(
     core,
     rules,
     tools: own,
+    inherited: [...(ports.inherited?.tools ?? []), ...extended.tools],
+    extensions: ports.inherited?.extensions,
     recalls,
     model,
     limits: limitsOf(run ?? 'run_').filter(limit => limit.run !== 'run_'),

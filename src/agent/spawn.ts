@@ -1,4 +1,5 @@
-import { canonical, given, isSkeinError, type JsonObject, type RunId, type SessionId, SkeinError, type TurnId } from '#kernel'
+import { canonical, given, isObject, isSkeinError, type RunId, type SessionId, SkeinError, type TurnId } from '#kernel'
+import type { ContextSettingsInput } from '#context'
 import type { SessionRow, ToolDescription } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import { type CreateOptions, type Creation, draft, planSession, seededId, type SessionCore, settingsOf } from '#session'
@@ -25,6 +26,9 @@ export interface Parent {
   readonly rules: RunRules
   /** The tools that it can run, those of recall left out, and whether it has those. */
   readonly tools: readonly Tool[]
+  /** Those among them that a child of this process has by itself. */
+  readonly inherited: readonly Tool[]
+  readonly extensions: AgentGear['extensions']
   readonly recalls: boolean
   /** A model object, if it has one, instead of the one that the session names. */
   readonly model: string | ModelPort | AiSdkModel | null
@@ -76,7 +80,12 @@ export async function spawnChild(parent: Parent, options: SpawnOptions, call?: S
   }
   const rules = rulesFor(parent, role, options)
   const model = await modelFor(parent, role, options)
-  const gear: AgentGear = { ...gearAmong(options), ...rules, ...given({ modelOverride: typeof model === 'object' && model !== null ? model : undefined }), ...(tools.names.size === 0 && !parent.recalls ? { noTools: true } : { tools: tools.runnable }) } // prettier-ignore
+  const gear: AgentGear = {
+    ...gearAmong({ ...given({ extensions: parent.extensions }), ...options }),
+    ...rules,
+    ...(typeof model === 'object' && model !== null ? { modelOverride: model } : {}),
+    ...(tools.names.size === 0 && !parent.recalls ? { noTools: true } : { tools: tools.runnable }),
+  }
   const id = call === undefined ? undefined : childIdOf(row, call)
   const known = id === undefined ? undefined : await core.store.session(id)
   if (known !== undefined) return { id: known.id, gear }
@@ -89,7 +98,7 @@ export async function spawnChild(parent: Parent, options: SpawnOptions, call?: S
     model: typeof model === 'string' ? model : null,
     thinking: options.thinking ?? role.thinking ?? (await settingsOf(core, row)).thinking,
     tools: tools.told,
-    ...given({ context: options.context ?? parentContext(row) }),
+    ...given({ context: contextOf(parent, row, options) }),
     more: keepOptions(given({ allowance: options.allowance ?? undefined, child: origin, options: keptAmong({ ...options, ...plainRules(rules) }) })), // prettier-ignore
   }
   return { id: await write(parent, created, given({ id }), call, options), gear }
@@ -192,7 +201,7 @@ async function toolsFor(parent: Parent, row: SessionRow, { tools: asked, noTools
   })
   return {
     names: new Set(chosen.map(({ name }) => name)),
-    runnable: readTools(chosen.filter(tool => 'run' in tool)),
+    runnable: readTools(chosen.filter(tool => 'run' in tool).filter(tool => !parent.inherited.includes(tool))),
     told: chosen.map(tool => ('run' in tool ? describeTool(tool) : tool)),
   }
 }
@@ -206,7 +215,9 @@ const among = <K extends keyof SpawnOptions>(options: SpawnOptions, names: reado
 const createAmong = (options: SpawnOptions): CreateOptions => among(options, kept) as CreateOptions
 const gearAmong = (options: SpawnOptions): AgentGear => among(options, equipped)
 
-function parentContext({ data }: SessionRow): JsonObject | undefined {
+/** Kept as its parent's, where nothing is said; without tools of recall where that has none. */
+function contextOf({ recalls }: Parent, { data }: SessionRow, options: SpawnOptions): CreateOptions['context'] {
   const { context } = data
-  return typeof context === 'object' && context !== null ? (context as JsonObject) : undefined
+  const own = options.context ?? (isObject(context) ? (context as ContextSettingsInput) : undefined)
+  return recalls ? own : { ...own, recall: false }
 }
