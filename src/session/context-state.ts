@@ -117,7 +117,11 @@ async function sharedSince(core: SessionCore, { edit, version }: Frontier, mark:
   if (edit === null) return 0
   const changes = version - (mark?.version ?? version)
   if (changes <= 1) return edit.data.sharedTokens
-  const found = await core.store.branch(core.id, { from: edit.id, types: ['context_edited'], limit: Math.min(changes, mostEdits) })
+  const found = await core.store.branch(core.id, {
+    from: edit.id,
+    types: ['context_edited'],
+    limit: Math.min(changes, mostEdits),
+  })
   return found.reduce(
     (least, entry) => (isType(entry, 'context_edited') ? Math.min(least, entry.data.sharedTokens) : least),
     edit.data.sharedTokens,

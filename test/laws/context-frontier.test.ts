@@ -316,14 +316,14 @@ describe('assembling', () => {
     expect(late).not.toBe(early)
     const rebilled = async (): Promise<number> => (await session.context({ compact: false, facts: vast })).prefix.rebilled
     expect(await rebilled()).toBe(0)
-    await session.unprune([`${late as never}#0`])
+    await session.unprune([`${late ?? 'ent_'}#0`])
     const afterLate = await rebilled()
-    await session.unprune([`${early as never}#0`])
+    await session.unprune([`${early ?? 'ent_'}#0`])
     const afterBoth = await rebilled()
     expect(afterLate).toBeGreaterThan(0)
     expect(afterBoth).toBeGreaterThan(afterLate)
     // A change further behind makes no less of it.
-    await session.unprune([`${pruned.at(-2)?.id as never}#0`])
+    await session.unprune([`${pruned.at(-2)?.id ?? 'ent_'}#0`])
     expect(await rebilled()).toBeGreaterThan(afterBoth)
   })
 
