@@ -138,6 +138,7 @@ describe('a session from its first message to its end', () => {
       ['PATCH', '', { title: 'Named', tags: ['b'], metadata: { n: null } }],
       ['POST', '/fork', { title: 'Copy' }],
       ['POST', '/move-to', { entryId }],
+      ['POST', '/spawn', { title: 'Helper' }],
       ['POST', '/cancel', {}],
       ['POST', '/abort', {}],
       ['POST', '/recovery', {}],
