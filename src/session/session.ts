@@ -1,6 +1,7 @@
-import { type EntryId, given, invalidInput, type SessionId } from '#kernel'
+import { type EntryId, invalidInput, type SessionId } from '#kernel'
 import type { Entry, SearchResult, ToolDescription } from '#journal'
 import { type Appended, appendMessages, type VerbOptions, writeOptions } from './append-messages.ts'
+import { changeSetting } from './change-setting.ts'
 import { contextMarks } from './context-marks.ts'
 import type { SessionCore } from './core.ts'
 import { draft } from './draft.ts'
@@ -161,42 +162,33 @@ export class CoreSession {
     })
   }
 
-  /** Holds from the next run on: one that goes on keeps the model and the prices that it began with. Law P10. */
-  async setModel(model: string, options: VerbOptions = {}): Promise<void> {
+  /**
+   * Holds from the next run on: one that goes on keeps the model and the prices that it began with. `null`: none of its own. The
+   * same goes for the other settings. Law P10.
+   */
+  async setModel(model: string | null, options: VerbOptions = {}): Promise<void> {
     check.verb(options)
-    const named = readName(model, 'model')
-    // Beside a run of this process it is written with the run's own lease.
-    await this.#core.path(() => ({ drafts: [draft('model_changed', { model: named })] }), {
-      ...writeOptions('setModel', options, { model }),
-      ...given({ run: this.#core.activeRun }),
-    })
+    const named = model === null ? null : readName(model, 'model')
+    await changeSetting(this.#core, [draft('model_changed', { model: named })], writeOptions('setModel', options, { model }))
   }
 
-  async setThinking(thinking: string, options: VerbOptions = {}): Promise<void> {
+  /** How much the model thinks; `null`: none of its own. */
+  async setThinking(thinking: string | null, options: VerbOptions = {}): Promise<void> {
     check.verb(options)
-    const named = readName(thinking, 'thinking')
-    await this.#core.path(
-      () => ({ drafts: [draft('thinking_changed', { level: named })] }),
-      writeOptions('setThinking', options, { thinking }),
-    )
+    const level = thinking === null ? null : readName(thinking, 'thinking')
+    await changeSetting(this.#core, [draft('thinking_changed', { level })], writeOptions('setThinking', options, { thinking }))
   }
 
   async setSystem(system: string | null, options: VerbOptions = {}): Promise<void> {
     check.verb(options)
     if (system !== null && typeof system !== 'string') throw invalidInput('system', 'Expected a text or null.')
-    await this.#core.path(
-      () => ({ drafts: [draft('system_changed', { system })] }),
-      writeOptions('setSystem', options, { system }),
-    )
+    await changeSetting(this.#core, [draft('system_changed', { system })], writeOptions('setSystem', options, { system }))
   }
 
   async setTools(tools: readonly ToolDescription[], options: VerbOptions = {}): Promise<void> {
     check.verb(options)
     const told = readToolDescriptions(tools)
-    await this.#core.path(
-      () => ({ drafts: [draft('tools_changed', { tools: told })] }),
-      writeOptions('setTools', options, { tools: told }),
-    )
+    await changeSetting(this.#core, [draft('tools_changed', { tools: told })], writeOptions('setTools', options, { tools: told }))
   }
 
   async usage(options: UsageOptions = {}): Promise<UsageReport> {
