@@ -8,6 +8,7 @@ import {
   holdOf,
   type HoldKind,
   type KeptRoute,
+  platformTag,
   readRoute,
   type Route,
   shownRoute,
@@ -46,7 +47,8 @@ export async function listRoutes(front: Front, filter: RouteFilter): Promise<Pag
   const found: FoundRoute[] = []
   for (let { cursor } = filter; ;) {
     const sortTo = activeWithinMs === undefined ? undefined : sortOf(desk.now - activeWithinMs)
-    const page = await store.routes({ limit: Math.min(500, limit + 1), ...given({ sortTo, cursor }) })
+    const tag = filter.platform === undefined ? undefined : platformTag(filter.platform.toLowerCase())
+    const page = await store.routes({ limit: Math.min(500, limit + 1), ...given({ sortTo, cursor, tag }) })
     for (const row of page.items) {
       const route = readRoute(row)
       if (route !== undefined && fits(route.route, filter)) found.push(route)

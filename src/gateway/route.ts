@@ -104,6 +104,9 @@ export function shownRoute({ route, version }: FoundRoute): Route {
   return { ...shown, version }
 }
 
+/** By which routes of a platform are listed. */
+export const platformTag = (platform: string): string => `platform:${platform}`
+
 /** Newest activity first, then by key, is the order of the rows. */
 export const sortOf = (lastActivityAt: number): number => -lastActivityAt
 
@@ -113,7 +116,7 @@ export function putRoute({ route, version }: FoundRoute): Change {
     type: 'put_route',
     key: storedKey(route.key),
     value: given(route) as unknown as Json,
-    tags: [route.expiryFinalized ? 'final' : 'live', `platform:${route.platform}`],
+    tags: [route.expiryFinalized ? 'final' : 'live', platformTag(route.platform)],
     sort: sortOf(route.lastActivityAt),
     expectVersion: version,
   }

@@ -76,6 +76,8 @@ export const sessionInfo: z.ZodType = z
     parent: sessionId.nullable(),
     holds: z.array(z.string()),
     running: z.object({ run: runId, turn: turnId, since: time }).nullable(),
+    lastPromptTokens: count.nullable(),
+    route: z.object({ key: z.string(), generation: count }).optional(),
     usage: usageTotals,
     config: z
       .record(

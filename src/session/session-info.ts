@@ -38,6 +38,10 @@ export interface SessionInfo {
   readonly metadata: JsonObject
   readonly parent: SessionId | null
   readonly holds: readonly string[]
+  /** What the provider counted as the last request's prompt, `null` where it never said. */
+  readonly lastPromptTokens: number | null
+  /** The route on which it is current. */
+  readonly route?: { readonly key: string; readonly generation: number }
   readonly running: { readonly run: RunId; readonly turn: TurnId; readonly since: number } | null
   readonly usage: UsageTotals
   /** Of a session of the working set: what it is about. */
@@ -79,6 +83,8 @@ export function sessionInfo(tenant: string, row: SessionRow): SessionInfo {
     parent: row.parent,
     holds: Object.keys(member('holds')).sort(),
     running: isObject(running) ? runningOf(running) : null,
+    lastPromptTokens: numberOf(member('request')['reported']),
+    ...routeOf(row.data['route']),
     usage: usageTotals(row.counters),
   }
 }
@@ -91,6 +97,12 @@ function archivedTokens({ archive, moved }: JsonObject): number {
 
 function runningOf({ run, turn, since }: Record<string, unknown>): SessionInfo['running'] {
   return { run, turn, since } as NonNullable<SessionInfo['running']>
+}
+
+const numberOf = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null)
+
+function routeOf(value: Json | undefined): Pick<SessionInfo, 'route'> {
+  return isObject(value) ? { route: value as unknown as NonNullable<SessionInfo['route']> } : {}
 }
 
 const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)

@@ -114,6 +114,19 @@ onEveryStore('routes', place => {
     expect((await third.session.info()).user).toBe('42')
   })
 
+  it('shows of a session on which route it is current, and what the journal counts', async () => {
+    const { skein } = await begin()
+    const { session, route } = await skein.gateway.resolve(dm)
+    expect(await session.info()).toMatchObject({ route: { key: route.key, generation: 1 }, turns: 0, lastPromptTokens: null })
+    const usage = { inputTokens: 7, cacheReadTokens: 20, outputTokens: 3 }
+    await session.record({ user: 'a', assistant: 'b', usage, model: 'nobody/knows' })
+    expect(await session.info()).toMatchObject({ turns: 1, lastPromptTokens: 27, usage: { usage, cost: { nano: null } } })
+    await skein.gateway.reset(route.key)
+    expect(await session.info()).not.toHaveProperty('route')
+    const current = await skein.gateway.resolve(dm)
+    expect(await (await current.session.fork()).info()).not.toHaveProperty('route')
+  })
+
   verifies('G88', 'the session of a DM is its person, by the id that stands for them, and a shared one is nobody', async () => {
     const { skein } = await begin()
     const userOf = async (source: Parameters<typeof skein.gateway.resolve>[0]): Promise<string | null> =>
