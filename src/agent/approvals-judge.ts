@@ -6,7 +6,7 @@ import { type Approval, callHash, readableInput } from './approvals-row.ts'
 import type { AskedCall, Judge, RunEnding, Ruling } from './judge.ts'
 import { createJudge, type JudgeOptions, type PolicyOptions } from './policy/create-judge.ts'
 import type { Places } from './policy/real-place.ts'
-import { isTrust, type Trust } from './policy/trust.ts'
+import { isTrust, type Trust } from '#journal'
 import type { Verdict } from './policy/verdict.ts'
 import { readArguments, type Tool, type UserInterface } from './tool.ts'
 

@@ -1,4 +1,5 @@
 import { isObject, isSkeinError, SkeinError, stringify, toJson, wait } from '#kernel'
+import { isType, lowest, type Message, trustsOf } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
 import type { SessionCore } from '#session'
 import { activeRunOf } from './active-runs.ts'
@@ -122,6 +123,8 @@ function readOrders(input: unknown): readonly Order[] {
 interface Came {
   readonly child: ChildSession
   readonly result: TurnResult
+  /** What the child had its answer from. */
+  readonly trusts: readonly string[]
   readonly problem?: string
 }
 
@@ -142,6 +145,7 @@ async function handOn(
   return {
     content: came.length === 1 ? answerOf(came[0] as Came) : came.map((one, at) => `## ${at + 1}\n${answerOf(one)}`).join('\n\n'),
     isError,
+    trust: lowest(['tool-observed', ...came.flatMap(({ trusts }) => trusts)]),
     details: { children: came.map(({ child, result: { status, reason, steps, cost } }) => ({ session: child.id, status, reason, steps, cost })) }, // prettier-ignore
   }
 }
@@ -176,7 +180,14 @@ async function work(
     outputSchema === undefined ? '' : `\n\nAnswer with JSON alone that fits this JSON Schema:\n${stringify(outputSchema)}`
   const result = await resultOf(parent.core, child, `${task}${shape}`, trust, signal)
   const problem = outputSchema === undefined || !isDone(result) ? undefined : misshapen(result.text, outputSchema)
-  return { child, result, ...(problem === undefined ? {} : { problem }) }
+  const trusts = trustsOf(await messagesOf(parent.core, child, result))
+  return { child, result, trusts, ...(problem === undefined ? {} : { problem }) }
+}
+
+/** What the run of a child said and was answered by its tools. */
+async function messagesOf({ store }: SessionCore, child: ChildSession, { entries }: TurnResult): Promise<readonly Message[]> {
+  const found = await Promise.all(entries.map(id => store.entry(child.id, id)))
+  return found.flatMap(entry => (entry !== undefined && isType(entry, 'message_added') ? [entry.data] : []))
 }
 
 /** What the child's run comes to. One that a crash cut off goes on; whoever still has the child is waited for. */

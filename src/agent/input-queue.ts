@@ -163,7 +163,7 @@ export function deliveryOf(
   marks: { readonly run: RunId; readonly turn: TurnId },
 ): Plan {
   const drafts = admitted.flatMap((entry): Draft[] => {
-    const { input, delivery: _delivery, trust: _trust, parts = [], ...message } = entry.data as unknown as InputAdmitted
+    const { input, delivery: _delivery, parts = [], ...message } = entry.data as unknown as InputAdmitted
     const id: EntryId = core.runtime.ids('ent')
     const said = draft(
       'message_added',

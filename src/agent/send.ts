@@ -182,7 +182,8 @@ function read(core: SessionCore, input: unknown, options: InputOptions): AskedIn
   const message = readUserInput(input)
   const digest = sha256(canonical(toJson(digestable(message))))
   const { idempotencyKey, traceId, signal, trust } = options
-  return { message, digest, key: inputKey(core, idempotencyKey), traceId, signal, trust }
+  const told = trust === undefined ? message : { ...message, trust }
+  return { message: told, digest, key: inputKey(core, idempotencyKey), traceId, signal, trust }
 }
 
 async function admit(

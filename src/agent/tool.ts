@@ -15,7 +15,7 @@ import {
   unlessAborted,
   validate,
 } from '#kernel'
-import { type FileInput, maxPartBytes, type ToolCallPart, type ToolDescription, type ToolResultPart } from '#journal'
+import { type FileInput, lowest, maxPartBytes, type ToolCallPart, type ToolDescription, type ToolResultPart } from '#journal'
 import { schemaIssues } from './operators/json-schema.ts'
 import { type AiSdkTools, aiSdkTools } from './tools/ai-sdk.ts'
 import {
@@ -175,10 +175,12 @@ function readOutput(output: unknown, part: (status: ToolResultPart['status'], ou
     return { result: part('ok', text), files }
   }
   const { text, files } = readContent(output.content)
-  const { isError, details, terminate } = output
+  const { isError, details, terminate, trust } = output
+  const result = part(isError === true ? 'error' : 'ok', text)
   return {
     result: {
-      ...part(isError === true ? 'error' : 'ok', text),
+      ...result,
+      ...(typeof trust === 'string' ? { trust: lowest([result.trust ?? 'tool-observed', trust]) } : {}),
       ...(details === undefined ? {} : { details: readDetails(details) }),
     },
     files,

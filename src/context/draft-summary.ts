@@ -1,5 +1,14 @@
 import { type Clock, given, type NewId } from '#kernel'
-import type { Anchor, Coverage, Quote, Summary, SummaryId, SummaryLevel } from '#journal'
+import {
+  type Anchor,
+  type Coverage,
+  type Quote,
+  type Summary,
+  type SummaryId,
+  type SummaryLevel,
+  trustOfSummary,
+  trustsOf,
+} from '#journal'
 import { anchorsBudget, distinctAnchors, findAnchors, listAnchors, missingFrom, rankAnchors } from './anchors.ts'
 import type { TokenCounter } from './count-tokens.ts'
 import { deterministicText } from './deterministic.ts'
@@ -110,10 +119,16 @@ export function composeSummary(
     tokens: 0,
     level,
     provisional,
+    trust: trustOf(scope),
     ...given({ replaces }),
     made: { ...made, at: clock.now() },
   }
   return { ...summary, tokens: summaryTokens(summary, counter) }
+}
+
+function trustOf({ sources, children }: Pick<SummaryScope, 'sources' | 'children'>): string {
+  const said = trustsOf(sources.flatMap(({ message }) => message ?? []))
+  return trustOfSummary([...said, ...children.map(({ trust }) => trust ?? 'generated-summary')])
 }
 
 function newestWithin(items: readonly string[], budget: number, counter: TokenCounter): string[] {

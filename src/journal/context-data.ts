@@ -52,6 +52,8 @@ export interface Summary {
   readonly tokens: number
   readonly level: SummaryLevel
   readonly provisional: boolean
+  /** The lowest of its sources. Absent in one that an earlier release made. */
+  readonly trust?: string
   readonly replaces?: SummaryId
   readonly made: {
     readonly by: string

@@ -12,6 +12,8 @@ export interface Message {
   readonly model?: string
   readonly finishReason?: FinishReason
   readonly rawFinishReason?: string
+  /** How far what it says may be trusted, where that is not the user's own word. */
+  readonly trust?: string
   /** What the format that it came in said beside; opaque, kept as it is. */
   readonly providerData?: Json
 }

@@ -5,7 +5,7 @@ import { type Capabilities, judges, type Standards } from './judges.ts'
 import { type AgentMode, modeHas, readMode } from './mode.ts'
 import { diskPlaces, type Places } from './real-place.ts'
 import { policyHas, readRunPolicy, rulesOf, type RunPolicy } from './run-policy.ts'
-import { higher, type Trust } from './trust.ts'
+import { higher, type Trust } from '#journal'
 import { allowed, denied, type Verdict } from './verdict.ts'
 
 export interface PolicyOptions {

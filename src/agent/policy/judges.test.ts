@@ -7,7 +7,7 @@ import { globMatcher } from './glob.ts'
 import { agentModes } from './mode.ts'
 import { rails, railsIn } from './rails.ts'
 import type { Places } from './real-place.ts'
-import { higher, isLow, lowest, trustLevels } from './trust.ts'
+import { higher, isLow, lowest, trustLevels } from '#journal'
 
 /** Everything below /work is inside, but for what `link` leads to. */
 const places: Places = {

@@ -3,7 +3,7 @@ import type { CallFacts } from './call-facts.ts'
 import { type AgentMode, modeHas } from './mode.ts'
 import { isRail, rails } from './rails.ts'
 import { policyHas, type Rules } from './run-policy.ts'
-import { isLow, type Trust } from './trust.ts'
+import { isLow, type Trust } from '#journal'
 import { denied, type Source, type Verdict } from './verdict.ts'
 
 /** What an extension may do beside giving tools. */

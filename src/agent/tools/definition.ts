@@ -73,6 +73,8 @@ export interface ToolReply {
   readonly isError?: boolean
   /** Kept beside the result; no model is shown it. */
   readonly details?: unknown
+  /** How far this result may be trusted, where that is less than its tool says. */
+  readonly trust?: string
   /** Ends the run after this step: as done, or since a person has to answer. */
   readonly terminate?: boolean | 'question_open'
 }

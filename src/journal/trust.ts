@@ -1,3 +1,5 @@
+import type { Message } from './message.ts'
+
 /** How far what is said can be trusted, high to low. Source: spec/agent.md 11. */
 export const trustLevels = [
   'user-instruction',
@@ -21,7 +23,7 @@ export const isLow = (trust: Trust): boolean => rank(trust) >= rank('generated-s
 
 export const higher = (one: Trust, other: Trust): Trust => (rank(one) <= rank(other) ? one : other)
 
-/** Of what is made of several sources; of none `unknown`. Law A61. */
+/** Of what is made of several sources: none makes another better. Of none `unknown`. Law A61. */
 export function lowest(sources: readonly string[]): Trust {
   return sources.reduce<Trust>(
     (low, source) => {
@@ -31,3 +33,16 @@ export function lowest(sources: readonly string[]): Trust {
     sources.length === 0 ? 'unknown' : 'user-instruction',
   )
 }
+
+type Spoken = Pick<Message, 'role' | 'parts' | 'trust'>
+
+/** How far what messages hold may be trusted, each source of them: what users said, what tools brought. */
+export function trustsOf(messages: readonly Spoken[]): readonly string[] {
+  return messages.flatMap(({ role, parts, trust }) => [
+    ...(role === 'user' ? [trust ?? 'user-instruction'] : []),
+    ...parts.flatMap(part => (part.type === 'tool_result' ? [part.trust ?? 'tool-observed'] : [])),
+  ])
+}
+
+/** Of a summary: of its sources, and never more than of what a model wrote. Law A61. */
+export const trustOfSummary = (sources: readonly string[]): Trust => lowest(['generated-summary', ...sources])
