@@ -3,6 +3,7 @@ import {
   AgentSession,
   AgentSessions,
   configSource,
+  sectionOf,
   type Extension,
   type Hook,
   mapText,
@@ -22,6 +23,7 @@ import {
   type ContextSettingsInput,
   deterministicSummarizer,
   loadCounter,
+  mergeContextSettings,
   readContextSettings,
   type Summarizer,
 } from '#context'
@@ -189,9 +191,8 @@ const sayMs = 1_000
 export async function openHouse(options: SkeinOptions): Promise<House> {
   checkOptions(options)
   const custom = typeof options.context?.summarizer === 'object' ? options.context.summarizer : undefined
-  const contextDefaults = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
+  const ownContext = readContextSettings({ ...options.context, ...given({ summarizer: custom?.id }) })
   const memory = readMemory(options.memory)
-  const counter = await loadCounter(contextDefaults.counter ?? 'weights/1')
   const { clock = systemClock, random = systemRandom, timers = systemTimers, tools = [] } = options
   let tellSession = (_given: Notice): void => undefined
   const notice = (given: Notice): void => {
@@ -218,7 +219,9 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     loadParser: async () => (await import('smol-toml')).parse,
     notice: message => notice({ level: 'warn', code: 'config.notice', message }),
   })
-  await config.find(null)
+  const { settings } = await config.find(null)
+  const contextDefaults = mergeContextSettings(readContextSettings(sectionOf(settings, 'context')), ownContext)
+  const counter = await loadCounter(contextDefaults.counter ?? 'weights/1')
   const opened = await storeOf(options.store ?? 'sqlite:skein.db', clock)
   let wakeWorker = (): void => undefined
   const store = wakingStore(opened, () => wakeWorker())

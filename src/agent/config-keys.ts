@@ -5,6 +5,7 @@ import { nearestOf } from './config-nearest.ts'
 export type KeyKind =
   | { readonly is: 'text' }
   | { readonly is: 'number'; readonly min: number; readonly max: number }
+  | { readonly is: 'fraction'; readonly min: number; readonly max: number }
   | { readonly is: 'flag' }
   | { readonly is: 'choice'; readonly of: readonly string[]; readonly fold?: boolean }
   | { readonly is: 'list'; readonly of?: readonly string[] }
@@ -27,6 +28,7 @@ export interface ConfigKey {
 const text: KeyKind = { is: 'text' }
 const secret: KeyKind = { is: 'secret' }
 const number = (min: number, max: number): KeyKind => ({ is: 'number', min, max })
+const fraction = (min: number, max: number): KeyKind => ({ is: 'fraction', min, max })
 const choice = (...of: readonly string[]): KeyKind => ({ is: 'choice', of })
 const key = (path: string, kind: KeyKind, byDefault?: ConfigValue): ConfigKey => ({
   path,
@@ -74,6 +76,32 @@ export const agentKeys: readonly ConfigKey[] = [
   own('credentials', text),
 ]
 
+const most = Number.MAX_SAFE_INTEGER
+
+/** How contexts are kept where a session says nothing of it: the names that `openSkein({ context })` takes. Source: spec/context.md 12. */
+const contextKeys: readonly ConfigKey[] = [
+  own('context.auto', flag, true),
+  own('context.recall', flag, true),
+  own('context.counter', choice('weights/1', 'o200k'), 'weights/1'),
+  own('context.softFraction', fraction(0.1, 0.95), 0.6),
+  own('context.targetFraction', fraction(0.05, 0.95), 0.3),
+  own('context.swap', choice('late', 'early'), 'late'),
+  own('context.buffer', number(0, 200_000)),
+  own('context.keepTokens', number(500, most)),
+  own('context.leafTokens', number(500, most)),
+  own('context.fanout', number(2, 16), 4),
+  own('context.summaryShare', fraction(0.05, 0.5), 0.2),
+  own('context.prune.protectTokens', number(1, most)),
+  own('context.prune.minTokens', number(0, most)),
+  own('context.prune.protectedTools', list, ['skill']),
+  own('context.largeTokens', number(100, most), 10_000),
+  own('context.recallTokensPerTurn', number(1_000, most), 16_000),
+  own('context.doomLoopCalls', number(2, 10), 3),
+  own('context.summarizer', text, 'deterministic'),
+  own('context.summaryTimeoutMs', number(1, most), 60_000),
+  own('context.closeTimeoutMs', number(0, most), 30_000),
+]
+
 /** Every key that Skein reads. Source: spec/foundation.md 7.2, spec/agent.md 1. */
 export const configKeys: readonly ConfigKey[] = [
   own('store', { is: 'address' }),
@@ -100,12 +128,14 @@ export const configKeys: readonly ConfigKey[] = [
   own('providers.*.apiKey', secret),
   own('providers.*.baseUrl', { is: 'address' }),
 
+  ...contextKeys,
+
   key('sessions.liveMax', number(1, 1_000_000), 1_000),
   key('sessions.idleMs', number(1_000, maxMs), 900_000),
 ]
 
 /** Sections whose rooms read them; whatever stands there is accepted. */
-export const reservedSections: readonly string[] = ['context', 'memory', 'gateway', 'hooks', 'roles']
+export const reservedSections: readonly string[] = ['memory', 'gateway', 'hooks', 'roles']
 
 /** Sections of a project's file that count for nothing, keys that Skein doesn't know included. */
 export const personalSections: readonly string[] = ['store', 'server', 'tokens', 'providers', 'credentials', 'url', 'token']

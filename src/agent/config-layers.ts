@@ -158,6 +158,8 @@ function parseText({ kind }: ConfigKey, text: string): ConfigValue {
   switch (kind.is) {
     case 'number':
       return /^-?\d+$/.test(text) ? Number(text) : text
+    case 'fraction':
+      return /^\d*\.?\d+$/.test(text) ? Number(text) : text
     case 'flag':
       return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
     case 'list': return text.split(',').map(item => item.trim()).filter(item => item !== '') // prettier-ignore
@@ -176,6 +178,10 @@ function problemOf({ kind }: ConfigKey, value: unknown, inFile: boolean): string
       return Number.isSafeInteger(value) && (value as number) >= kind.min && (value as number) <= kind.max
         ? undefined
         : `Expected a whole number from ${kind.min} to ${kind.max}.`
+    case 'fraction':
+      return typeof value === 'number' && value >= kind.min && value <= kind.max
+        ? undefined
+        : `Expected a number from ${kind.min} to ${kind.max}.`
     case 'flag':
       return typeof value === 'boolean' ? undefined : 'Expected true or false.'
     case 'choice':
@@ -193,6 +199,20 @@ function problemOf({ kind }: ConfigKey, value: unknown, inFile: boolean): string
     default:
       return kind satisfies never
   }
+}
+
+/** What somebody said in a section, as an object with the names of its keys. */
+export function sectionOf(settings: ReadonlyMap<string, Setting>, section: string): Record<string, unknown> {
+  const found: Record<string, unknown> = {}
+  for (const [path, { value, layer }] of settings) {
+    const [of, ...names] = path.split('.')
+    const last = names.pop()
+    if (of !== section || last === undefined || layer === 'default') continue
+    let within = found
+    for (const name of names) within = (within[name] ??= {}) as Record<string, unknown>
+    within[last] = value
+  }
+  return found
 }
 
 /** A secret is named, not written: `env:NAME` or `file:PATH`. */

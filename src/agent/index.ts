@@ -6,6 +6,7 @@ export { AgentSession, closeGraceMs } from './agent-session.ts'
 export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
 export { type ConfigKey, configKeys, type ConfigValue, findKey, variableOf } from './config-keys.ts'
+export { sectionOf } from './config-layers.ts'
 export { configSource } from './config-source.ts'
 export { type ShownSetting } from './held-settings.ts'
 export {

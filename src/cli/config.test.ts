@@ -128,7 +128,7 @@ describe('layers', () => {
   })
 
   it('accepts the sections of later rooms as they are', () => {
-    write(userFile(), '[memory]\nanything = 1\n[gateway.deeper]\nx = [1]\n[context]\ny = "z"\n')
+    write(userFile(), '[memory]\nanything = 1\n[gateway.deeper]\nx = [1]\n')
     expect(load().notices).toEqual([])
   })
 

@@ -122,7 +122,11 @@ function keyTable(): string {
         `\`${key.path.replaceAll('*', 'NAME')}\``,
         variable === undefined ? '' : `\`${variable}\``,
         kindOf(key),
-        key.byDefault === undefined ? '' : Array.isArray(key.byDefault) ? 'none' : `\`${String(key.byDefault)}\``,
+        key.byDefault === undefined
+          ? ''
+          : Array.isArray(key.byDefault) && key.byDefault.length === 0
+            ? 'none'
+            : `\`${String(key.byDefault)}\``,
         `${key.personal === true ? '◦ ' : key.trusted === true ? '• ' : ''}${toldConfig[key.path] ?? ''}`,
       ]
     }),
@@ -132,6 +136,7 @@ function keyTable(): string {
 function kindOf({ kind }: ConfigKey): string {
   switch (kind.is) {
     case 'number':
+    case 'fraction':
       return `${count(kind.min)}–${count(kind.max)}`
     case 'choice':
       return kind.of.map(item => `\`${item}\``).join(' ')
