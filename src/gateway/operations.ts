@@ -29,7 +29,7 @@ export async function resetRoute(front: Front, key: unknown, title?: string | nu
     const { found: next, changes } = await freshSession(front, found, why)
     await store.commit([...changes, putRoute(next)])
     return { found, next }
-  })
+  }, ['store.conflict', 'session.not_found'])
   if (done === undefined) return null
   const { found, next } = done
   const { sessionId } = next.route

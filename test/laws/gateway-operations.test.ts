@@ -1,5 +1,6 @@
 import { isType } from '#journal'
 import type { GatewayOptions, Route } from '#gateway'
+import { scriptedModel } from '#models'
 import type { Session, Skein } from '#skein'
 import { verifies } from '#verifies'
 import { expect } from 'vitest'
@@ -95,6 +96,23 @@ onEveryStore('operations', place => {
     expect(await opened.info()).toMatchObject({ title: 'Plans', user: '42' })
     expect(await endReason(session)).toBe('session_reset')
     expect((await gateway.resolve(dm)).session.id).toBe(opened.id)
+  })
+
+  verifies('G33 G43', 'a run keeps its session, and one that a reset leaves behind is cancelled there', async () => {
+    const { at, skein } = await begin({ reset: { default: { mode: 'idle', idleMinutes: 5 } } })
+    const { route, session } = await skein.gateway.resolve(dm)
+    session.equip({ modelOverride: scriptedModel([{ text: 'half', hang: true }]) })
+    const run = session.send('go')
+    for await (const event of run) if (event.type === 'text_delta') break
+    at.clock.advance(hour)
+    expect((await skein.gateway.explain(dm)).pin?.by).toBe('run')
+    expect((await skein.gateway.resolve(dm)).session.id).toBe(session.id)
+    const next = await skein.gateway.reset(route.key)
+    expect(await run.result()).toMatchObject({ status: 'cancelled', text: 'half' })
+    // What it came to stays in its own journal.
+    expect((await session.conversation()).at(-1)?.parts).toMatchObject([{ type: 'text', text: 'half' }])
+    expect((await session.info()).state).toBe('ended')
+    expect((await (await skein.sessions.open(next?.sessionId ?? '')).conversation()).length).toBe(0)
   })
 
   verifies('G44', 'a switch ends the one session and reopens the other', async () => {

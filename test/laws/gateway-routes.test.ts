@@ -127,6 +127,16 @@ onEveryStore('routes', place => {
     expect(await (await current.session.fork()).info()).not.toHaveProperty('route')
   })
 
+  it('goes on with a session that somebody ended', async () => {
+    const { skein } = await begin()
+    const { session } = await skein.gateway.resolve(dm)
+    await session.end('done')
+    const next = await skein.gateway.resolve(dm)
+    expect([next.session.id, next.created, next.reset]).toEqual([session.id, false, null])
+    await said(session)
+    expect((await session.info()).state).toBe('active')
+  })
+
   verifies('G88', 'the session of a DM is its person, by the id that stands for them, and a shared one is nobody', async () => {
     const { skein } = await begin()
     const userOf = async (source: Parameters<typeof skein.gateway.resolve>[0]): Promise<string | null> =>
