@@ -73,6 +73,7 @@ describe('the table of entry types', () => {
       operators: skein.operators,
       checkpoints: session.checkpoints,
       state: session.state,
+      gateway: skein.gateway,
     }
     const missing = rows
       .filter(row => !isLater(row))

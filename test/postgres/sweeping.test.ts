@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
-import { manualClock } from '#kernel'
-import { keyLifeMs } from '#journal'
+import { manualClock, newId } from '#kernel'
+import { jobLifeMs, keyLifeMs } from '#journal'
 import { postgresStore } from '#stores/postgres'
 import { verifies } from '#verifies'
+import { enqueueOf } from '../laws/job-room.ts'
 import { describePostgres, freshDatabase, sql } from './fresh-database.ts'
 
 describePostgres('sweeping', () => {
@@ -28,6 +29,33 @@ describePostgres('sweeping', () => {
           'SELECT (SELECT array_agg(key ORDER BY key) FROM skein.keys) AS keys, (SELECT array_agg(key ORDER BY key) FROM skein.records) AS records',
         )
       await expect.poll(left, { timeout: 10_000 }).toEqual([{ keys: ['new'], records: ['kept', 'later'] }])
+    } finally {
+      await store.close()
+    }
+  })
+
+  verifies('Q16', 'removes jobs that ended seven days ago, and no other', async () => {
+    const database = await freshDatabase()
+    const databaseClock = manualClock()
+    const store = await postgresStore(database, { databaseClock, sweepMs: 20, listen: false })
+    try {
+      const t = store.in('a')
+      const [old, parked, recent] = [enqueueOf(), enqueueOf(), enqueueOf()]
+      const end = async (job: ReturnType<typeof enqueueOf>, type: 'complete' | 'park'): Promise<void> => {
+        await t.commit([job])
+        const { id, fence } = (await store.claim({ work: 1 }, 'own_a', 1_000)) ?? { id: job.job.id, fence: 0 }
+        await t.commit([{ type, job: id, fence, error: { code: 'x' } }])
+      }
+      await end(old, 'complete')
+      await end(parked, 'park')
+      await t.commit([{ type: 'put_memory', id: newId('mem'), version: 1, owner: 'ada', text: 'x', evidence: [], data: {} }])
+      databaseClock.advance(jobLifeMs - 1)
+      await end(recent, 'complete')
+      const left = async (): Promise<unknown[]> => (await t.jobs()).map(({ id }) => id).sort()
+      expect(await left()).toEqual([old, parked, recent].map(({ job }) => job.id).sort())
+      databaseClock.advance(1)
+      await expect.poll(left, { timeout: 10_000 }).toEqual([parked, recent].map(({ job }) => job.id).sort())
+      expect(await t.memories()).toHaveLength(1)
     } finally {
       await store.close()
     }
