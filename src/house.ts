@@ -54,6 +54,7 @@ import {
 import {
   archiveJobs,
   archiveRefs,
+  importOg,
   checkOwnMemory,
   Memories,
   memoryParts,
@@ -357,7 +358,10 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       volatile,
       live,
       config,
-      importers: { hermes: async input => await importHermes(frontOf(tenant), input as HermesInput) },
+      importers: {
+        hermes: async input => await importHermes(frontOf(tenant), input as HermesInput),
+        'og-memory': async input => await importOg(sessionsOf(tenant), store.in(tenant), input),
+      },
       compose: (core, opened) => new MemorySession(core, opened, ports, parts),
       settings: options => (checkOwnMemory(options.memory), {}),
       working: workingInfo,

@@ -12,7 +12,7 @@ import {
 import type { JobDone, JobStep } from '#jobs'
 import { draft, placeDrafts } from '#session'
 import type { Runtime } from '#session'
-import { rangeMessages, spokenMessages } from './archive-messages.ts'
+import { anchorText, rangeMessages } from './archive-messages.ts'
 import { archiveData, type StoredArchive, storedArchive } from './archive-row.ts'
 import { type Paid, writeArchive } from './archive-write.ts'
 import type { Archiver, ArchiveTexts } from './archiver.ts'
@@ -49,7 +49,10 @@ export async function summarizeDue(
   const written = await writeArchive(archiver, range, previous, { counter, timers, signal, step })
   if (written.why !== undefined) tellFallback(works, store, row, written.why)
   const { overview, abstract, by, why, paid } = written
-  const quality = parts.settings.quality === 'off' ? undefined : qualityOf(works, range, written, previous)
+  const quality =
+    parts.settings.quality === 'off'
+      ? undefined
+      : qualityOf(works, range, { overview: written.asWritten, abstract: written.abstract }, previous)
   const data = {
     ...row.data,
     state: 'ready' as const,
@@ -106,7 +109,7 @@ function qualityOf(
 ): Quality | undefined {
   try {
     return measure({
-      range: rangeText(range),
+      range: anchorText(range),
       rangeTokens: range.reduce((sum, { tokens = 0 }) => sum + tokens, 0),
       overview,
       textTokens: runtime.counter.count(overview) + runtime.counter.count(abstract),
@@ -116,17 +119,6 @@ function qualityOf(
     return undefined
   }
 }
-
-const rangeText = (range: readonly Entry<string, Message>[]): string =>
-  range
-    .flatMap(entry =>
-      entry.data.role === 'tool'
-        ? entry.data.parts.map(part =>
-            part.type === 'tool_result' ? (typeof part.output === 'string' ? part.output : JSON.stringify(part.output)) : '',
-          )
-        : spokenMessages([entry]).map(({ text }) => text),
-    )
-    .join('\n')
 
 /** What archivers were paid for, as entries that need no lease. */
 function usageEntries({ ids, clock }: Runtime, row: SessionRow, paid: readonly Paid[]): Change[] {

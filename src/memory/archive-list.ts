@@ -1,5 +1,5 @@
 import { invalidInput, isId } from '#kernel'
-import type { Page, TenantStore } from '#journal'
+import type { Page } from '#journal'
 import type { SessionCore } from '#session'
 import { type Archive, archiveOf, type StoredArchive, storedArchive, unknownArchive } from './archive-row.ts'
 import type { ArchivesOptions } from './commit-types.ts'

@@ -76,3 +76,14 @@ function partText(part: Part, withCalls: boolean): string {
       return ''
   }
 }
+
+/** All words of a range in which identifiers are looked for: what was said, and what tools gave. */
+export function anchorText(entries: readonly Entry<string, Message>[]): string {
+  return entries
+    .flatMap(entry =>
+      entry.data.role === 'tool'
+        ? entry.data.parts.map(part => partText(part, true))
+        : spokenMessages([entry]).map(({ text }) => text),
+    )
+    .join('\n')
+}

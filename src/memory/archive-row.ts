@@ -64,7 +64,7 @@ export interface StoredArchive extends Omit<ArchiveRow, 'data'> {
 export function storedArchive(row: ArchiveRow): StoredArchive {
   const { data } = row
   const isWhole =
-    ['sealed', 'ready', 'merged'].includes(String(data['state'])) &&
+    (data['state'] === 'sealed' || data['state'] === 'ready' || data['state'] === 'merged') &&
     typeof data['overview'] === 'string' &&
     typeof data['abstract'] === 'string' &&
     typeof data['endEntry'] === 'string' &&

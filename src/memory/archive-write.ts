@@ -1,7 +1,8 @@
 import { asSkeinError, type Json, SkeinError, unlessAborted, type Timers, within } from '#kernel'
 import { headWithin, type TokenCounter } from '#context'
 import type { Entry, Message, Usage } from '#journal'
-import { archivedMessages, spokenMessages } from './archive-messages.ts'
+import { anchorText, archivedMessages, spokenMessages } from './archive-messages.ts'
+import { mended } from './archive-mend.ts'
 import { abstractLine, cutOverview, oneSpaced } from './archive-text.ts'
 import type { ArchivedMessage, Archiver, ArchiveTexts } from './archiver.ts'
 import { headingsIn, overviewHeadings } from './archiver.ts'
@@ -13,6 +14,8 @@ const defaultInputTokens = 24_000
 
 export interface Written extends ArchiveTexts {
   readonly by: 'model' | 'fallback'
+  /** The overview before anything was added to it: what is measured. */
+  readonly asWritten: string
   /** Why the archiver's own answer was not taken. */
   readonly why?: string
   /** What was paid for, also for an answer that was not taken. */
@@ -38,7 +41,10 @@ export async function writeArchive(
   { counter, timers, signal, step }: { counter: TokenCounter; timers: Timers; signal: AbortSignal; step: Step },
 ): Promise<Written> {
   const fallback = (): ArchiveTexts => tidy(fallbackTexts(spokenMessages(range), previous))
-  if (archiver === undefined) return { ...fallback(), by: 'fallback', paid: [] }
+  if (archiver === undefined) {
+    const texts = fallback()
+    return { ...texts, asWritten: texts.overview, by: 'fallback', paid: [] }
+  }
   const paid: Paid[] = []
   try {
     let texts = previous
@@ -52,11 +58,18 @@ export async function writeArchive(
       if (answer.problem !== null) throw new SkeinError('provider.rejected', answer.problem)
       texts = tidy({ overview: answer.overview, abstract: answer.abstract })
     }
-    return { ...texts, by: 'model', paid }
+    return {
+      ...texts,
+      overview: mended(texts.overview, anchorText(range), previous.overview),
+      asWritten: texts.overview,
+      by: 'model',
+      paid,
+    }
   } catch (error) {
     // A worker that stops gives the job back; that is no fault of the archiver.
     if (signal.aborted) throw error
-    return { ...fallback(), by: 'fallback', why: whyOf(error), paid }
+    const texts = fallback()
+    return { ...texts, asWritten: texts.overview, by: 'fallback', why: whyOf(error), paid }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EntryId, TurnId } from '#kernel'
+import type { TurnId } from '#kernel'
 import { type Entry, isType, type ToolCallPart, type ToolResultPart } from '#journal'
 import { beginsTurn } from './commit-cursor.ts'
 

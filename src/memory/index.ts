@@ -27,6 +27,7 @@ export {
   type PrepareOptions,
 } from './commit-types.ts'
 export { type Prepared } from './prepared.ts'
+export { importOg, type OgImported, type OgInput } from './import-og.ts'
 export { type Quality } from './quality.ts'
 export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
 export { refreshKind, refreshWork } from './refresh-job.ts'

@@ -109,7 +109,7 @@ export function tellArchives(core: SessionCore | undefined, { type, job }: JobEv
   const { archive, state, by, sources } = job.result
   if (!isId('arc', archive)) return
   if (job.kind === summarizeKind && state === 'ready')
-    core.live.emit({ type: 'archive_ready', session: core.id, archive, by: String(by) })
+    core.live.emit({ type: 'archive_ready', session: core.id, archive, by: typeof by === 'string' ? by : '' })
   if (job.kind === mergeKind && Array.isArray(sources))
     core.live.emit({ type: 'archives_merged', session: core.id, archive, sources: sources.map(String) })
 }

@@ -52,12 +52,18 @@ function standsIn(text: string, anchor: string): boolean {
   return false
 }
 
+/** Those of a range that an overview doesn't tell. */
+export function lostAnchors(wanted: ReadonlySet<string>, overview: string): string[] {
+  const told = archiveAnchors(overview)
+  return [...wanted].filter(anchor => !told.has(anchor) && !standsIn(overview, anchor))
+}
+
 /** Pure. Law M24. */
 export function measureQuality({ range, rangeTokens, overview, textTokens, previousOverview }: QualityInput): Quality {
   const wanted = archiveAnchors(range)
   const told = archiveAnchors(overview)
   const before = archiveAnchors(previousOverview)
-  const kept = [...wanted].filter(anchor => told.has(anchor) || standsIn(overview, anchor)).length
+  const kept = wanted.size - lostAnchors(wanted, overview).length
   const made = [...told].filter(anchor => !wanted.has(anchor) && !before.has(anchor)).length
   const anchorRecall = wanted.size === 0 ? 1 : kept / wanted.size
   const invented = told.size === 0 ? 0 : made / told.size

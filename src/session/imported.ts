@@ -14,6 +14,20 @@ export interface Imported {
   readonly dangling: number
 }
 
+/** What an import of a folder of archives did. */
+export interface FolderImported {
+  readonly id: SessionId
+  /** False where everything was here already: nothing was written. */
+  readonly created: boolean
+  readonly sessions: readonly SessionId[]
+  readonly archives: number
+  readonly merged: number
+  readonly messages: number
+  readonly entries: number
+  /** What could not be read, and why; the rest went on. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+}
+
 /** What an import reports. */
 export class Tally {
   #entries = 0

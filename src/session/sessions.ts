@@ -17,7 +17,7 @@ import { readKeeping } from './context-settings.ts'
 import { accessed, digestOf, SessionCore } from './core.ts'
 import { type CreateOptions, createSession, planSession, readAlias, type SessionPlan } from './create-session.ts'
 import { draft, placeDrafts } from './draft.ts'
-import type { HermesImported, HermesInput, Imported } from './imported.ts'
+import type { FolderImported, HermesImported, HermesInput, Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
 import { eraseLater } from './erase-job.ts'
 import { listBoth, searchBoth } from './both-stores.ts'
@@ -236,21 +236,22 @@ export class Sessions<S extends CoreSession> {
    * program keeps: again nothing is added, what cannot be read is listed. Laws S13, S14, G52.
    */
   import(format: 'hermes', input: HermesInput): Promise<HermesImported>
+  import(format: 'og-memory', input: string | object): Promise<FolderImported & { readonly session: S }>
   import(
     format: ImportFormat,
     input: ImportInput,
     options?: { readonly as?: 'new' } & VerbOptions,
   ): Promise<Imported & { readonly session: S }>
   async import(
-    format: ImportFormat | 'hermes',
-    input: ImportInput | HermesInput,
+    format: ImportFormat | 'hermes' | 'og-memory',
+    input: ImportInput | HermesInput | string | object,
     options: { readonly as?: 'new' } & VerbOptions = {},
-  ): Promise<HermesImported | (Imported & { readonly session: S })> {
+  ): Promise<HermesImported | ((Imported | FolderImported) & { readonly session: S })> {
     check.import(options)
     const importer = Object.hasOwn(this.#importers, format) ? this.#importers[format] : undefined
     if (importer !== undefined) return (await importer(input)) as HermesImported
-    if (format === 'hermes')
-      throw new SkeinError('input.unsupported', 'Nobody reads hermes here.', { details: { path: 'format' } })
+    if (format === 'hermes' || format === 'og-memory')
+      throw new SkeinError('input.unsupported', `Nobody reads ${format} here.`, { details: { path: 'format' } })
     const imported = await importSession(this.#runtime, this.#store, format, input as ImportInput, options)
     return { ...imported, session: await this.open(imported.id) }
   }

@@ -55,6 +55,7 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'agent/tools/regex-thread.ts': ['node:worker_threads'],
   'agent/tools/shell.ts': ['node:child_process', 'node:fs', 'node:process', 'node:timers/promises'],
   'agent/tools/walk.ts': ['node:fs', 'node:fs/promises', 'node:path'],
+  'memory/import-og-folder.ts': ['node:fs/promises', 'node:path'],
   'models/credential-file.ts': ['node:fs/promises', 'node:path', 'node:timers/promises'],
   'models/file-lock.ts': ['node:fs/promises'],
   'agent/policy/real-place.ts': ['node:fs/promises', 'node:path'],

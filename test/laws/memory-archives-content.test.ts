@@ -28,7 +28,7 @@ async function newest(session: Session) {
 
 describe('what an archive holds', () => {
   verifies('M20', 'is asked for with the messages in order and what stood before them', async () => {
-    const archiver = scriptedArchiver((_, n) => ({ overview: overviewWith(`part ${n}`), abstract: `abstract ${n}` }))
+    const archiver = scriptedArchiver((_, n) => ({ overview: overviewWith(`part of ${n}`), abstract: `abstract ${n}` }))
     const { session } = await archiveRoom(withMemory({ archiver }))
     const { entries } = await session.append([
       user('a', { at: 1_763_683_200_000 }),
@@ -46,18 +46,18 @@ describe('what an archive holds', () => {
     )
     expect(first?.messages[0]).toEqual({ role: 'user', text: 'a', id: entries[0]?.id, at: 1_763_683_200_000 })
     expect(first?.messages[2]?.text).toBe('found')
-    expect(second?.previous).toEqual({ overview: overviewWith('part 1'), abstract: 'abstract 1' })
+    expect(second?.previous).toEqual({ overview: overviewWith('part of 1'), abstract: 'abstract 1' })
     expect(second?.messages.map(({ text }) => text)).toEqual(['c'])
     expect(await newest(session)).toMatchObject({
       state: 'ready',
       by: 'model',
       abstract: 'abstract 2',
-      overview: overviewWith('part 2'),
+      overview: overviewWith('part of 2'),
     })
   })
 
   verifies('M20', 'knows of what stood before only on its own branch', async () => {
-    const archiver = scriptedArchiver((_, n) => ({ overview: overviewWith(`part ${n}`), abstract: `abstract ${n}` }))
+    const archiver = scriptedArchiver((_, n) => ({ overview: overviewWith(`part of ${n}`), abstract: `abstract ${n}` }))
     const { session } = await archiveRoom(withMemory({ archiver }))
     const { entries } = await session.append([user('a'), assistant('b')])
     await session.commit({ wait: true, through: entries[0]?.id ?? 'ent_' })
@@ -216,6 +216,25 @@ describe('what an archive holds', () => {
       if (quality === 'off') expect(job?.result).not.toHaveProperty('quality')
       else expect(job?.result).toMatchObject({ quality: measured })
     }
+  })
+
+  verifies('M28', 'lists anchors that a model lost, and brings back action items that vanished', async () => {
+    const texts = [
+      [...headings, '- write the report for Bob', '- [x] call Alice'].join('\n'),
+      [...headings, '- water the plants'].join('\n'),
+      [...headings.slice(0, 3), '- the report for Bob is written', headings[3] ?? '', '- water the plants'].join('\n'),
+    ]
+    const archiver = scriptedArchiver((_, n) => ({ overview: texts[n - 1], abstract: 'x' }))
+    const { session } = await archiveRoom(withMemory({ archiver }))
+    const overviews: string[] = []
+    for (const said of ['See 7f3a9c2 in /srv/app, OPS_12 and 2048.', 'nothing', 'nothing']) {
+      await session.append(user(said))
+      await session.commit({ wait: true })
+      overviews.push((await newest(session)).overview)
+    }
+    expect(overviews[0]).toBe(`${texts[0] ?? ''}\n\n## Anchors\n- 7f3a9c2\n- /srv/app\n- OPS_12\n- 2048`)
+    expect(overviews[1]).toBe(`${texts[1] ?? ''}\n- write the report for Bob [restored]`)
+    expect(overviews[2]).toBe(texts[2])
   })
 
   verifies('M27', 'stands for a range of which every entry can be read', async () => {
