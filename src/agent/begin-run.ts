@@ -276,7 +276,12 @@ async function promptFor(
   core: SessionCore,
   row: SessionRow,
   { mode = 'full', autonomy = 'safe', policy = {}, facts = [], task }: RunRules,
-  { identity, tools, more, userFolder }: Pick<SaidParts, 'identity' | 'more'> & {
+  {
+    identity,
+    tools,
+    more,
+    userFolder,
+  }: Pick<SaidParts, 'identity' | 'more'> & {
     readonly tools: readonly Tool[]
     readonly userFolder: string | undefined
   },
@@ -355,7 +360,13 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
           ),
           ...admitted,
           draft('turn_started', { index }, mark),
-          ...(await notesFor(core, now, model, mark, messages.map(({ data }) => data as Message))),
+          ...(await notesFor(
+            core,
+            now,
+            model,
+            mark,
+            messages.map(({ data }) => data as Message),
+          )),
           ...messages,
         ]
         return joinPlans(kept, {
