@@ -66,7 +66,11 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
 
   'session.exists': told('The alias or id is taken.', 'session', 'change'),
   'session.ended': told('The session has ended. Reopen it first.', 'session'),
-  'session.closed': told('This object was closed. Open the session again.', 'session'),
+  'session.closed': told(
+    'This object was closed. Open the session again. Of a cancelled run, `reason` says why.',
+    'session',
+    'reason',
+  ),
   'session.held': told('Something holds the session: no run starts until the reasons are released.', 'holds'),
   'store.read_only': told('The store takes no writes.', 'file', 'sqlite'),
   'store.closed': told('The store was closed.'),
@@ -99,10 +103,11 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'key.ambiguous': told('Several routes fit this key.'),
   'route.stale': told('The route has moved on to another session.'),
   'route.session_taken': told('Another route speaks to this session.'),
-  'allowance.unpriced': told('The model has no known price, so an allowance in money cannot hold.'),
+  'allowance.unpriced': told('The model has no known price, so an allowance in money cannot hold.', 'model', 'session'),
   'session.busy': told(
-    'Somebody else extends the session just now. `by` is `run` or `lease`; a lease says `until` when.',
+    'Somebody else extends the session just now. `by` is `run` or `lease`; a lease says `until` when. `children`: as many as the `limit` are at work.',
     'by',
+    'limit',
     'run',
     'session',
     'until',
