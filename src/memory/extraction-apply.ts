@@ -19,7 +19,7 @@ import {
   type StoredRange,
 } from './ranges.ts'
 import type { Recall } from './recall.ts'
-import { type Book, booksMet, type Learning, type Shelf, takeIn } from './reconcile.ts'
+import { type Book, booksMet, keysOf, type Learning, type Shelf, takeIn } from './reconcile.ts'
 
 export const summaryCollection = 'memory_summary'
 const summaryLength = 2_000
@@ -110,7 +110,9 @@ async function shelvesFor(settling: Settling, learnable: readonly Learnable[]): 
   for (const owner of new Set(learnable.map(candidate => candidate.owner))) {
     const index = await settling.recall.ownerIndex(settling.store, owner)
     const { mark } = index
-    const shelf: Shelf = { owner, books: index.shallowBooks(), changed: new Set() }
+    const books = index.shallowBooks()
+    const near = (words: ReadonlySet<string>, missing: number): Iterable<string> => index.near(words, missing)
+    const shelf: Shelf = { owner, books, changed: new Set(), keys: keysOf(books.values()), near }
     const met = learnable
       .filter(candidate => candidate.owner === owner)
       .flatMap(candidate => booksMet(shelf, candidate, learning))

@@ -211,7 +211,7 @@ export class Memories {
     checkTarget(target)
     const { runtime } = this.#extraction
     const id = typeof target === 'string' && target.startsWith('skein:') ? await this.#idOf(target) : target
-    if (id === undefined) throw unknownMemory(String(target))
+    if (id === undefined) throw unknownMemory(typeof target === 'string' ? target : '')
     return await undo({ runtime, store: this.#store, recall: this.#recall, mayChange: owner => this.#mayRead(owner) }, id)
   }
 

@@ -27,20 +27,28 @@ export function likeness(one: Float32Array, other: Float32Array): number {
   return sum
 }
 
-/** Whether two texts truly have pieces in common: a word, or a quarter of the three-letter pieces of the shorter one. */
-export function sharesGrams(one: string, other: string): boolean {
-  const [mine, its] = [new Set(piecesOf(one)), new Set(piecesOf(other))]
-  let common = 0
-  for (const piece of mine) {
-    if (!its.has(piece)) continue
-    if (!piece.startsWith('3 ')) return true
-    common++
+/** The words of a text and their three-letter pieces. */
+export function piecesOf(text: string): ReadonlySet<string> {
+  return new Set(searchWords(text).flatMap(wordPieces))
+}
+
+const wordPieces = (word: string): string[] => [`1 ${word}`, ...threes(word).map(three => `3 ${three}`)]
+
+/** Whether words truly have pieces in common with a text: a word, or a quarter of the pieces of the shorter one. */
+export function sharesGrams(mine: ReadonlySet<string>, words: Iterable<string>): boolean {
+  const its = new Set<string>()
+  for (const word of words) {
+    if (mine.has(`1 ${word}`)) return true
+    for (const piece of wordPieces(word)) its.add(piece)
   }
+  let common = 0
+  for (const piece of its) if (mine.has(piece)) common++
   return common > 0 && common * 4 >= Math.min(mine.size, its.size)
 }
 
-function* piecesOf(text: string): Iterable<string> {
-  for (const [feature] of featuresOf(text)) if (!feature.startsWith('2 ')) yield feature
+function threes(word: string): string[] {
+  const letters = [...word]
+  return letters.slice(2).map((_, at) => letters.slice(at, at + 3).join(''))
 }
 
 function* featuresOf(text: string): Iterable<readonly [string, number]> {
@@ -48,8 +56,7 @@ function* featuresOf(text: string): Iterable<readonly [string, number]> {
   for (const word of searchWords(text)) {
     yield [`1 ${word}`, weights.word]
     if (before !== undefined) yield [`2 ${before} ${word}`, weights.pair]
-    const letters = [...word]
-    for (let i = 0; i + 3 <= letters.length; i++) yield [`3 ${letters.slice(i, i + 3).join('')}`, weights.three]
+    for (const three of threes(word)) yield [`3 ${three}`, weights.three]
     before = word
   }
 }

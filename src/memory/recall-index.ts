@@ -17,6 +17,8 @@ export class OwnerIndex {
     { readonly memory: Memory; readonly row: number; readonly embedding: readonly number[] | null }
   >()
   readonly #books = new Map<string, Promise<Book | undefined>>()
+  /** Those that are in force no more. */
+  readonly #past = new Set<string>()
   /** The current ones. */
   readonly text: TextIndex = new TextIndex()
   #mark: OwnerMark | undefined
@@ -36,6 +38,12 @@ export class OwnerIndex {
 
   heads(): Iterable<Memory> {
     return [...this.#heads.values()].map(({ memory }) => memory)
+  }
+
+  /** Ids of memories that may lack no more than `missing` of these words, and of all that are in force no more. */
+  *near(words: ReadonlySet<string>, missing: number): Iterable<string> {
+    yield* this.text.sharing(words, missing)
+    yield* this.#past
   }
 
   embedding(id: string): readonly number[] | null {
@@ -98,10 +106,12 @@ export class OwnerIndex {
     this.#books.delete(id)
     this.#heads.delete(id)
     this.text.remove(id)
+    this.#past.delete(id)
     if (row === undefined) return
     const memory = memoryOf(row)
     this.#heads.set(id, { memory, row: row.version, embedding: row.embedding })
     if (isCurrent(memory)) this.text.put(memory)
+    else this.#past.add(id)
   }
 }
 

@@ -1,5 +1,5 @@
 import { searchWords } from '#journal'
-import { gramsOf, likeness, sharesGrams } from './recall-grams.ts'
+import { gramsOf, likeness, piecesOf, sharesGrams } from './recall-grams.ts'
 import type { Memory } from './memory-types.ts'
 
 /** What a leg found, best first. */
@@ -20,6 +20,8 @@ const b = 0.75
 /** From how alike the n-grams of a query and a memory are counted as a match. */
 const alikeFrom = 0.1
 const mostWords = 400
+/** How many of the most alike are looked at closely. */
+const mostGrams = 400
 
 /** The words and n-grams of one owner's memories. Made of rows alone, so it can be made again at any time. Law M73. */
 export class TextIndex {
@@ -64,6 +66,13 @@ export class TextIndex {
     this.#docs.delete(id)
   }
 
+  /** Those that may lack no more than `missing` of these words: of the rarest `missing` + 1 each has one. */
+  sharing(words: Iterable<string>, missing: number): Set<string> {
+    const postings = [...words].map(word => this.#postings.get(word))
+    const rarest = postings.sort((one, other) => (one?.size ?? 0) - (other?.size ?? 0)).slice(0, missing + 1)
+    return new Set(rarest.flatMap(posting => [...(posting?.keys() ?? [])]))
+  }
+
   /** By words, any of them, weighed by how rare they are (BM25). */
   fts(query: string, fits: (memory: Memory) => boolean): Ranked[] {
     const scores = new Map<string, number>()
@@ -87,10 +96,12 @@ export class TextIndex {
     for (const [id, doc] of this.#docs) {
       doc.grams ??= gramsOf(textOf(doc.memory)) ?? noGrams
       const score = likeness(wanted, doc.grams)
-      // Two features may fall on one place; what shares none in truth is no match.
-      if (score >= alikeFrom && fits(doc.memory) && sharesGrams(query, textOf(doc.memory))) found.push({ id, score })
+      if (score >= alikeFrom && fits(doc.memory)) found.push({ id, score })
     }
-    return found
+    found.sort((one, other) => other.score - one.score)
+    // Two features may fall on one place; what shares none in truth is no match.
+    const pieces = piecesOf(query)
+    return found.slice(0, mostGrams).filter(({ id }) => sharesGrams(pieces, (this.#docs.get(id) as Doc).words.keys()))
   }
 
   *#postingsFor(query: string): Iterable<ReadonlyMap<string, number>> {

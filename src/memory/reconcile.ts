@@ -1,5 +1,5 @@
 import { searchWords } from '#journal'
-import { categoryRules } from './extractor.ts'
+import { type Category, categoryRules } from './extractor.ts'
 import { folded } from './extraction-text.ts'
 import type { Learnable } from './extraction-candidates.ts'
 import { type Evidence, isCurrent, type Memory, type MemorySource, saidAt, uriOf } from './memory-types.ts'
@@ -22,6 +22,10 @@ export interface Shelf {
   readonly owner: string
   readonly books: Map<string, Book>
   readonly changed: Set<string>
+  /** Which book a category's key is taken by. */
+  readonly keys: Map<string, string>
+  /** Ids of those that may lack no more than `missing` of these words. */
+  near(words: ReadonlySet<string>, missing: number): Iterable<string>
 }
 
 export interface Learning {
@@ -103,62 +107,82 @@ function isSame(one: Evidence, other: Evidence): boolean {
 /** By its key, or, of what has none, by what was said where. */
 function byIdentity(shelf: Shelf, candidate: Learnable, evidence: Evidence): Book | undefined {
   const { category, key } = candidate
-  const { keyed } = categoryRules[category]
-  for (const book of shelf.books.values()) {
+  if (categoryRules[category].keyed) return shelf.books.get(shelf.keys.get(identity(category, key)) ?? '')
+  for (const book of nearBooks(shelf, wordsOf(candidate), 0)) {
     const head = newest(book)
-    if (head.category !== category) continue
-    if (keyed ? head.key === key : saysTheSame(head, candidate) && head.evidence.some(known => isSame(known, evidence)))
-      return book
+    if (head.category !== category || !saysTheSame(head, candidate)) continue
+    if (head.evidence.some(known => isSame(known, evidence))) return book
   }
   return undefined
 }
 
+const identity = (category: Category, key: string): string => `${category}/${key}`
+
+/** By which memory each key of each category is taken. */
+export function keysOf(books: Iterable<Book>): Map<string, string> {
+  const keys = new Map<string, string>()
+  for (const book of books) {
+    const { category, key } = newest(book)
+    keys.set(identity(category, key), book.id)
+  }
+  return keys
+}
+
 /** What was said twice in different places is known twice; their keys differ. */
 function freeKey(shelf: Shelf, { category, key }: Learnable): string {
-  const taken = new Set<string>()
-  for (const book of shelf.books.values()) if (newest(book).category === category) taken.add(newest(book).key)
   for (let n = 1; ; n++) {
     const free = n === 1 ? key : `${key}-${n}`
-    if (!taken.has(free)) return free
+    if (!shelf.keys.has(identity(category, free))) return free
+  }
+}
+
+/** The books that lack at most `missing` of these words: those that are known, and those that were just changed. */
+function* nearBooks(shelf: Shelf, words: ReadonlySet<string>, missing: number): Iterable<Book> {
+  const ids = words.size === 0 ? shelf.books.keys() : [...shelf.near(words, missing), ...shelf.changed]
+  for (const id of new Set(ids)) {
+    const book = shelf.books.get(id)
+    if (book !== undefined) yield book
   }
 }
 
 function mostAlike(shelf: Shelf, candidate: Learnable): Book | undefined {
   const rule = categoryRules[candidate.category]
-  if (!rule.alike) return undefined
-  const words = wordsOf(candidate.content)
-  if (words.size === 0) return undefined
+  const words = wordsOf(candidate)
+  if (!rule.alike || words.size === 0) return undefined
   let best: { readonly book: Book; readonly likeness: number } | undefined
-  for (const book of shelf.books.values()) {
+  for (const book of nearBooks(shelf, words, Math.floor(words.size * (1 - alikeFrom) + 1e-9))) {
     if (newest(book).category !== candidate.category) continue
     const current = currentOf(book)
     if (current === undefined) continue
     if (!rule.keyed && !current.evidence.some(({ entry }) => entry !== null && entry === candidate.quote?.entry)) continue
-    const likeness = jaccard(words, wordsOf(current.content))
+    const likeness = jaccard(words, wordsOf(current))
     if (likeness >= alikeFrom && likeness > (best?.likeness ?? 0)) best = { book, likeness }
   }
   return best?.book
 }
 
-/** Contents are compared again and again; their words are counted once. */
-const wordSets = new Map<string, ReadonlySet<string>>()
-const mostSets = 20_000
+/** Candidates and memories are compared again and again; their words are read once. */
+const readWords = new WeakMap<object, ReadonlySet<string>>()
 
-function wordsOf(content: string): ReadonlySet<string> {
-  const known = wordSets.get(content)
+function wordsOf(told: Memory | Learnable): ReadonlySet<string> {
+  const known = readWords.get(told)
   if (known !== undefined) return known
-  if (wordSets.size >= mostSets) wordSets.clear()
-  const words = new Set(searchWords(content))
-  wordSets.set(content, words)
+  const words = new Set(searchWords(told.content))
+  readWords.set(told, words)
   return words
 }
 
 function jaccard(one: ReadonlySet<string>, other: ReadonlySet<string>): number {
-  const least = Math.min(one.size, other.size)
-  if (least < alikeFrom * Math.max(one.size, other.size)) return 0
+  const total = one.size + other.size
+  // Alike enough are they only with so many in common, so at most that many of one's may be missing.
+  let missing = one.size - Math.ceil((alikeFrom * total) / (1 + alikeFrom) - 1e-9)
+  if (missing < 0 || other.size < alikeFrom * one.size) return 0
   let common = 0
-  for (const word of one) if (other.has(word)) common++
-  return common / (one.size + other.size - common)
+  for (const word of one) {
+    if (other.has(word)) common++
+    else if (--missing < 0) return 0
+  }
+  return common / (total - common)
 }
 
 /** The book that the model means, or why it is not heeded. Law M59. */
@@ -244,6 +268,7 @@ function addBook(
   const id = learning.newId()
   const added: Memory = { ...memoryOf(id, 1, candidate, evidence, learning, 0, freeKey(shelf, candidate)), contradicts }
   shelf.books.set(id, { id, versions: [added], row: 0, head: 0 })
+  shelf.keys.set(identity(added.category, added.key), id)
   shelf.changed.add(id)
   return added
 }

@@ -5,7 +5,7 @@ import { ownerIn, type Memory } from './memory-types.ts'
 import { readBook, shelfChanges } from './memory-shelf.ts'
 import { rangeCollection, rangeOf, type RangeRow } from './ranges.ts'
 import type { Recall } from './recall.ts'
-import { type Book, currentOf, type Shelf } from './reconcile.ts'
+import type { Book, Shelf } from './reconcile.ts'
 
 export type UndoTarget = string | { readonly archive: string } | { readonly job: string }
 
@@ -55,7 +55,7 @@ export async function undo(parts: UndoParts, target: UndoTarget): Promise<Receip
         const book = await readBook(store, id)
         if (book !== undefined) before.set(id, book)
       }
-      const shelf: Shelf = { owner, books: new Map(before), changed: new Set() }
+      const shelf: Shelf = { owner, books: new Map(before), changed: new Set(), keys: new Map(), near: () => [] }
       for (const [id, isMeant] of books) takeBack(shelf, id, isMeant, at, receipt)
       changes.push(...shelfChanges(shelf, before, mark))
     }
