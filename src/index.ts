@@ -66,6 +66,17 @@ export {
   type StateChange,
   type StatePatch,
   type WorkingState,
+  type AfterTurned,
+  type Archive,
+  type ArchivedMessage,
+  type Archiver,
+  type ArchivesContext,
+  type ArchivesPage,
+  type CommitOptions,
+  type CommitPolicy,
+  type CommitResult,
+  type MemoryInfo,
+  type Prepared,
 } from '#memory'
 export type { Job, JobsFilter } from '#jobs'
 export type {
@@ -77,6 +88,7 @@ export type {
   EventsOptions,
   ExportFormat,
   ForkOptions,
+  FolderImported,
   HermesImported,
   HermesInput,
   Imported,
