@@ -105,11 +105,6 @@ export interface StoredRange {
 
 export const rangeOf = (record: RecordRow): StoredRange => ({ row: record.value as unknown as RangeRow, version: record.version })
 
-export async function readRange(store: TenantStore, id: string): Promise<StoredRange | undefined> {
-  const record = await store.record(rangeCollection, id)
-  return record === undefined || !isObject(record.value) ? undefined : rangeOf(record)
-}
-
 /** The active ranges of a session that begin at `fromSeq` or later, in order. */
 export async function activeRanges(
   store: TenantStore,
