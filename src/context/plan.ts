@@ -98,7 +98,7 @@ export function isWanted(state: Omit<PlanState, 'items'>, tokens: number): boole
 /** In estimated tokens; a request that doesn't fit keeps no more than a share of it, whatever is set. */
 function keptTokens({ settings, factor, projected, usable }: PlanState): number {
   const kept = Math.floor(settings.keepTokens / Math.max(1, factor))
-  return projected < usable ? kept : Math.min(kept, Math.floor(usable / (4 * factor)))
+  return projected < usable ? kept : Math.min(kept, Math.floor(usable / (8 * factor)))
 }
 
 /** The nodes to swap in, oldest place first; the wider of two that begin alike, then the newer. As many as are needed. */
