@@ -7,7 +7,7 @@ export { AgentSessions, type Recovered } from './agent-sessions.ts'
 export { type AnswerInput, Approvals } from './approvals.ts'
 export { type ConfigKey, configKeys, type ConfigValue, findKey, variableOf } from './config-keys.ts'
 export { sectionOf } from './config-layers.ts'
-export { configSource } from './config-source.ts'
+export { type ConfigSource, configSource } from './config-source.ts'
 export { type ShownSetting } from './held-settings.ts'
 export {
   type Config,
@@ -31,6 +31,7 @@ export {
   trustedFolders,
 } from './config-files.ts'
 export { type Gate } from './gates.ts'
+export { type Guardrails } from './guardrails.ts'
 export { type Hook, readHooks } from './hooks.ts'
 export { type Extension, type ExtensionHost, type ExtensionLoader, type ExtensionModel, readExtensions } from './extensions.ts'
 export { extensionsIn } from './extensions-file.ts'
