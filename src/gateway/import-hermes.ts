@@ -1,4 +1,4 @@
-import { cleanLine, given, invalidInput, isAlias, isObject, messageOf, SkeinError } from '#kernel'
+import { cleanLine, given, invalidInput, isAlias, isObject, messageOf } from '#kernel'
 import type { Change, RouteBound } from '#journal'
 import { type Conversation, draft, type HermesImported, type HermesInput, importConversation } from '#session'
 import type { Front } from './desk.ts'
@@ -66,7 +66,7 @@ class Find {
     try {
       return await readHermesFolder(dir)
     } catch (error) {
-      throw new SkeinError('path.not_found', `${dir} cannot be read.`, { details: { path: dir }, cause: error })
+      throw invalidInput('input.dir', `Cannot be read: ${messageOf(error)}`)
     }
   }
 

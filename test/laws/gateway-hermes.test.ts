@@ -188,7 +188,7 @@ onEveryStore('Hermes', place => {
       [{ dir: 7 }, 'input.invalid'],
       [{ dir, zone: 'Mars/Olympus' }, 'input.invalid'],
       [{ dir, more: 1 }, 'input.invalid'],
-      [{ dir: join(dir, 'nowhere') }, 'path.not_found'],
+      [{ dir: join(dir, 'nowhere') }, 'input.invalid'],
     ] as const)
       expect(await codeOf(skein.sessions.import('hermes', input as { dir: string }))).toBe(code)
   })
