@@ -104,7 +104,11 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'job.wrong_state': told('Only a parked job can be retried or skipped.', 'job', 'state'),
   'key.ambiguous': told('A legacy key names several routes; `keys` are theirs.', 'key', 'keys'),
   'route.stale': told('The route has moved on to another session.'),
-  'route.session_taken': told('Another route speaks to this session. The operator may take it with `take: true`.', 'session', 'key'),
+  'route.session_taken': told(
+    'Another route speaks to this session. The operator may take it with `take: true`.',
+    'session',
+    'key',
+  ),
   'allowance.unpriced': told('The model has no known price, so an allowance in money cannot hold.', 'model', 'session'),
   'session.busy': told(
     'Somebody else extends the session just now. `by` is `run` or `lease`; a lease says `until` when. `children`: as many as the `limit` are at work.',
