@@ -12,6 +12,7 @@ export {
   type ExtensionHost,
   type FileToolsOptions,
   type Gate,
+  type Guardrails,
   type Hook,
   type InputReceipt,
   type LlmMapOptions,

@@ -1,5 +1,6 @@
 import { given } from '#kernel'
 import { nearestOf } from './config-nearest.ts'
+import { guardrailModes, guardrailMs, guardrailProfiles } from './guardrails.ts'
 
 /** What a key holds. Bounds are inclusive. A secret is `env:NAME` or `file:PATH` in a file; its own variable may hold it plainly. */
 export type KeyKind =
@@ -72,6 +73,11 @@ export const agentKeys: readonly ConfigKey[] = [
   key('allowance.tokens', number(0, Number.MAX_SAFE_INTEGER)),
   key('allowance.wallMs', number(0, maxMs)),
   key('allowance.allowUnpriced', flag),
+  trusted('guardrails.mode', choice(...guardrailModes)),
+  trusted('guardrails.profile', choice(...guardrailProfiles)),
+  trusted('guardrails.criticalPaths', list),
+  trusted('guardrails.commands', list),
+  trusted('guardrails.timeoutMs', number(1, guardrailMs)),
   trusted('extensions', list),
   own('credentials', text),
 ]
@@ -141,7 +147,7 @@ export const reservedSections: readonly string[] = ['memory', 'gateway', 'hooks'
 export const personalSections: readonly string[] = ['store', 'server', 'tokens', 'providers', 'credentials', 'url', 'token']
 
 /** Sections of a project's file that count for nothing before the project is trusted. */
-export const trustedSections: readonly string[] = ['hooks', 'roles', 'extensions']
+export const trustedSections: readonly string[] = ['hooks', 'roles', 'extensions', 'guardrails']
 
 export function findKey(path: string): ConfigKey | undefined {
   return configKeys.find(({ path: known }) => matches(known, path))

@@ -7,6 +7,7 @@ import { namedPath } from './config-files.ts'
 import { mergeLayers, type LayerName, type Setting } from './config-layers.ts'
 import type { FoundConfig } from './config-source.ts'
 import type { ApprovalsMode } from './approvals-judge.ts'
+import type { Guardrails } from './guardrails.ts'
 import type { AgentMode } from './policy/mode.ts'
 import type { RunPolicy } from './policy/run-policy.ts'
 
@@ -29,6 +30,7 @@ export interface HeldSettings {
   readonly autonomy: string
   readonly policy: RunPolicy
   readonly approvals?: ApprovalsMode
+  readonly guardrails?: Guardrails
   readonly system: string | null
   readonly identity: string | null
   readonly noTools: boolean
@@ -46,7 +48,7 @@ export interface HeldSettings {
 type Settings = ReadonlyMap<string, Setting<ConfigValue | null>>
 
 /** Options that a session keeps from its creation on, beside model, thinking and system, which have entries of their own. */
-const keptKeys = ['provider', 'maxTokens', 'maxSteps', 'mode', 'autonomy', 'policy', 'approvals', 'noTools', 'toolOrder', 'steering', 'cancelGraceMs', 'cache', 'identity', 'task', 'facts'] as const // prettier-ignore
+const keptKeys = ['provider', 'maxTokens', 'maxSteps', 'mode', 'autonomy', 'policy', 'approvals', 'guardrails', 'noTools', 'toolOrder', 'steering', 'cancelGraceMs', 'cache', 'identity', 'task', 'facts'] as const // prettier-ignore
 
 /** The options among those given that a session keeps; `undefined`: none. */
 export function keptAmong(options: object): JsonObject | undefined {
@@ -164,10 +166,23 @@ export function heldSettings(settings: Settings, cwd: string | null): HeldSettin
       provider,
       maxTokens: of<number>('maxTokens'),
       approvals: of<ApprovalsMode>('approvals'),
+      guardrails: guardrailsAmong(of),
       allowance,
       credentials: credentials === undefined ? undefined : place(credentials, 'credentials'),
     }),
   }
+}
+
+/** None where nobody says anything of them. */
+function guardrailsAmong(of: <T>(key: string) => T | undefined): Guardrails | undefined {
+  const said: Guardrails = present({
+    mode: of<'enforce'>('guardrails.mode'),
+    profile: of<'typescript'>('guardrails.profile'),
+    criticalPaths: of<readonly string[]>('guardrails.criticalPaths'),
+    commands: of<readonly string[]>('guardrails.commands'),
+    timeoutMs: of<number>('guardrails.timeoutMs'),
+  })
+  return Object.keys(said).length === 0 ? undefined : said
 }
 
 /** The extensions that files and variables name. */

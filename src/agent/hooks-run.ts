@@ -91,7 +91,7 @@ const fits =
     match === undefined || globMatcher(match)(name)
 
 /** The path as the model named it, without a leading `./`. A dry run writes nothing. */
-function writtenBy({ tool, input }: ToolCallPart, { status }: ToolResultPart): string | undefined {
+export function writtenBy({ tool, input }: ToolCallPart, { status }: ToolResultPart): string | undefined {
   if (status !== 'ok' || !writers.includes(tool) || !isObject(input)) return undefined
   const { path, dryRun } = input
   return typeof path === 'string' && dryRun !== true ? path.replace(/^(\.\/+)+/, '') : undefined

@@ -4,6 +4,7 @@ import { type Draft, draft, messageDrafts, type Plan } from '#session'
 import { cutResult } from './cut-result.ts'
 import type { CallsBefore } from './effects.ts'
 import type { Ruling } from './judge.ts'
+import { guarded } from './guardrail-checks.ts'
 import { joinPlans } from './join-plans.ts'
 import type { RunRecord } from './run-record.ts'
 import { resultOf } from './run-seams.ts'
@@ -216,8 +217,11 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number, checkp
   const kept = [...((await checkpoint?.settled()) ?? []), ...spent.settle()]
   const { afterCall } = options.seams.hooks
   const hooked = afterCall && (await record.hook('afterCall', () => afterCall(call, outcome.result, record.place)))
+  const told = hooked ?? outcome.result
+  const written = { call, tool, result: outcome.result, told, cwd: checkpoint?.cwd ?? null, signal }
+  const checked = await guarded(options.seams.guardrails, written)
   const isLoop = (record.repeats.get(call.callId) ?? 0) === record.loopLimit
-  const warned = withWarning(hooked ?? outcome.result, isLoop ? `identical tool call repeated ${record.loopLimit} times` : '')
+  const warned = withWarning(checked, isLoop ? `identical tool call repeated ${record.loopLimit} times` : '')
   const { result, whole } = cutResult(warned)
   core.live.emit({ type: 'tool_ended', ...about, status: result.status })
   record.timed('tool', since, { step, callId: call.callId })

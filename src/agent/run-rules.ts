@@ -2,6 +2,7 @@ import { type Check, given, isSkeinError, type Members, oneOf, SkeinError } from
 import { type ApprovalsMode, policyJudge } from './approvals-judge.ts'
 import { type Extended, notExtended } from './extensions.ts'
 import { type Gate, gatesOf, readGates } from './gates.ts'
+import { type Guardrails, readGuardrails } from './guardrails.ts'
 import type { HeldSettings } from './held-settings.ts'
 import { type Hook, readHooks } from './hooks.ts'
 import { beforeCallOf, runHooksOf } from './hooks-run.ts'
@@ -31,6 +32,8 @@ export interface RunRules {
   readonly gates?: readonly Gate[]
   /** Code at the places of a run, in this order. */
   readonly hooks?: readonly Hook[]
+  /** What is checked after each file that tools write. Default: nothing. */
+  readonly guardrails?: Guardrails
   /** By which people are shown and asked something. Default: nobody can be. */
   readonly ui?: Partial<UserInterface>
   /** What the agent works on. */
@@ -68,6 +71,7 @@ export const ruleMembers: Members<RunRules> = {
   approvals: asConfig(oneOf('wait', 'deny', 'end')),
   gates: value => void readGates(value),
   hooks: value => void readHooks(value),
+  guardrails: value => void readGuardrails(value),
   ui: value => void readUi(value),
   task: told(problemOfTask),
   facts: told(problemOfFacts),
@@ -78,13 +82,21 @@ const ruleNames = Object.keys(ruleMembers) as readonly (keyof RunRules)[]
 /** The rules among options, each from the last that says it: `null` takes it back. What the layers hold stands above them. */
 export function joinRules(
   options: readonly { readonly [K in keyof RunRules]?: RunRules[K] | null | undefined }[],
-  { mode, autonomy, policy, approvals }: Pick<HeldSettings, 'mode' | 'autonomy' | 'policy' | 'approvals'>,
+  {
+    mode,
+    autonomy,
+    policy,
+    approvals,
+    guardrails,
+  }: Pick<HeldSettings, 'mode' | 'autonomy' | 'policy' | 'approvals' | 'guardrails'>,
 ): RunRules {
   const said = ruleNames.map(name => [name, options.findLast(given => given[name] !== undefined)?.[name]] as const)
-  const { approvals: _approvals, ...rules } = Object.fromEntries(
-    said.filter(([, value]) => value !== undefined && value !== null),
-  ) as RunRules
-  return { ...rules, mode, autonomy, policy, ...given({ approvals }) }
+  const {
+    approvals: _approvals,
+    guardrails: _guardrails,
+    ...rules
+  } = Object.fromEntries(said.filter(([, value]) => value !== undefined && value !== null)) as RunRules
+  return { ...rules, mode, autonomy, policy, ...given({ approvals, guardrails }) }
 }
 
 /** What stands around the rules of a run: hooks of the host, which come first, and what extensions of the session added. */
@@ -97,7 +109,7 @@ export interface AroundRules {
 
 /** What the rules are to a run: who judges its calls, what it has to pass, and what hooks do. */
 export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExtended, bounds }: AroundRules = {}): RunSeams {
-  const { task, ui, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
+  const { task, ui, guardrails, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
   const gates = [...extended.gates, ...(rules.gates ?? [])]
   const hooks = [...first, ...extended.hooks, ...(rules.hooks ?? [])]
   const capabilities = new Map(extended.tools.map(({ name }) => [name, {}]))
@@ -118,5 +130,6 @@ export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExte
     },
     gates: all.length === 0 ? result => result : gatesOf(all, approvals === 'wait', ui),
     hooks: runHooksOf(hooks),
+    ...given({ guardrails }),
   }
 }

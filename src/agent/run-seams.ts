@@ -1,6 +1,7 @@
 import type { Json, RunId, TurnId } from '#kernel'
 import type { ToolCallPart, ToolResultPart, ToolResultStatus } from '#journal'
 import type { SessionCore } from '#session'
+import type { Guardrails } from './guardrails.ts'
 import type { Judge } from './judge.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -46,6 +47,7 @@ export interface RunSeams {
   judge(place: RunPlace, options: { readonly trust?: string }): Judge
   readonly gates: RunGates
   readonly hooks: RunHooks
+  readonly guardrails?: Guardrails
 }
 
 /** How often a hook may make a run go on. */

@@ -164,6 +164,7 @@ function rulesFor({ rules }: Parent, role: Role, options: SpawnOptions): RunRule
     approvals: own('approvals') ?? rules.approvals,
     gates: own('gates') ?? byRole.gates,
     hooks: hooks.length === 0 ? undefined : hooks,
+    guardrails: rules.guardrails ?? own('guardrails'),
     ui: own('ui') ?? rules.ui,
     task: own('task'),
     facts: own('facts'),
@@ -173,7 +174,8 @@ function rulesFor({ rules }: Parent, role: Role, options: SpawnOptions): RunRule
 /** What watches calls watches those of children, too. */
 const handedOn: readonly HookName[] = ['before_call', 'after_call', 'after_file_write'] satisfies readonly Hook['on'][]
 
-const plainRules = ({ mode, autonomy, policy, approvals }: RunRules): object => given({ mode, autonomy, policy, approvals })
+const plainRules = ({ mode, autonomy, policy, approvals, guardrails }: RunRules): object =>
+  given({ mode, autonomy, policy, approvals, guardrails })
 
 /** The one that is asked for, else the role's if it can be had, else the parent's. */
 async function modelFor(parent: Parent, role: Role, options: SpawnOptions): Promise<Parent['model']> {

@@ -15,6 +15,8 @@ export interface PromptParts {
   readonly instructions?: readonly { readonly path: string; readonly text: string }[]
   readonly skills?: readonly Skill[]
   readonly facts: readonly Fact[]
+  /** The section of guardrails. */
+  readonly guardrails?: string
   readonly task: TaskContext | undefined
   /** Sections of extensions, before the task. */
   readonly more?: readonly string[]
@@ -41,6 +43,7 @@ export function promptOf(parts: PromptParts): string | null {
     instructions: instructionsSection(parts.instructions ?? []),
     skills: skillsSection(parts.skills ?? []),
     facts: factsSection(facts, now),
+    guardrails: parts.guardrails ?? '',
     more: more.filter(section => section !== '').join('\n\n'),
     task: task === undefined ? '' : taskSection(task),
     headless: headless ? headlessContract : '',
@@ -54,6 +57,7 @@ export function promptOf(parts: PromptParts): string | null {
     said.instructions,
     said.skills,
     said.facts,
+    said.guardrails,
     said.more,
     said.task,
     said.headless,
