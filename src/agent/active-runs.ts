@@ -1,8 +1,8 @@
-import { type RunId, SkeinError, type TurnId } from '#kernel'
+import { isSkeinError, type RunId, SkeinError, type TurnId } from '#kernel'
 import type { SessionCore } from '#session'
 
-/** Who cancelled a run. */
-export type CancelReason = 'user_cancelled' | 'parent_cancelled'
+/** Who cancelled a run; `left`: nobody, it is another process's to carry on. */
+export type CancelReason = 'user_cancelled' | 'parent_cancelled' | 'left'
 
 /** How a run of this process is ended from outside. */
 export class RunControl {
@@ -48,13 +48,17 @@ export class RunControl {
   /** Stops what goes on here, of a run that another process carries on. */
   leave(): void {
     this.#leaving = true
-    this.abort()
+    this.abort('left')
   }
 
   end(): void {
     this.#done()
   }
 }
+
+/** Whether what a run of this process waits for is to stay for whoever carries the run on. */
+export const isLeft = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted && isSkeinError(reason) && reason.details['reason'] === 'left'
 
 export interface ActiveRun {
   readonly id: RunId

@@ -1,5 +1,6 @@
 import { isObject, isSkeinError, messageOf } from '#kernel'
 import { draft, type Draft, type SessionCore } from '#session'
+import { isLeft } from './active-runs.ts'
 import { Approvals } from './approvals.ts'
 import { type Approval, approvalCollection, putApproval, readApproval } from './approvals-row.ts'
 import type { UserInterface } from './tool.ts'
@@ -44,7 +45,9 @@ export async function askPerson(
   const asking = new AbortController()
   if (hasUi(ui)) void askAt(core, ui, approval, AbortSignal.any([signal, asking.signal]))
   try {
-    return (await answerTo(core, approval, seq, signal)) ?? (await withdraw(core, approval))
+    const answered = await answerTo(core, approval, seq, signal)
+    // Of a run that is left to recovery the question is left, too.
+    return answered ?? (isLeft(signal) ? approval : await withdraw(core, approval))
   } finally {
     asking.abort()
   }

@@ -17,17 +17,18 @@ import { abandonedTurn } from './abandon.ts'
 import { type RunControl, setActiveRun } from './active-runs.ts'
 import { type ChildSession, enlist, tellParent, watchChildren } from './children.ts'
 import { bindDelegate, parentOf, roleSection } from './delegate.ts'
-import { type Allowance, checkPriced, keptAllowance, type Limit } from './allowance.ts'
+import { type Allowance, checkPriced, type Limit } from './allowance.ts'
 import { Spending } from './allowance-spending.ts'
 import type { AgentGear, SendOptions } from './agent-options.ts'
 import type { ConfigSource } from './config-source.ts'
 import { type Extended, type Extension, notExtended } from './extensions.ts'
+import { guardrailsSection } from './guardrails.ts'
 import type { Hook } from './hooks.ts'
 import { type HeldSettings, heldSettings, layeredSettings, nothingFound, type settingsAmong } from './held-settings.ts'
 import { putRun } from './input-queue.ts'
 import { joinPlans } from './join-plans.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
-import { type ChildOrigin, keptOptions } from './kept-options.ts'
+import { type ChildOrigin, keepRunOptions, keptOptions } from './kept-options.ts'
 import { readAutonomy } from './policy/autonomy.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { modeHas } from './policy/mode.ts'
@@ -243,9 +244,6 @@ async function connectFor(
   return await ports.connect(model, given({ provider, apiKey, credentials }))
 }
 
-const keptIn = (allowance: Allowance | null | undefined): ReturnType<typeof keptAllowance> | undefined =>
-  allowance == null ? undefined : keptAllowance(allowance)
-
 /** What a run's requests count against: its own allowance, its session's, and those of whoever began that. Law A53. */
 async function readLimits(
   core: SessionCore,
@@ -275,7 +273,7 @@ async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[
 async function promptFor(
   core: SessionCore,
   row: SessionRow,
-  { mode = 'full', autonomy = 'safe', policy = {}, facts = [], task }: RunRules,
+  { mode = 'full', autonomy = 'safe', policy = {}, facts = [], task, guardrails }: RunRules,
   {
     identity,
     tools,
@@ -294,6 +292,7 @@ async function promptFor(
     tools: offered.map(({ name, description }) => ({ name, description })),
     mode,
     facts,
+    ...(guardrails === undefined ? {} : { guardrails: guardrailsSection(guardrails) }),
     headless: readAutonomy(autonomy) === 'ci',
   }
   return await makePrompt(core, row, said, userFolder)
@@ -354,7 +353,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
               input,
               maxSteps,
               ...(model.info.demo === true ? { demo: true } : {}),
-              ...given({ allowance: keptIn(gear.asked.allowance) }),
+              ...given({ options: keepRunOptions(gear.asked) }),
             },
             mark,
           ),

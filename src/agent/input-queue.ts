@@ -1,4 +1,14 @@
-import { type EntryId, given, type Id, isObject, isSkeinError, type RunId, SkeinError, type TurnId } from '#kernel'
+import {
+  type EntryId,
+  given,
+  type Id,
+  isObject,
+  isSkeinError,
+  type JsonObject,
+  type RunId,
+  SkeinError,
+  type TurnId,
+} from '#kernel'
 import { blobsOf, type Change, type Delivery, type Entry, type InputAdmitted, type SessionRow, type WaitingInput } from '#journal'
 import { type Draft, draft, messageDrafts, type MessageInput, type Plan, type SessionCore } from '#session'
 import { type Alongside, changesOf } from './alongside.ts'
@@ -78,6 +88,8 @@ interface Asked {
   /** The run that it is meant for, if it is not for any. */
   readonly run?: RunId
   readonly trust?: string | undefined
+  /** What a `next` one's run is to go by. */
+  readonly options?: JsonObject | undefined
   readonly alongside?: Alongside | undefined
   /** What a `next` one's run will be called. */
   readonly own?: RunId
@@ -111,7 +123,7 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
             ...(data as Partial<InputAdmitted>),
             input,
             delivery,
-            ...given({ trust: asked.trust }),
+            ...given({ trust: asked.trust, options: asked.options }),
           }
           const item = draft('input_admitted', admitted, {
             ...place,
@@ -163,7 +175,7 @@ export function deliveryOf(
   marks: { readonly run: RunId; readonly turn: TurnId },
 ): Plan {
   const drafts = admitted.flatMap((entry): Draft[] => {
-    const { input, delivery: _delivery, parts = [], ...message } = entry.data as unknown as InputAdmitted
+    const { input, delivery: _delivery, options: _options, parts = [], ...message } = entry.data as unknown as InputAdmitted
     const id: EntryId = core.runtime.ids('ent')
     const said = draft(
       'message_added',

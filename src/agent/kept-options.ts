@@ -1,6 +1,8 @@
 import { given, isId, isObject, type JsonObject, type RunId, type SessionId, toJson } from '#kernel'
 import type { SessionCore } from '#session'
+import { checkAgent, type SendOptions } from './agent-options.ts'
 import { type Allowance, keptAllowance, type Limit, readAllowance } from './allowance.ts'
+import { keptAmong } from './held-settings.ts'
 import { readAutonomy } from './policy/autonomy.ts'
 import type { Bound } from './policy/create-judge.ts'
 import { readMode } from './policy/mode.ts'
@@ -49,6 +51,24 @@ export async function keptOptions(core: SessionCore): Promise<KeptOptions> {
 /** The same, to be written. */
 export const keepOptions = ({ allowance, child, options }: KeptOptions): JsonObject =>
   given({ allowance: allowance && keptAllowance(allowance), child: child && (toJson(child) as JsonObject), options })
+
+/**
+ * What of a run's own options is written with it, so that it goes by them wherever it is carried on: all that is plain. Model and
+ * trust have places of their own.
+ */
+export function keepRunOptions(options: SendOptions): JsonObject | undefined {
+  const { thinking, system, allowance } = options
+  const kept = { ...keptAmong(options), ...given({ thinking, system, allowance: allowance && keptAllowance(allowance) }) }
+  return Object.keys(kept).length === 0 ? undefined : kept
+}
+
+/** The same, read again. Throws `config.invalid` where it says what cannot be. */
+export function readRunOptions(value: unknown): SendOptions {
+  if (!isObject(value)) return {}
+  const { alongside: _alongside, atEnd: _atEnd, tools: _tools, modelOverride: _model, signal: _signal, ...plain } = value
+  checkAgent.send(plain)
+  return plain as SendOptions
+}
 
 const objectIn = (value: unknown): JsonObject | undefined => (isObject(value) ? (value as JsonObject) : undefined)
 

@@ -4,6 +4,7 @@ import type { SessionCore } from '#session'
 import { RunControl } from './active-runs.ts'
 import type { SendOptions } from './agent-options.ts'
 import { type AgentPorts, beginRun, type Begun, readGear, type RunDefaults } from './begin-run.ts'
+import { readRunOptions } from './kept-options.ts'
 import { admittedEntries, deliveryOf, droppedInputs, type Waiting, waitingInputs } from './input-queue.ts'
 
 /** What a turn that is to come was given in this process. */
@@ -53,10 +54,13 @@ async function beginNext(core: SessionCore, ports: AgentPorts, defaults: RunDefa
   if (entry === undefined || next === undefined || !isType(entry, 'input_admitted')) return false
   const { run, turn, input } = next
   const given = coming.get(core)?.get(run)
-  const { ports: its = ports, options = {}, defaults: ours = defaults, control = new RunControl() } = given ?? {}
+  const { ports: its = ports, defaults: ours = defaults, control = new RunControl() } = given ?? {}
   if (control.cancelled.aborted) return await drop(core, next, 'user_cancelled')
   let begun: Begun
   try {
+    // What was said in another process goes by what was said there.
+    const { trust, options: kept } = entry.data
+    const options: SendOptions = given?.options ?? { ...readRunOptions(kept), ...(trust === undefined ? {} : { trust }) }
     const gear = await readGear(core, its, options, ours)
     begun = await beginRun(core, { run, turn, input, gear, control, said: () => deliveryOf(core, [entry], { run, turn }) })
   } catch (error) {

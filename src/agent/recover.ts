@@ -1,11 +1,22 @@
 import { given, type Id, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import { type EffectReplay, fetchParts, isType, type PartInput, type SessionRow, type ToolCallPart } from '#journal'
+import {
+  type EffectReplay,
+  type Entry,
+  fetchParts,
+  higher,
+  isTrust,
+  isType,
+  type PartInput,
+  type SessionRow,
+  type ToolCallPart,
+  type Trust,
+} from '#journal'
 import { type Draft, draft, messageDrafts, type Plan, type SessionCore } from '#session'
 import { endOrphan } from './abandon.ts'
 import { RunControl } from './active-runs.ts'
-import { checkAgent } from './agent-options.ts'
+import { checkAgent, type SendOptions } from './agent-options.ts'
+import { readRunOptions } from './kept-options.ts'
 import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
-import { type Allowance, readAllowance } from './allowance.ts'
 import { type AgentPorts, carryOn, judgeOf, promptPlan, readGear, type RunDefaults } from './begin-run.ts'
 import type { CallsBefore } from './effects.ts'
 import type { InputReceipt } from './input-receipt.ts'
@@ -68,7 +79,7 @@ export async function recoverRun(
   const gear = await readGear(
     core,
     ports,
-    { ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), provider: null, ...found.asked },
+    { ...found.asked, ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), provider: null },
     defaults,
   )
   const control = new RunControl()
@@ -132,7 +143,7 @@ interface Found {
   readonly input: string
   readonly startedSeq: number
   readonly seq: number
-  readonly asked: { readonly maxSteps?: number; readonly allowance?: Allowance }
+  readonly asked: SendOptions
 }
 
 async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | undefined> {
@@ -146,7 +157,7 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
   const cut = foldCutOff(entries)
   const told = row.data['running']
   const index = isObject(told) && typeof told['index'] === 'number' ? told['index'] : 0
-  const { model, input, maxSteps, allowance } = started.data
+  const { model, input, maxSteps, options } = started.data
   const plan = planRecovery(cut, { run, turn, model, inputs: waitingFor(row, run).length })
   return {
     plan,
@@ -155,8 +166,15 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
     input,
     startedSeq: started.seq,
     seq: row.seq,
-    asked: given({ maxSteps, allowance: readAllowance(allowance) }),
+    asked: { ...readRunOptions(options), maxSteps, trust: heardBy(entries) },
   }
+}
+
+/** How far the best of what a run was told may be trusted; what a hook has said is nobody's. Law A42. */
+function heardBy(entries: readonly Entry[]): string {
+  const said = entries.flatMap(entry => (isType(entry, 'message_added') && entry.data.source !== 'hook' ? [entry.data] : []))
+  const trusts = said.filter(({ role }) => role === 'user').map(({ trust = 'user-instruction' }) => trust)
+  return trusts.reduce<Trust>((best, trust) => higher(best, isTrust(trust) ? trust : 'unknown'), 'unknown')
 }
 
 /** Throws `input.invalid` for an answer to a call that none is asked for, or that is none. */

@@ -113,7 +113,7 @@ async function untilAnswer(record: RunRecord): Promise<TurnResult> {
   for (;;) {
     if (signal.aborted) return cancelled(record)
     if (record.steps >= maxSteps) return record.result('blocked', 'step_limit')
-    if (record.steps > 0) await record.deliverSteers()
+    if (record.steps > 0 || record.options.resumed !== undefined) await record.deliverSteers()
     const reached = await record.options.spending.reached()
     if (reached !== undefined) return spent(record, reached)
     const step = ++record.steps

@@ -1,11 +1,12 @@
-import { canonical, every, given, isSkeinError, type RunId, sha256, toJson } from '#kernel'
+import { canonical, every, given, isSkeinError, type RunId, sha256, SkeinError, toJson } from '#kernel'
 import { digestable, draft, isEntryEvent, messageDrafts, type SessionCore, sessionEvents, type SessionEvent } from '#session'
 import { endIfDead } from './abandon.ts'
 import { activeRunOf, RunControl } from './active-runs.ts'
 import { checkAgent, type InputOptions, type SendOptions } from './agent-options.ts'
 import { type AgentPorts, beginRun, readGear, type RunDefaults } from './begin-run.ts'
 import { duplicateOf, inputKey, type InputReceipt, keyedInput } from './input-receipt.ts'
-import { notRunning, type Queued, queueInput } from './input-queue.ts'
+import { keepRunOptions } from './kept-options.ts'
+import { notRunning, type Queued, queueInput, runningIn } from './input-queue.ts'
 import { type Coming, expectNext, followUpRuns, forgetNext } from './next-runs.ts'
 import { admitsNext, readResult } from './read-result.ts'
 import { readUserInput } from './read-user-input.ts'
@@ -211,9 +212,19 @@ async function admit(
       const lost = error.code === 'store.conflict' || error.code === 'session.busy'
       const raced = key !== undefined && lost ? await duplicateOf(core, key, digest) : undefined
       if (raced !== undefined) return { receipt: raced }
-      if (delivery === 'reject' || error.code !== 'session.busy' || tries >= 10) throw error
+      if (delivery === 'reject' || error.code !== 'session.busy' || tries >= 10) throw await withRun(core, error)
     }
   }
+}
+
+/** Whoever has the lease may have a run going on, which is then what is in the way. Law A6. */
+async function withRun(core: SessionCore, error: SkeinError): Promise<SkeinError> {
+  const isHeld = error.code === 'session.busy' && error.details['by'] === 'lease'
+  const running = isHeld ? runningIn(await core.row()) : undefined
+  if (running === undefined) return error
+  const { run } = running
+  const message = `Run ${run} is going on in session ${core.id}.`
+  return new SkeinError('session.busy', message, { details: { ...error.details, by: 'run', run }, cause: error })
 }
 
 async function queue(
@@ -227,7 +238,7 @@ async function queue(
   if (asked.delivery !== 'next') return await queueInput(core, asked)
   const coming: Coming = { ports, options, defaults, control }
   expectNext(core, id, coming)
-  const receipt = await queueInput(core, { ...asked, own: id }).catch((error: unknown) => {
+  const receipt = await queueInput(core, { ...asked, own: id, options: keepRunOptions(options) }).catch((error: unknown) => {
     forgetNext(core, id)
     throw error
   })

@@ -1,4 +1,4 @@
-import type { EntryId, Id, Json, RunId, SessionId, TurnId } from '#kernel'
+import type { EntryId, Id, Json, JsonObject, RunId, SessionId, TurnId } from '#kernel'
 import type { FinishReason, Message, ToolResultStatus } from './message.ts'
 import type { Usage } from './usage.ts'
 
@@ -14,6 +14,8 @@ export interface InputAdmitted extends Partial<Message> {
   readonly delivery: Delivery
   /** How far what it says may be trusted; the user's own word where nothing is said. */
   readonly trust?: string
+  /** Of `next`: by which plain options its run goes. */
+  readonly options?: JsonObject
 }
 
 /** It stands in the conversation now, as `entry`. */
@@ -34,8 +36,8 @@ export interface RunStarted {
   readonly input: Id<'inp'>
   readonly maxSteps: number
   readonly demo?: boolean
-  /** What the run itself may spend. */
-  readonly allowance?: { readonly [member: string]: number | boolean }
+  /** The plain options that it was given for itself, such as its policy: whoever carries it on goes by them. */
+  readonly options?: JsonObject
 }
 
 export interface RunEnded {
