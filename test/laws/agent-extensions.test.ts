@@ -265,6 +265,15 @@ describe('extensions', () => {
       // Lists replace lists; what stands in folders is no list.
       expect(await loaded({ cwd, extensions: [join(project, 'option.mjs')] })).toEqual([['x_user', 'x_project', 'x_option'], []])
       expect(await loaded({ cwd, extensions: [] })).toEqual([['x_user', 'x_project'], []])
+      // A file's paths begin where it stands, and a project's list goes before the user's, if the project is trusted.
+      writeFileSync(join(project, '.skein', 'config.toml'), 'extensions = ["../option.mjs", "../none.mjs"]\n')
+      const [trusted, notices] = await loaded({ cwd })
+      expect(trusted).toEqual(['x_user', 'x_project', 'x_option'])
+      expect(notices).toEqual([expect.stringContaining(`${join(project, 'none.mjs')} could not be loaded`)])
+      writeFileSync(join(home, 'skein', 'trusted.json'), JSON.stringify({ projects: [] }))
+      const [again, ignored] = await loaded({ cwd })
+      expect(again).toEqual(['x_user', 'x_named'])
+      expect(ignored.filter(notice => notice.includes('is ignored'))).toHaveLength(2)
     },
   )
 

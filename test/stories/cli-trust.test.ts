@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect } from 'vitest'
 import { verifies } from '#verifies'
 import { type Ended, makePlace, type Place } from './command-line.ts'
@@ -36,6 +36,34 @@ describe('skein trust', () => {
     expect(after.stderr).not.toContain('ignored')
     expect(await place.here(['trust', '--remove'])).toMatchObject({ code: 0, stdout: '' })
     expect(row(await place.here(['config', '--json']), 'autonomy')).toEqual(['safe', 'default'])
+  })
+
+  verifies('A2', 'lets the modules of a project be loaded, those of its folder and those that its file names', async () => {
+    const extension = (path: string, name: string): void => {
+      mkdirSync(dirname(join(place.cwd, path)), { recursive: true })
+      const text = `import { appendFileSync } from 'node:fs'
+        appendFileSync(${JSON.stringify(join(place.cwd, 'loaded'))}, '${name} ')
+        export default skein => skein.tool({ name: '${name}', description: 'x', input: { type: 'object' }, run: () => '${name} ran' })`
+      writeFileSync(join(place.cwd, path), text)
+    }
+    project('model = "demo/echo"\nextensions = ["../tools/named.mjs"]\n')
+    extension('.skein/extensions/found.mjs', 'found')
+    extension('tools/named.mjs', 'named')
+    mkdirSync(join(place.cwd, 'deep'))
+    const ran = async (name: string): Promise<readonly [boolean, string]> => {
+      const ended = await place.here(['run', `/call ${name} {}`, '--print'], { cwd: join(place.cwd, 'deep') })
+      return [ended.stdout.includes(`${name} returned: ${name} ran`), ended.stderr]
+    }
+    const [untrusted, told] = await ran('found')
+    expect(untrusted).toBe(false)
+    expect(told).toMatch(/extensions is ignored: the project isn't trusted \(skein trust\)/)
+    expect((await ran('named'))[0]).toBe(false)
+    expect(existsSync(join(place.cwd, 'loaded'))).toBe(false)
+    expect(await place.here(['trust'])).toMatchObject({ code: 0 })
+    expect(await ran('found')).toEqual([true, expect.not.stringContaining('ignored')])
+    expect((await ran('named'))[0]).toBe(true)
+    expect(await place.here(['trust', '--remove'])).toMatchObject({ code: 0 })
+    expect((await ran('found'))[0]).toBe(false)
   })
 
   verifies('A1 A3', 'or not, a run obeys flags over variables over files, and a wrong value writes nothing', async () => {
