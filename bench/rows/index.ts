@@ -3,6 +3,9 @@ import { append } from './append.ts'
 import { context } from './context.ts'
 import { evidence } from './evidence.ts'
 import { growth } from './growth.ts'
+import { jobTakeover } from './job-takeover.ts'
+import { memoryCommit } from './memory-commit.ts'
+import { memoryRecall } from './memory-recall.ts'
 import { needle } from './needle.ts'
 import { postgres } from './postgres.ts'
 import { processes } from './processes.ts'
@@ -24,4 +27,7 @@ export const rows = {
   search,
   needle,
   evidence,
+  'memory-commit': memoryCommit,
+  'memory-recall': memoryRecall,
+  'job-takeover': jobTakeover,
 } as const satisfies Record<string, Row>

@@ -19,7 +19,7 @@ import { categories, type Category } from './extractor.ts'
 import type { Extracted, Extraction } from './extraction.ts'
 import { newestMessage } from './extraction-read.ts'
 import { isCurrent, type Memory, ownerIn } from './memory-types.ts'
-import { ownersIn, readBook } from './memory-shelf.ts'
+import { readBook } from './memory-shelf.ts'
 import { extractedReader, rangeStates } from './ranges.ts'
 import { rewindTo } from './ranges-rewind.ts'
 import { pageOfRanges, type Range, type RangesFilter } from './ranges-view.ts'
@@ -140,8 +140,7 @@ export class Memories {
     const { limit = 50, cursor } = filter
     const asked = ownersAllowed(owner, this.#owners)
     const found: Memory[] = []
-    for (const one of asked === 'all' ? await ownersIn(this.#store) : asked) {
-      const index = await this.#recall.ownerIndex(this.#store, one)
+    for await (const index of this.#recall.indexes(this.#store, asked)) {
       for (const memory of index.heads())
         if (isCurrent(memory) && (cursor === undefined || memory.id < cursor) && fits(memory, filter)) found.push(memory)
     }

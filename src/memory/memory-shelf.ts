@@ -1,5 +1,5 @@
 import { given, isObject } from '#kernel'
-import type { Change, TenantStore } from '#journal'
+import type { Change, RecordRow, TenantStore } from '#journal'
 import { isCurrent, type Memory, memoryOf, rowOf } from './memory-types.ts'
 import type { Book, Shelf } from './reconcile.ts'
 
@@ -16,18 +16,21 @@ export interface OwnerMark {
 }
 
 export async function ownerMark(store: TenantStore, owner: string): Promise<OwnerMark> {
-  const record = await store.record(ownerCollection, owner)
+  return markOf(await store.record(ownerCollection, owner))
+}
+
+function markOf(record: RecordRow | undefined): OwnerMark {
   if (record === undefined) return { version: 0, log: [] }
   const log = isObject(record.value) ? (record.value['log'] as unknown as OwnerLog) : []
   return { version: record.version, log }
 }
 
 /** Every owner that anything was ever learnt of. */
-export async function ownersIn(store: TenantStore): Promise<string[]> {
-  const found: string[] = []
+export async function ownerMarks(store: TenantStore): Promise<{ readonly owner: string; readonly mark: OwnerMark }[]> {
+  const found: { readonly owner: string; readonly mark: OwnerMark }[] = []
   for (let cursor: string | undefined; ;) {
     const page = await store.records(ownerCollection, { limit: 1_000, ...given({ cursor }) })
-    found.push(...page.items.map(({ key }) => key))
+    found.push(...page.items.map(record => ({ owner: record.key, mark: markOf(record) })))
     if (page.next === undefined) return found
     cursor = page.next
   }
@@ -57,7 +60,7 @@ export async function readBook(store: TenantStore, id: string): Promise<Book | u
  */
 export function shelfChanges(shelf: Shelf, before: ReadonlyMap<string, Book>, mark: OwnerMark): Change[] {
   if (shelf.changed.size === 0) return []
-  const log = [...mark.log, [mark.version + 1, [...shelf.changed]] as const].slice(-mostTold)
+  const log = lastTold([...mark.log, [mark.version + 1, [...shelf.changed]]])
   const told: Change = {
     type: 'put_record',
     collection: ownerCollection,
@@ -66,6 +69,13 @@ export function shelfChanges(shelf: Shelf, before: ReadonlyMap<string, Book>, ma
     expectVersion: mark.version,
   }
   return [told, ...[...shelf.changed].flatMap(id => bookChanges(shelf.books.get(id) as Book, before.get(id)))]
+}
+
+/** As much of a log's end as names no more than the most: it is read at every search. */
+function lastTold(log: OwnerLog): OwnerLog {
+  let told = 0
+  const from = log.findLastIndex(([, ids]) => (told += ids.length) > mostTold)
+  return log.slice(from + 1)
 }
 
 function bookChanges(book: Book, before: Book | undefined): Change[] {

@@ -1,26 +1,29 @@
 import type { MemoryRow, TenantStore } from '#journal'
 import { SkeinError } from '#kernel'
-import { isCurrent, type Memory, memoryOf } from './memory-types.ts'
+import { heldAt, isCurrent, type Memory, memoryOf } from './memory-types.ts'
 import { ownerMark, type OwnerMark, readBook } from './memory-shelf.ts'
 import { TextIndex } from './recall-text.ts'
+import { unitVector } from './recall-vectors.ts'
 import type { Book } from './reconcile.ts'
 
 const pageSize = 1_000
 const tries = 5
+/** For how many times it is kept what held. */
+const mostHeld = 4
 
 /** What is known of one owner as of `mark`. `heads`: of each memory the newest row. */
 export class OwnerIndex {
   readonly owner: string
   readonly #store: TenantStore
-  readonly #heads = new Map<
-    string,
-    { readonly memory: Memory; readonly row: number; readonly embedding: readonly number[] | null }
-  >()
+  readonly #heads = new Map<string, { readonly memory: Memory; readonly row: number }>()
   readonly #books = new Map<string, Promise<Book | undefined>>()
   /** Those that are in force no more. */
   readonly #past = new Set<string>()
   /** The current ones. */
   readonly text: TextIndex = new TextIndex()
+  readonly #vectors = new Map<string, Float32Array>()
+  /** What held at the times that were asked for last, as of the mark. */
+  readonly #held = new Map<number, Promise<TextIndex>>()
   #mark: OwnerMark | undefined
 
   constructor(store: TenantStore, owner: string) {
@@ -46,8 +49,28 @@ export class OwnerIndex {
     yield* this.#past
   }
 
-  embedding(id: string): readonly number[] | null {
-    return this.#heads.get(id)?.embedding ?? null
+  /** Of length 1 each, by id. */
+  vectors(): Iterable<readonly [string, Float32Array]> {
+    return this.#vectors
+  }
+
+  /** What held at a time: of each memory the version that counted then. */
+  async heldAt(at: number): Promise<TextIndex> {
+    const known = this.#held.get(at) ?? this.#readHeld(at)
+    this.#held.delete(at)
+    this.#held.set(at, known)
+    known.catch(() => this.#held.delete(at))
+    for (const oldest of this.#held.keys()) if (this.#held.size > mostHeld) this.#held.delete(oldest)
+    return await known
+  }
+
+  async #readHeld(at: number): Promise<TextIndex> {
+    const text = new TextIndex()
+    for (const { id } of this.heads()) {
+      const held = (await this.book(id))?.versions.findLast(version => heldAt(version, at))
+      if (held !== undefined) text.put(held)
+    }
+    return text
   }
 
   /** All versions of a memory. */
@@ -66,8 +89,9 @@ export class OwnerIndex {
     return new Map([...this.#heads].map(([id, { memory, row }]) => [id, shallow(memory, row)]))
   }
 
-  /** Reads what changed since it was read last; a single row if nothing did. */
-  async refresh(): Promise<void> {
+  /** Reads what changed since it was read last; a single row if nothing did, none if `seen` says so. */
+  async refresh(seen?: OwnerMark): Promise<void> {
+    if (seen !== undefined && this.#mark !== undefined && this.#mark.version >= seen.version) return
     for (let round = 1; ; round++) {
       const mark = await ownerMark(this.#store, this.owner)
       if (this.#mark !== undefined && mark.version === this.#mark.version) return
@@ -77,6 +101,7 @@ export class OwnerIndex {
       if (after.version === mark.version) {
         if (changed === undefined) this.#forget()
         for (const [id, row] of rows) this.#put(id, row)
+        this.#held.clear()
         this.#mark = mark
         return
       }
@@ -107,9 +132,11 @@ export class OwnerIndex {
     this.#heads.delete(id)
     this.text.remove(id)
     this.#past.delete(id)
+    this.#vectors.delete(id)
     if (row === undefined) return
     const memory = memoryOf(row)
-    this.#heads.set(id, { memory, row: row.version, embedding: row.embedding })
+    this.#heads.set(id, { memory, row: row.version })
+    if (row.embedding !== null) this.#vectors.set(id, unitVector(row.embedding))
     if (isCurrent(memory)) this.text.put(memory)
     else this.#past.add(id)
   }

@@ -1,18 +1,46 @@
 import { searchWords } from '#journal'
-import { gramsOf, likeness, piecesOf, sharesGrams } from './recall-grams.ts'
+import { BestOf } from './best-of.ts'
+import { gramPlaces, gramsOf, type WordGrams, wordGrams } from './recall-grams.ts'
 import type { Memory } from './memory-types.ts'
 
-/** What a leg found, best first. */
+/** What a leg found. */
 export interface Ranked {
-  readonly id: string
+  readonly memory: Memory
   readonly score: number
+}
+
+/** The better one, of equals what holds since later; no two are equal. */
+export function ranksBefore(one: Ranked, other: Ranked): boolean {
+  if (one.score !== other.score) return one.score > other.score
+  if (one.memory.validFrom !== other.memory.validFrom) return one.memory.validFrom > other.memory.validFrom
+  return one.memory.id > other.memory.id
+}
+
+/** Which memories count. */
+export type Fits = (memory: Memory) => boolean
+
+/** A query as the legs read it, once for all owners. */
+export interface Wanted {
+  readonly words: readonly string[]
+  /** The places of its n-grams that are not zero. */
+  readonly places: readonly (readonly [place: number, weight: number])[]
+  readonly grams: ReadonlyMap<string, WordGrams>
+  readonly threes: ReadonlySet<string>
 }
 
 interface Doc {
   readonly memory: Memory
-  readonly words: ReadonlyMap<string, number>
+  readonly words: readonly Word[]
   readonly length: number
-  grams?: Float32Array
+  /** Distinct words and three-letter pieces. */
+  readonly pieces: number
+}
+
+interface Word {
+  readonly text: string
+  readonly grams: WordGrams
+  /** How often it stands in the memory of each slot. */
+  readonly counts: Map<number, number>
 }
 
 const k1 = 1.2
@@ -22,104 +50,160 @@ const alikeFrom = 0.1
 const mostWords = 400
 /** How many of the most alike are looked at closely. */
 const mostGrams = 400
+const leastSlots = 16
+const loneCjk = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]$/u
+
+export function readQuery(query: string): Wanted {
+  const words = searchWords(query)
+  const grams = new Map(words.map(word => [word, wordGrams(word)]))
+  const vector = gramsOf(words, word => grams.get(word) as WordGrams)
+  return {
+    words: [...grams.keys()].slice(0, mostWords),
+    places: [...vector].flatMap((weight, place) => (weight === 0 ? [] : [[place, weight] as const])),
+    grams,
+    threes: new Set([...grams.values()].flatMap(({ threes }) => threes)),
+  }
+}
 
 /** The words and n-grams of one owner's memories. Made of rows alone, so it can be made again at any time. Law M73. */
 export class TextIndex {
-  readonly #docs = new Map<string, Doc>()
-  readonly #postings = new Map<string, Map<string, number>>()
+  readonly #slots = new Map<string, number>()
+  readonly #docs: (Doc | undefined)[] = []
+  readonly #free: number[] = []
+  readonly #words = new Map<string, Word>()
+  /** N-grams, a column of all slots for each place, so that a query reads only the places it has. */
+  #grams = new Float32Array(0)
+  #room = 0
   #total = 0
 
   get size(): number {
-    return this.#docs.size
+    return this.#slots.size
   }
 
   memory(id: string): Memory | undefined {
-    return this.#docs.get(id)?.memory
+    const slot = this.#slots.get(id)
+    return slot === undefined ? undefined : this.#docs[slot]?.memory
   }
 
   put(memory: Memory): void {
     this.remove(memory.id)
-    const words = new Map<string, number>()
-    let length = 0
-    for (const word of searchWords(textOf(memory))) {
-      words.set(word, (words.get(word) ?? 0) + 1)
-      length++
+    const slot = this.#free.pop() ?? this.#docs.length
+    if (slot >= this.#room) this.#widen()
+    const said = searchWords(textOf(memory))
+    const words = new Set<Word>()
+    const threes = new Set<string>()
+    for (const text of said) {
+      const word = this.#word(text)
+      word.counts.set(slot, (word.counts.get(slot) ?? 0) + 1)
+      words.add(word)
     }
-    for (const [word, count] of words) {
-      const posting = this.#postings.get(word) ?? new Map<string, number>()
-      posting.set(memory.id, count)
-      this.#postings.set(word, posting)
-    }
-    this.#total += length
-    this.#docs.set(memory.id, { memory, words, length })
+    for (const { grams } of words) for (const three of grams.threes) threes.add(three)
+    const vector = gramsOf(said, text => this.#word(text).grams)
+    for (let place = 0; place < gramPlaces; place++) this.#grams[place * this.#room + slot] = vector[place] as number
+    this.#docs[slot] = { memory, words: [...words], length: said.length, pieces: words.size + threes.size }
+    this.#slots.set(memory.id, slot)
+    this.#total += said.length
   }
 
   remove(id: string): void {
-    const doc = this.#docs.get(id)
-    if (doc === undefined) return
-    for (const word of doc.words.keys()) {
-      const posting = this.#postings.get(word)
-      posting?.delete(id)
-      if (posting?.size === 0) this.#postings.delete(word)
+    const slot = this.#slots.get(id)
+    const doc = slot === undefined ? undefined : this.#docs[slot]
+    if (slot === undefined || doc === undefined) return
+    for (const { text, counts } of doc.words) {
+      counts.delete(slot)
+      if (counts.size === 0) this.#words.delete(text)
     }
     this.#total -= doc.length
-    this.#docs.delete(id)
+    this.#docs[slot] = undefined
+    this.#slots.delete(id)
+    this.#free.push(slot)
   }
 
   /** Those that may lack no more than `missing` of these words: of the rarest `missing` + 1 each has one. */
   sharing(words: Iterable<string>, missing: number): Set<string> {
-    const postings = [...words].map(word => this.#postings.get(word))
-    const rarest = postings.sort((one, other) => (one?.size ?? 0) - (other?.size ?? 0)).slice(0, missing + 1)
-    return new Set(rarest.flatMap(posting => [...(posting?.keys() ?? [])]))
+    const counts = [...words].map(word => this.#words.get(word)?.counts)
+    const rarest = counts.sort((one, other) => (one?.size ?? 0) - (other?.size ?? 0)).slice(0, missing + 1)
+    return new Set(rarest.flatMap(slots => [...(slots?.keys() ?? [])].map(slot => this.#doc(slot).memory.id)))
   }
 
   /** By words, any of them, weighed by how rare they are (BM25). */
-  fts(query: string, fits: (memory: Memory) => boolean): Ranked[] {
-    const scores = new Map<string, number>()
-    const mean = this.#total / Math.max(1, this.#docs.size)
-    for (const posting of this.#postingsFor(query)) {
-      const idf = Math.log(1 + (this.#docs.size - posting.size + 0.5) / (posting.size + 0.5))
-      for (const [id, count] of posting) {
-        const { length } = this.#docs.get(id) as Doc
-        const weight = (count * (k1 + 1)) / (count + k1 * (1 - b + (b * length) / Math.max(1, mean)))
-        scores.set(id, (scores.get(id) ?? 0) + idf * weight)
+  fts({ words }: Wanted, fits: Fits, found: BestOf<Ranked>): void {
+    const scores = new Float64Array(this.#room)
+    const mean = Math.max(1, this.#total / Math.max(1, this.size))
+    for (const word of words) {
+      const counts = this.#countsOf(word)
+      if (counts === undefined) continue
+      const idf = Math.log(1 + (this.size - counts.size + 0.5) / (counts.size + 0.5))
+      for (const [slot, count] of counts) {
+        const weight = (count * (k1 + 1)) / (count + k1 * (1 - b + (b * this.#doc(slot).length) / mean))
+        scores[slot] = (scores[slot] as number) + idf * weight
       }
     }
-    return [...scores].flatMap(([id, score]) => (fits((this.#docs.get(id) as Doc).memory) ? [{ id, score }] : []))
+    for (const [slot, score] of scores.entries()) {
+      if (score === 0) continue
+      const { memory } = this.#doc(slot)
+      if (fits(memory)) found.add({ memory, score })
+    }
   }
 
   /** By pieces of words, for other forms and misspellings; lexical, not by meaning. */
-  ngram(query: string, fits: (memory: Memory) => boolean): Ranked[] {
-    const wanted = gramsOf(query)
-    if (wanted === undefined) return []
-    const found: Ranked[] = []
-    for (const [id, doc] of this.#docs) {
-      doc.grams ??= gramsOf(textOf(doc.memory)) ?? noGrams
-      const score = likeness(wanted, doc.grams)
-      if (score >= alikeFrom && fits(doc.memory)) found.push({ id, score })
+  ngram(wanted: Wanted, fits: Fits, found: BestOf<Ranked>): void {
+    const scores = new Float64Array(this.#room)
+    const room = this.#room
+    for (const [place, weight] of wanted.places) {
+      const column = this.#grams.subarray(place * room, (place + 1) * room)
+      for (let slot = 0; slot < room; slot++) scores[slot] = (scores[slot] as number) + weight * (column[slot] as number)
     }
-    found.sort((one, other) => other.score - one.score)
+    const alike = new BestOf<Ranked & { readonly doc: Doc }>(mostGrams, ranksBefore)
+    for (let slot = 0; slot < room; slot++) {
+      const score = scores[slot] as number
+      const doc = score < alikeFrom ? undefined : this.#docs[slot]
+      if (doc !== undefined && fits(doc.memory)) alike.add({ doc, memory: doc.memory, score })
+    }
     // Two features may fall on one place; what shares none in truth is no match.
-    const pieces = piecesOf(query)
-    return found.slice(0, mostGrams).filter(({ id }) => sharesGrams(pieces, (this.#docs.get(id) as Doc).words.keys()))
+    for (const { doc, memory, score } of alike.sorted()) if (sharesPieces(wanted, doc)) found.add({ memory, score })
   }
 
-  *#postingsFor(query: string): Iterable<ReadonlyMap<string, number>> {
-    for (const word of [...new Set(searchWords(query))].slice(0, mostWords)) {
-      const posting = this.#postings.get(word)
-      if (posting !== undefined) yield posting
-      // A lone character of a script without spaces stands in the index within pairs only.
-      else if (/^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]$/u.test(word)) {
-        const joined = new Map<string, number>()
-        for (const [pair, ids] of this.#postings)
-          if (pair.includes(word)) for (const [id, count] of ids) joined.set(id, (joined.get(id) ?? 0) + count)
-        if (joined.size > 0) yield joined
-      }
-    }
+  #word(text: string): Word {
+    const known = this.#words.get(text)
+    if (known !== undefined) return known
+    const word: Word = { text, grams: wordGrams(text), counts: new Map() }
+    this.#words.set(text, word)
+    return word
+  }
+
+  #doc(slot: number): Doc {
+    return this.#docs[slot] as Doc
+  }
+
+  #countsOf(word: string): ReadonlyMap<number, number> | undefined {
+    const known = this.#words.get(word)
+    if (known !== undefined || !loneCjk.test(word)) return known?.counts
+    // A lone character of a script without spaces stands in the index within pairs only.
+    const joined = new Map<number, number>()
+    for (const { text, counts } of this.#words.values())
+      if (text.includes(word)) for (const [slot, count] of counts) joined.set(slot, (joined.get(slot) ?? 0) + count)
+    return joined.size === 0 ? undefined : joined
+  }
+
+  #widen(): void {
+    const [from, before] = [this.#grams, this.#room]
+    this.#room = Math.max(leastSlots, before * 2)
+    this.#grams = new Float32Array(gramPlaces * this.#room)
+    for (let place = 0; place < gramPlaces; place++)
+      this.#grams.set(from.subarray(place * before, (place + 1) * before), place * this.#room)
   }
 }
 
-const noGrams = new Float32Array(0)
+/** Whether they truly have pieces in common: a word, or a quarter of the pieces of the shorter one. */
+function sharesPieces({ grams, threes }: Wanted, doc: Doc): boolean {
+  const common = new Set<string>()
+  for (const word of doc.words) {
+    if (grams.has(word.text)) return true
+    for (const three of word.grams.threes) if (threes.has(three)) common.add(three)
+  }
+  return common.size > 0 && common.size * 4 >= Math.min(grams.size + threes.size, doc.pieces)
+}
 
 /** Key, abstract and content; a level that only repeats another is taken once. */
 function textOf({ key, abstract, content }: Memory): string {

@@ -1,6 +1,6 @@
-import type { Memory } from './memory-types.ts'
 import type { OwnerIndex } from './recall-index.ts'
-import type { Ranked, TextIndex } from './recall-text.ts'
+import type { BestOf } from './best-of.ts'
+import type { Fits, Ranked, TextIndex } from './recall-text.ts'
 
 /** Turns texts into vectors, one for each, all of one length. */
 export interface Embedder {
@@ -10,23 +10,18 @@ export interface Embedder {
 }
 
 /** By the cosine of vectors, every one of the owner's compared exactly. */
-export function vectorRanks(
-  wanted: readonly number[],
-  text: TextIndex,
-  index: OwnerIndex,
-  fits: (memory: Memory) => boolean,
-): Ranked[] {
-  const found: Ranked[] = []
-  const own = lengthOf(wanted)
-  for (const { id } of index.heads()) {
-    const memory = text.memory(id)
-    const vector = index.embedding(id)
-    if (memory === undefined || vector === null || vector.length !== wanted.length || !fits(memory)) continue
-    const dot = wanted.reduce((sum, value, at) => sum + value * (vector[at] as number), 0)
-    const score = dot / (own * lengthOf(vector) || 1)
-    if (score > 0) found.push({ id, score })
+export function vectorRanks(wanted: Float32Array, text: TextIndex, index: OwnerIndex, fits: Fits, found: BestOf<Ranked>): void {
+  for (const [id, vector] of index.vectors()) {
+    const memory = vector.length === wanted.length ? text.memory(id) : undefined
+    if (memory === undefined || !fits(memory)) continue
+    let score = 0
+    for (let at = 0; at < wanted.length; at++) score += (wanted[at] as number) * (vector[at] as number)
+    if (score > 0) found.add({ memory, score })
   }
-  return found
 }
 
-const lengthOf = (vector: readonly number[]): number => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))
+/** A vector of length 1 that points where this one does. */
+export function unitVector(vector: readonly number[]): Float32Array {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) || 1
+  return Float32Array.from(vector, value => value / length)
+}

@@ -1,11 +1,12 @@
 import { SkeinError } from '#kernel'
 import type { TenantStore } from '#journal'
 import type { Category } from './extractor.ts'
-import { heldAt, type Memory } from './memory-types.ts'
-import { ownersIn } from './memory-shelf.ts'
+import { BestOf } from './best-of.ts'
+import type { Memory } from './memory-types.ts'
+import { type OwnerMark, ownerMarks } from './memory-shelf.ts'
 import { OwnerIndex } from './recall-index.ts'
-import { type Ranked, TextIndex } from './recall-text.ts'
-import { type Embedder, vectorRanks } from './recall-vectors.ts'
+import { type Fits, type Ranked, ranksBefore, readQuery } from './recall-text.ts'
+import { type Embedder, unitVector, vectorRanks } from './recall-vectors.ts'
 
 export type Leg = 'fts' | 'ngram' | 'vector'
 
@@ -50,14 +51,14 @@ export class Recall {
     return this.#embedder
   }
 
-  /** What is known of an owner now. */
-  async ownerIndex(store: TenantStore, owner: string): Promise<OwnerIndex> {
+  /** What is known of an owner now; `mark`: as of then at least. */
+  async ownerIndex(store: TenantStore, owner: string, mark?: OwnerMark): Promise<OwnerIndex> {
     const key = `${store.tenant}\n${owner}`
     const kept = this.#kept.get(key) ?? { index: new OwnerIndex(store, owner), reading: Promise.resolve() }
     // The newest stands last.
     this.#kept.delete(key)
     this.#kept.set(key, kept)
-    const refresh = (): Promise<void> => kept.index.refresh()
+    const refresh = (): Promise<void> => kept.index.refresh(mark)
     const reading = kept.reading.then(refresh, refresh)
     kept.reading = reading
     await reading
@@ -68,40 +69,45 @@ export class Recall {
   /** Law M71, M72, M73. */
   async search(store: TenantStore, ask: RecallAsk, signal?: AbortSignal): Promise<MemoryHits> {
     if (ask.query.trim() === '') return hits([], [])
-    const owners = ask.owners === 'all' ? await ownersIn(store) : [...new Set(ask.owners)]
-    const fits = ({ category }: Memory): boolean => ask.categories === undefined || ask.categories.includes(category)
-    const found: Partial<Record<Leg, Ranked[]>> = {}
-    const memories = new Map<string, Memory>()
+    const wanted = readQuery(ask.query)
+    const { categories } = ask
+    const fits: Fits = memory => categories === undefined || categories.includes(memory.category)
+    const best = new Map<Leg, BestOf<Ranked>>()
     const degraded: string[] = []
-    const add = (leg: Leg, ranked: readonly Ranked[]): void => void (found[leg] ??= []).push(...ranked)
-    const wanted = this.#embedder === undefined ? undefined : await this.#embedded(ask.query, degraded, signal)
-    for (const owner of owners) {
-      const index = await this.ownerIndex(store, owner)
-      const text = ask.at === undefined ? index.text : await heldThen(index, ask.at)
-      const legs: readonly (readonly [Leg, () => Ranked[]])[] = [
-        ['fts', () => text.fts(ask.query, fits)],
-        this.#embedder === undefined
-          ? ['ngram', () => text.ngram(ask.query, fits)]
-          : ['vector', () => (wanted === undefined ? [] : vectorRanks(wanted, text, index, fits))],
+    const vector = this.#embedder === undefined ? undefined : await this.#embedded(ask.query, degraded, signal)
+    for await (const index of this.indexes(store, ask.owners)) {
+      const text = ask.at === undefined ? index.text : await index.heldAt(ask.at)
+      const legs: readonly (readonly [Leg, (found: BestOf<Ranked>) => void])[] = [
+        ['fts', found => text.fts(wanted, fits, found)],
+        ['ngram', found => text.ngram(wanted, fits, found)],
+        ...(vector === undefined
+          ? []
+          : [['vector', (found: BestOf<Ranked>) => vectorRanks(vector, text, index, fits, found)] as const]),
       ]
       for (const [leg, run] of legs) {
+        const found = best.get(leg) ?? new BestOf<Ranked>(deepest, ranksBefore)
+        best.set(leg, found)
         try {
-          const ranked = run()
-          add(leg, ranked)
-          for (const { id } of ranked) memories.set(id, text.memory(id) as Memory)
+          run(found)
         } catch {
           if (!degraded.includes(leg)) degraded.push(leg)
         }
       }
     }
-    return hits(fuse(found, memories).slice(0, ask.limit), degraded)
+    return hits(fuse(best).slice(0, ask.limit), degraded)
   }
 
-  async #embedded(query: string, degraded: string[], signal?: AbortSignal): Promise<readonly number[] | undefined> {
+  /** Of several the marks are read together, so that what is known and has not changed costs no reading of its own. */
+  async *indexes(store: TenantStore, owners: readonly string[] | 'all'): AsyncIterable<OwnerIndex> {
+    if (owners === 'all') for (const { owner, mark } of await ownerMarks(store)) yield await this.ownerIndex(store, owner, mark)
+    else for (const owner of new Set(owners)) yield await this.ownerIndex(store, owner)
+  }
+
+  async #embedded(query: string, degraded: string[], signal?: AbortSignal): Promise<Float32Array | undefined> {
     try {
       const [vector] = (await this.#embedder?.embed([query], signal ?? AbortSignal.timeout(10_000))) ?? []
       if (vector === undefined || vector.length === 0) throw new SkeinError('provider.rejected', 'The embedder gave no vector.')
-      return vector
+      return unitVector(vector)
     } catch {
       degraded.push('vector')
       return undefined
@@ -119,38 +125,24 @@ export class Recall {
   }
 }
 
-/** An index of what held at a time: of each memory the version that counted then. */
-async function heldThen(index: OwnerIndex, at: number): Promise<TextIndex> {
-  const text = new TextIndex()
-  for (const { id } of index.heads()) {
-    const held = (await index.book(id))?.versions.findLast(version => heldAt(version, at))
-    if (held !== undefined) text.put(held)
-  }
-  return text
-}
-
 /** Reciprocal ranks, added over the legs; what nobody said in these words counts half. Law M48. */
-function fuse(found: Readonly<Partial<Record<Leg, readonly Ranked[]>>>, memories: ReadonlyMap<string, Memory>): MemoryHit[] {
-  const fused = new Map<string, { score: number; legs: Partial<Record<Leg, number>> }>()
-  for (const leg of ['fts', 'ngram', 'vector'] as const) {
-    const ranked = [...(found[leg] ?? [])].sort((one, other) => other.score - one.score || newer(memories, one.id, other.id))
-    for (const [index, { id }] of ranked.slice(0, deepest).entries()) {
-      const entry = fused.get(id) ?? { score: 0, legs: {} }
+function fuse(best: ReadonlyMap<Leg, BestOf<Ranked>>): MemoryHit[] {
+  const fused = new Map<string, { readonly memory: Memory; score: number; readonly legs: Partial<Record<Leg, number>> }>()
+  for (const [leg, found] of best)
+    for (const [index, { memory }] of found.sorted().entries()) {
+      const entry = fused.get(memory.id) ?? { memory, score: 0, legs: {} }
       entry.score += 1 / (rankBase + index + 1)
       entry.legs[leg] = index + 1
-      fused.set(id, entry)
+      fused.set(memory.id, entry)
     }
-  }
-  const all = [...fused].map(([id, { score, legs }]): MemoryHit => {
-    const memory = memories.get(id) as Memory
-    return { ...memory, score: memory.inference ? score / 2 : score, legs }
-  })
-  return all.sort((one, other) => other.score - one.score || newer(memories, one.id, other.id))
-}
-
-function newer(memories: ReadonlyMap<string, Memory>, one: string, other: string): number {
-  const [mine, its] = [memories.get(one)?.validFrom ?? 0, memories.get(other)?.validFrom ?? 0]
-  return its - mine || (one < other ? 1 : -1)
+  const all = [...fused.values()].map(({ memory, score, legs }) => ({
+    memory,
+    legs,
+    score: memory.inference ? score / 2 : score,
+  }))
+  return all
+    .sort((one, other) => (ranksBefore(one, other) ? -1 : 1))
+    .map(({ memory, score, legs }): MemoryHit => ({ ...memory, score, legs }))
 }
 
 function hits(found: readonly MemoryHit[], degraded: readonly string[]): MemoryHits {
