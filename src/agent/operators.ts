@@ -1,78 +1,31 @@
-import {
-  asSkeinError,
-  invalidInput,
-  isId,
-  isObject,
-  type Json,
-  type JsonObject,
-  parseId,
-  type SessionId,
-  type StandardSchema,
-  wait,
-} from '#kernel'
-import type { Change, SessionRow, TenantStore } from '#journal'
-import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
-import { draft, type Runtime, type SessionCore } from '#session'
+import { asSkeinError, invalidInput, isId, isObject, type Json, parseId, type SessionId } from '#kernel'
+import type { Change, TenantStore } from '#journal'
+import type { ConnectedModel } from '#models'
+import { draft } from '#session'
 import { AgentSession } from './agent-session.ts'
-import type { AgentSessions } from './agent-sessions.ts'
-import { agenticItem } from './agentic-item.ts'
+import { connectFor, type Gear, type Parent, tellEnded, workOf, type WorkParts } from './map-work.ts'
 import { expandMap, infoOf, isWorkedOn, type MapInfo, type MapPage, type MapPageOptions } from './operators/expand-map.ts'
 import { checkList, type InputSource, openInputs, readInputs, takeInputs } from './operators/inputs.ts'
 import { Ledger } from './operators/ledger.ts'
-import { llmItem } from './operators/llm-item.ts'
 import {
   type AgenticMapOptions,
   type AnyMapOptions,
   checkResume,
   type LlmMapOptions,
-  type MapInputs,
   type ResumeOptions,
   settingsOf,
 } from './operators/map-options.ts'
-import {
-  mapCollection,
-  type MapHeader,
-  type MapId,
-  type MapItem,
-  type MapKind,
-  readHeader,
-  unknownMap,
-} from './operators/map-rows.ts'
+import { mapCollection, type MapHeader, type MapId, type MapKind, readHeader, unknownMap } from './operators/map-rows.ts'
 import { type Begun, Changes, type MapRun } from './operators/map-run.ts'
-import { readOutputBy } from './operators/output.ts'
-import { type MakePrompt, readPrompt } from './operators/prompt.ts'
+import { readPrompt } from './operators/prompt.ts'
 import { type ItemWork, Runner } from './operators/runner.ts'
 import type { RunningMaps } from './operators/running-maps.ts'
 import { refOf } from './run-options.ts'
-import { type AgentPorts, checkTools, startRun } from './send.ts'
-import { kindOf, type Tool } from './tool.ts'
+import type { Tool } from './tool.ts'
 
-type Model = string | ModelPort | AiSdkModel
-
-/** Everything that works on items, whatever was stored of it. */
-interface Gear {
-  readonly prompt: MakePrompt
-  readonly schema: StandardSchema | JsonObject | undefined
-  readonly model: Model | null | undefined
-  readonly tools: readonly Tool[]
-  readonly inputs: MapInputs<unknown> | undefined
-  readonly signal: AbortSignal | undefined
-  readonly concurrency: number
-}
-
-interface Parent {
-  readonly core: SessionCore
-  readonly row: SessionRow
-  readonly model: Model | null
-}
-
-export interface OperatorsParts {
-  readonly runtime: Runtime
-  readonly store: TenantStore
+export interface OperatorsParts extends WorkParts {
   /** Where sessions that are not durable live, and so do their maps. */
   readonly volatile: TenantStore
-  readonly sessions: AgentSessions
-  readonly ports: AgentPorts
   readonly running: RunningMaps
 }
 
@@ -149,7 +102,7 @@ export class Operators {
     const parent = await this.#parent(idOf(options.parent))
     const store = parent?.core.store ?? this.#parts.store
     const inputs = await openInputs(store, options.inputs, parent?.core.id ?? null)
-    const model = await this.#connect(gear, parent)
+    const model = await connectFor(this.#parts, gear, parent)
     const header: MapHeader = {
       v: 1,
       kind,
@@ -165,7 +118,7 @@ export class Operators {
       settings,
       needs,
     }
-    const work = this.#work(map, header, gear, model, parent)
+    const work = workOf(this.#parts, { map, header, gear, model, parent })
     await this.#announce(map, header, model, parent, list?.length ?? null)
     const ledger = this.#ledger(store, map, header, 1, parent)
     if (list !== undefined) await storeAll(ledger, inputs)
@@ -225,7 +178,8 @@ export class Operators {
       given === undefined
         ? undefined
         : { inputs: await openInputs(store, given, header.parent), atATime: Symbol.asyncIterator in given ? 1 : blobChunk }
-    const work = this.#work(id, header, gear, await this.#connect(gear, parent), parent)
+    const model = await connectFor(this.#parts, gear, parent)
+    const work = workOf(this.#parts, { map: id, header, gear, model, parent })
     const ledger = this.#ledger(store, id, header, version, parent)
     return this.#run({ store, map: id, ledger, work, gear, parent, source, changes })
   }
@@ -280,53 +234,6 @@ export class Operators {
     return new Ledger({ store, map, header, version, parent: parent?.core, clock: this.#parts.runtime.clock })
   }
 
-  #work(map: MapId, header: MapHeader, gear: Gear, model: ConnectedModel, parent: Parent | undefined): ItemWork {
-    const { clock, timers, ids } = this.#parts.runtime
-    const { settings } = header
-    const { prompt } = gear
-    const reader = readOutputBy(gear.schema)
-    if (header.kind === 'llm')
-      return llmItem({ model, settings, prompt, reader, clock, timers, ids, accounted: parent !== undefined })
-    const { sessions, ports } = this.#parts
-    const tools = this.#allowed(map, [...ports.tools, ...gear.tools], settings.readOnly, parent)
-    const own: AgentPorts = { connect: () => Promise.resolve(model), tools }
-    return agenticItem({
-      map,
-      settings,
-      prompt,
-      reader,
-      model,
-      tools,
-      sessions,
-      parent: parent?.core.id ?? null,
-      user: parent?.row.user ?? null,
-      send: (session, input, signal) => startRun(AgentSession.insideOf(session).core, own, input, { signal }),
-      wait: (ms, signal) => wait(timers, ms, signal),
-    })
-  }
-
-  /** Without the tools that may change something, if they may not be used; what is taken away is told. */
-  #allowed(map: MapId, tools: readonly Tool[], readOnly: boolean, parent: Parent | undefined): readonly Tool[] {
-    checkTools(tools)
-    const taken = readOnly ? tools.filter(tool => tool.readOnly !== true && kindOf(tool) !== 'read') : []
-    if (taken.length === 0) return tools
-    const { runtime, store } = this.#parts
-    runtime.notice({
-      level: 'info',
-      code: 'map.read_only',
-      message: `Map ${map} only reads, so its agents do without ${taken.map(({ name }) => name).join(', ')}.`,
-      tenant: store.tenant,
-      ...(parent === undefined ? {} : { session: parent.core.id }),
-    })
-    return tools.filter(tool => !taken.includes(tool))
-  }
-
-  async #connect({ model }: Gear, parent: Parent | undefined): Promise<ConnectedModel> {
-    const { connect } = this.#parts.ports
-    if (model !== undefined && model !== null) return await connect(model)
-    return await connect(parent === undefined ? 'sonnet' : parent.model)
-  }
-
   async #parent(id: SessionId | null): Promise<Parent | undefined> {
     if (id === null) return undefined
     const session = await this.#parts.sessions.open(id)
@@ -360,15 +267,4 @@ async function storeAll(ledger: Ledger, inputs: InputSource): Promise<void> {
 function idOf(parent: AnyMapOptions['parent']): SessionId | null {
   if (parent === undefined) return null
   return isObject(parent) && isId('ses', parent['id']) ? parent['id'] : (parent as SessionId)
-}
-
-function tellEnded(parent: Parent | undefined, map: MapId, { index, state, errorKind, attempts = 0 }: MapItem): void {
-  parent?.core.live.emit({
-    type: 'map_item_ended',
-    map,
-    index,
-    success: state === 'done',
-    errorKind: errorKind ?? null,
-    attempts,
-  })
 }
