@@ -32,12 +32,12 @@ export interface ResetDecision {
   readonly nextAt: number | null
 }
 
-export const resetDefaults = {
+export const resetDefaults: Required<Omit<ResetPolicy, 'mode' | 'zone'>> = {
   idleMinutes: 1_440,
   atHour: 4,
   notify: true,
   notifyExclude: ['api_server', 'webhook'],
-} as const satisfies Partial<ResetPolicy>
+}
 
 /**
  * Whether a message that comes now begins afresh. Both clocks run from the later of the two times, one in the future counts
