@@ -18,6 +18,8 @@ export interface AdapterCapabilities {
 export interface AdapterHost {
   /** Resolves once the message is stored; only then the platform is told that it came. */
   receive(message: Inbound): Promise<InboxReceipt>
+  /** The gateway's time. */
+  now?(): number
 }
 
 export interface Outgoing {
@@ -31,6 +33,8 @@ export interface SendContext {
   readonly id: string
   /** From 1. */
   readonly attempt: number
+  /** When the message was put on its way. */
+  readonly at: number
   readonly signal: AbortSignal
 }
 

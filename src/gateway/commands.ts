@@ -3,6 +3,7 @@ import type { SessionRow } from '#journal'
 import { actorSessions, namedSession } from './actor-sessions.ts'
 import { readSituation } from './decide.ts'
 import type { Exchange } from './exchange.ts'
+import { routeAt } from './find-route.ts'
 import { type InboxRow, openInbox } from './inbox-row.ts'
 import type { Handled } from './intake.ts'
 import { clearResumePending, suspend } from './holds.ts'
@@ -55,7 +56,9 @@ export async function runCommand(exchange: Exchange, { name, rest }: Command, ro
     const answer = await carryOut[name](asked)
     return { key: asked.key, ...(typeof answer === 'string' ? { answer } : answer) }
   } catch (error) {
-    if (!isSkeinError(error)) throw error
+    if (!isSkeinError(error) || error.code.startsWith('store.')) throw error
+    // A run that a host began here.
+    if (error.code === 'session.busy') return { answer: 'busy', refused: 'busy', key: asked.key }
     return { answer: `That did not work: ${error.code}.`, refused: error.code, key: asked.key }
   }
 }
@@ -95,10 +98,10 @@ async function sessions({ exchange, row, rest, found, session }: Asked): Promise
 }
 
 async function resume(asked: Asked): Promise<string> {
-  const { exchange, row, rest, found, session, key } = asked
+  const { exchange, row, rest, session, key } = asked
   if (rest === '') return await sessions(asked)
-  if (found === undefined) return 'No such session.'
-  const target = await namedSession(exchange.front, row.source, found.route, session, rest)
+  const found = asked.found ?? (await firstHere(exchange, row))
+  const target = found && (await namedSession(exchange.front, row.source, found.route, session, rest))
   if (target === undefined) return 'No such session.'
   try {
     await switchRoute(exchange.front, key, target.id, { actor: row.source })
@@ -107,6 +110,12 @@ async function resume(asked: Asked): Promise<string> {
     throw error
   }
   return `Resumed: ${lineOf(target)}`
+}
+
+/** The route of a chat where nothing was said yet. */
+async function firstHere({ front }: Exchange, { source }: InboxRow): Promise<FoundRoute | undefined> {
+  const { route } = await resolveSource(front, source, { clocks: 'none' })
+  return await routeAt(front.store, route.key)
 }
 
 async function title({ exchange, rest, session, row, found }: Asked): Promise<Answer> {
@@ -143,6 +152,7 @@ async function retry({ exchange, row, session, key }: Asked): Promise<Answer> {
     text: '',
     again: place.message,
     mode: 'next',
+    order: desk.now,
     said: 0,
     at: desk.now,
     ...given({ sender: row.sender, replyTo: row.source.messageId }),

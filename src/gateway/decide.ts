@@ -73,6 +73,13 @@ export function waitingKey(legacyKey: string): SessionKey {
   return { agent: 'main', platform: 'legacy', type: 'dm', chat: legacyKey }
 }
 
+export interface Asking {
+  readonly forceNew?: boolean
+  readonly whole?: boolean
+  /** `false`: the policy is not asked. */
+  readonly timed?: boolean
+}
+
 /**
  * The first row of the table that fits. With `whole` all that is asked is known, also what the verdict does not need.
  * Source: spec/gateway.md 5.
@@ -81,7 +88,7 @@ export async function judge(
   desk: Desk,
   store: Reads,
   { source, key, found, adopted, row }: Situation,
-  { forceNew = false, whole = false }: { readonly forceNew?: boolean; readonly whole?: boolean } = {},
+  { forceNew = false, whole = false, timed = true }: Asking = {},
 ): Promise<Judgement> {
   const rule = ruleFor(desk.settings, source)
   const known = { rule, pin: undefined, nextAt: null, turnEndedAt: undefined }
@@ -98,6 +105,7 @@ export async function judge(
           ? same
           : undefined
   if (early !== undefined && !whole) return { ...known, verdict: early }
+  if (!timed) return { ...known, verdict: same }
   const now = desk.now
   const decideAt = (lastTurnEndedAt: number): ResetDecision =>
     evaluateReset(rule.policy, { lastUserAt: Math.max(route.lastUserAt, route.startedAt), lastTurnEndedAt }, now)

@@ -1,8 +1,9 @@
 import { type Clock, given, isObject, type Json, messageOf, isSkeinError, SkeinError } from '#kernel'
 import type { JobRow, TenantStore } from '#journal'
-import type { JobDone } from '#jobs'
+import type { JobDone, JobWork } from '#jobs'
 import type { GatewayAdapter, SendFault } from './adapter.ts'
-import { type OutboxRow, outboxRow, putOutbox, type StoredOutbox } from './outbox-row.ts'
+import type { Front } from './desk.ts'
+import { type OutboxRow, outboxRow, putOutbox, type StoredOutbox, withCode } from './outbox-row.ts'
 
 /** How long one sending may take. Milliseconds. */
 export const sendMs = 60_000
@@ -17,7 +18,28 @@ export interface Delivering {
   readonly store: TenantStore
   readonly clock: Clock
   readonly adapter: GatewayAdapter
+  /** The code of a request to be let in. */
+  codeOf(id: string): Promise<string | null>
   tell(event: 'delivery_started' | 'delivery_ended' | 'delivery_abandoned', row: OutboxRow): void
+}
+
+/** Carries out the rows of an adapter, each tenant's by its own. */
+export function deliveryWork(
+  frontOf: (tenant: string) => Front,
+  adapterOf: (front: Front) => GatewayAdapter,
+  codeOf: Delivering['codeOf'] = () => Promise.resolve(null),
+): JobWork {
+  return {
+    schema: 1,
+    timeoutMs: sendMs,
+    run: async (job, signal) => {
+      const front = frontOf(job.tenant)
+      const { store, desk, tenant } = front
+      const tell: Delivering['tell'] = (type, row) =>
+        desk.events.tell(tenant, desk.now, { type, id: row.id, ...given({ key: row.key }) })
+      return await deliverDue({ store, clock: desk.runtime.clock, adapter: adapterOf(front), codeOf, tell }, job, signal)
+    },
+  }
 }
 
 /**
@@ -31,19 +53,20 @@ export async function deliverDue(parts: Delivering, job: JobRow, signal: AbortSi
   if (found === undefined || (found.row.state !== 'pending' && found.row.state !== 'sending')) return {}
   const { row } = found
   const over = row.attempts >= mostAttempts ? 'attempts' : clock.now() - row.at > mostAgeMs ? 'expired' : undefined
-  if (over !== undefined) return abandon(parts, found, over)
+  if (over !== undefined) return abandon(parts, row.state === 'sending' ? { ...found, row: cutShort(row) } : found, over)
+  const { text: said } = await withCode(row, id => parts.codeOf(id))
   const cutOff = row.state === 'sending' && !adapter.capabilities.idempotentSend
   const sending: OutboxRow = { ...row, state: 'sending', attempts: row.attempts + 1 }
   const claim = { type: 'require', that: { claim: { job: job.id, fence: job.fence } } } as const
   await store.commit([claim, putOutbox(sending, found.version)])
   const begun: StoredOutbox = { row: sending, version: found.version + 1 }
   parts.tell('delivery_started', sending)
-  const text = cutOff ? `${again}\n${row.text}` : row.text
+  const text = cutOff ? `${again}\n${said}` : said
   try {
     const { messageId } = await adapter.send(
       row.to,
       { text, kind: row.kind, ...given({ replyTo: row.replyTo }) },
-      { id: row.id, attempt: sending.attempts, signal },
+      { id: row.id, attempt: sending.attempts, at: row.at, signal },
     )
     return delivered(parts, begun, messageId)
   } catch (error) {
@@ -58,6 +81,12 @@ export async function deliverDue(parts: Delivering, job: JobRow, signal: AbortSi
     throw new SkeinError('adapter.unavailable', 'The message could not be sent.', { details: { retryAfterMs }, cause: error })
   }
 }
+
+/** Nobody knows what became of the last attempt. */
+const cutShort = (row: OutboxRow): OutboxRow => ({
+  ...row,
+  lastError: row.lastError ?? { code: 'adapter.unavailable', message: 'The last attempt was cut short.' },
+})
 
 function delivered(parts: Delivering, { row, version }: StoredOutbox, messageId: unknown): JobDone {
   const { lastError: _was, ...rest } = row

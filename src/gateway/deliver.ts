@@ -1,6 +1,6 @@
 import { invalidInput, isObject } from '#kernel'
 import type { Exchange } from './exchange.ts'
-import type { Destination, OutboxRow } from './outbox-row.ts'
+import { type Destination, outputPlatform, type OutboxRow } from './outbox-row.ts'
 import { splitText } from './split-text.ts'
 import { decodeSource, type SourceInput } from './source.ts'
 import { destinationOf } from './turn-end.ts'
@@ -20,8 +20,6 @@ export interface Delivery {
   readonly instead?: 'no_origin' | 'unknown_platform'
 }
 
-const outputPlatform = 'file'
-
 /** Puts a message on its way. Throws `target.invalid`; `origin` without one and unknown platforms go to a file. Law G79. */
 export async function deliver(
   exchange: Exchange,
@@ -31,7 +29,19 @@ export async function deliver(
 ): Promise<Delivery> {
   const text = typeof message === 'string' ? message : isObject(message) ? message['text'] : undefined
   if (typeof text !== 'string' || text.trim() === '') throw invalidInput('message', 'Expected a text, or an object with one.')
-  const { to, instead } = destinationFor(exchange, target, options.origin)
+  const { rows, ...delivery } = deliveryRows(exchange, target, text, options)
+  await exchange.send(rows)
+  return delivery
+}
+
+/** The rows of a message, a part each, and where they go. Throws `target.invalid`. */
+export function deliveryRows(
+  exchange: Exchange,
+  target: unknown,
+  text: string,
+  { origin }: DeliverOptions,
+): Delivery & { readonly rows: OutboxRow[] } {
+  const { to, instead } = destinationFor(exchange, target, origin)
   const { desk } = exchange.front
   const most = exchange.adapterOf(to.platform)?.capabilities.maxTextChars ?? Number.MAX_SAFE_INTEGER
   const rows = splitText(text.toWellFormed(), most).map((part): OutboxRow => ({
@@ -43,9 +53,7 @@ export async function deliver(
     attempts: 0,
     at: desk.now,
   }))
-  await exchange.send(rows)
-  const [first] = rows
-  return { id: first?.id ?? '', to: named(to), ...(instead === undefined ? {} : { instead }) }
+  return { id: rows[0]?.id ?? '', to: named(to), ...(instead === undefined ? {} : { instead }), rows }
 }
 
 const local: Destination = { platform: outputPlatform, chatId: 'output' }
@@ -64,7 +72,9 @@ function destinationFor(
   if (target.kind === 'local') return { to: local }
   if (target.kind === 'origin') {
     if (origin === undefined) return { to: local, instead: 'no_origin' }
-    return { to: destinationOf(decodeSource(origin)) }
+    const source = decodeSource(origin)
+    // Back to a terminal is a file: nobody may sit there any more.
+    return { to: source.platform === 'local' ? local : destinationOf(source) }
   }
   const { platform } = target
   const isKnown = Object.hasOwn(platforms, platform) || exchange.adapterOf(platform) !== undefined

@@ -6,6 +6,7 @@ import type { SessionRow, TenantStore } from '#journal'
 import { GatewayEvents } from './gateway-events.ts'
 import { KeyedLocks } from './keyed-locks.ts'
 import type { GatewaySettings } from './settings.ts'
+import type { HookAdapter } from './webhook.ts'
 
 export interface DeskParts {
   readonly runtime: Runtime
@@ -34,6 +35,8 @@ export class Desk {
   readonly connected: Set<string> = new Set()
   /** Platforms whose adapter says that it can do with pseudonyms. */
   readonly piiSafe: Set<string> = new Set()
+  /** By which adapter a hook's requests are taken, whichever tenant's it is. */
+  readonly hooks: Map<string, HookAdapter> = new Map()
   readonly events: GatewayEvents = new GatewayEvents()
 
   constructor({ runtime, settings, runsHere, toolNames, dataFolder, home }: DeskParts) {

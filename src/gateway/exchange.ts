@@ -1,27 +1,36 @@
-import { every, given, messageOf, type SessionId, SkeinError, within } from '#kernel'
+import { every, given, isSkeinError, messageOf, type SessionId, SkeinError, wait, within } from '#kernel'
 import { type JobWork, startWorker, type Worker } from '#jobs'
 import type { AdapterHost, GatewayAdapter } from './adapter.ts'
+import type { Authorisation } from './authorise.ts'
 import { Authority } from './authority.ts'
 import { changeRoute } from './change-route.ts'
-import { deliverDue, sendMs } from './deliver-job.ts'
+import { deliveryWork, sendMs } from './deliver-job.ts'
 import { type Front, sendingOf } from './desk.ts'
 import type { Inbound, InboxReceipt } from './inbound.ts'
 import { type InboxRow, movedTo, openInbox, putInbox, unfinishedInbox } from './inbox-row.ts'
 import { type Handled, Intake } from './intake.ts'
 import { withHold } from './holds.ts'
-import { deliverKind, outboxChanges, type OutboxRow } from './outbox-row.ts'
+import { deliverKind, outboxChanges, type OutboxRow, outboxRow, placeOf, writeFileKind } from './outbox-row.ts'
+import { fileAdapter } from './output-file.ts'
 import { Pairings } from './pairings.ts'
+import { pseudonymKey } from './pseudonym-key.ts'
 import type { Command } from './read-command.ts'
 import { closeTurn, withoutTurn } from './rebind.ts'
 import { recoverRoutes } from './recover.ts'
-import { replyRow } from './turn-end.ts'
+import type { Source } from './source.ts'
+import { destinationOf, replyRow } from './turn-end.ts'
 import { Turns } from './turns.ts'
+import { isHookAdapter } from './webhook.ts'
 
 const lookMs = 60_000
 const textDefault = 4_000
+const partingLookMs = 50
+const partingLooks = 60
 
 export interface ExchangeParts {
   readonly front: Front
+  /** The same for any tenant. */
+  frontOf(tenant: string): Front
   command(exchange: Exchange, command: Command, row: InboxRow): Promise<Handled>
   /** How a sender is called where many may speak. */
   speaker(row: InboxRow): Promise<string>
@@ -32,24 +41,28 @@ export class Exchange {
   readonly front: Front
   readonly pairings: Pairings
   readonly turns: Turns
+  readonly #frontOf: (tenant: string) => Front
   readonly #authority: Authority
   readonly #intake: Intake
   readonly #adapters = new Map<string, GatewayAdapter>()
+  /** Messages that are being taken in. */
+  readonly #taking = new Set<Promise<void>>()
   #worker: Worker | undefined
   #stopLooking: (() => void) | undefined
   #state: 'idle' | 'started' | 'stopping' = 'idle'
 
-  constructor({ front, command, speaker }: ExchangeParts) {
+  constructor({ front, frontOf, command, speaker }: ExchangeParts) {
     const { store, desk } = front
     const { clock, random, ids } = desk.runtime
     this.front = front
-    this.pairings = new Pairings({ store, clock, random, ids })
+    this.#frontOf = frontOf
+    this.pairings = new Pairings({ store, clock, random, ids, key: () => pseudonymKey(front) })
     this.#authority = new Authority(front, this.pairings)
     const wakeDeliveries = (): void => this.#worker?.wake()
     this.turns = new Turns({
       front,
       wakeDeliveries,
-      mayGoOn: row => this.#authority.mayGoOn(row),
+      mayGoOn: row => this.#mayGoOn(row),
       mostChars: platform => this.#adapters.get(platform)?.capabilities.maxTextChars ?? textDefault,
     })
     this.#intake = new Intake({
@@ -65,7 +78,24 @@ export class Exchange {
   /** Resolves after the commit. `server.stopping` once the gateway ends. */
   async handle(message: Inbound, options: { readonly outside?: boolean } = {}): Promise<InboxReceipt> {
     if (this.#state === 'stopping') throw new SkeinError('server.stopping', 'The gateway is stopping.')
-    return await this.#intake.handle(message, options)
+    const taken = this.#intake.handle(message, options)
+    const over = taken.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#taking.add(over)
+    void over.then(() => this.#taking.delete(over))
+    return await taken
+  }
+
+  /** A check that throws says no; that the store is away says nothing, and is asked again later. */
+  async #mayGoOn(row: InboxRow): Promise<boolean> {
+    try {
+      return await this.#authority.mayGoOn(row)
+    } catch (error) {
+      if (isSkeinError(error) && error.retryable) throw error
+      return false
+    }
   }
 
   /** Starts adapters, carries on what a process before left, and looks for the dead every minute. An adapter that fails is a notice. */
@@ -77,10 +107,11 @@ export class Exchange {
     await recoverRoutes(this.front, 0, { only: 'unfinished' })
     const enabled = adapters.filter(({ platform }) => desk.settings.platforms[platform]?.enabled !== false)
     for (const adapter of enabled) await this.#startOne(adapter)
+    const writeFiles = deliveryWork(this.#frontOf, ({ tenant }) => fileAdapter(desk.outputFolder, tenant))
     const works = Object.fromEntries(
       [...this.#adapters].map(([platform, adapter]) => [this.#kind(platform), this.#delivering(adapter)]),
     )
-    if (this.#adapters.size > 0) this.#worker = startWorker({ store, clock, random, owner, timers, works })
+    this.#worker = startWorker({ store, clock, random, owner, timers, works: { ...works, [writeFileKind]: writeFiles } })
     await this.#look()
     const quietly = (): void => void this.#look().catch(() => undefined)
     // As long as a lease of a process that died may last, and from then on each minute.
@@ -95,19 +126,38 @@ export class Exchange {
     const wasStarted = this.#state === 'started'
     this.#state = 'stopping'
     this.#stopLooking?.()
-    this.turns.halt()
     const { timers } = this.front.desk.runtime
+    await Promise.all(this.#taking)
+    this.turns.halt()
     await within(timers, drainMs, this.turns.idle(), () => undefined)
-    for (const { key, session } of this.turns.going) await this.#leave(key, session)
+    const told = new Map<string, string>()
+    for (const { key, session } of this.turns.going) await this.#leave(key, session, told)
+    await this.#sent([...told.values()])
     this.#worker?.wake()
     await this.#worker?.stop(Math.min(drainMs, sendMs))
     if (wasStarted) for (const adapter of this.#adapters.values()) await this.#stopOne(adapter)
     this.#adapters.clear()
   }
 
+  /** Whether who speaks from there may do so now. A check that throws says no. */
+  async maySpeak(source: Source): Promise<boolean> {
+    try {
+      return (await this.#authority.judge(source)).allowed
+    } catch (error) {
+      if (isSkeinError(error) && error.retryable) throw error
+      return false
+    }
+  }
+
   /** Messages may be on their way. */
   wake(): void {
     this.#worker?.wake()
+  }
+
+  /** Whether a source may speak, and by which rule; writes nothing. */
+  async authorisation(source: Source): Promise<Authorisation> {
+    const { allowed, reason } = await this.#authority.judge(source)
+    return { allowed, reason }
   }
 
   get isStarted(): boolean {
@@ -133,12 +183,13 @@ export class Exchange {
   async #startOne(adapter: GatewayAdapter): Promise<void> {
     const { desk, tenant } = this.front
     const { platform, capabilities } = adapter
-    const host: AdapterHost = { receive: message => this.handle(message, { outside: true }) }
+    const host: AdapterHost = { now: () => desk.now, receive: message => this.handle(message, { outside: true }) }
     try {
       await adapter.start(host)
       this.#adapters.set(platform, adapter)
       desk.connected.add(platform)
       if (capabilities.piiSafe) desk.piiSafe.add(platform)
+      if (isHookAdapter(adapter)) for (const name of adapter.hooks) desk.hooks.set(name, adapter)
     } catch (error) {
       const message = `The adapter of ${platform} could not be started: ${messageOf(error)}`
       desk.runtime.notice({ level: 'error', code: 'adapter.unavailable', message, tenant })
@@ -148,6 +199,7 @@ export class Exchange {
   async #stopOne(adapter: GatewayAdapter): Promise<void> {
     const { desk, tenant } = this.front
     desk.connected.delete(adapter.platform)
+    for (const [name, hook] of desk.hooks) if (hook === adapter) desk.hooks.delete(name)
     try {
       await adapter.stop()
     } catch (error) {
@@ -161,18 +213,27 @@ export class Exchange {
   }
 
   #delivering(adapter: GatewayAdapter): JobWork {
-    const { store, desk, tenant } = this.front
-    const tell = (type: 'delivery_started' | 'delivery_ended' | 'delivery_abandoned', row: OutboxRow): void =>
-      desk.events.tell(tenant, desk.now, { type, id: row.id, ...given({ key: row.key }) })
-    return {
-      schema: 1,
-      timeoutMs: sendMs,
-      run: (job, signal) => deliverDue({ store, clock: desk.runtime.clock, adapter, tell }, job, signal),
+    return deliveryWork(
+      () => this.front,
+      () => adapter,
+      id => this.pairings.codeOf(id),
+    )
+  }
+
+  /** What chats are told of the end is worth most before it; it is waited for a little. */
+  async #sent(ids: readonly string[]): Promise<void> {
+    const { timers } = this.front.desk.runtime
+    if (this.#worker === undefined) return
+    for (let looks = 0; looks < partingLooks; looks++) {
+      this.#worker.wake()
+      const rows = await Promise.all(ids.map(id => outboxRow(this.front.store, id)))
+      if (!rows.some(found => found?.row.state === 'pending' || found?.row.state === 'sending')) return
+      await wait(timers, partingLookMs)
     }
   }
 
   /** A turn that could not end in time is the next start's to go on with. */
-  async #leave(key: string, session: SessionId): Promise<void> {
+  async #leave(key: string, session: SessionId, told: Map<string, string>): Promise<void> {
     const { desk, store, sessions } = this.front
     const hold = { kind: 'resume_pending', reason: 'shutdown_timeout', at: desk.now } as const
     await changeRoute(this.front, key, async ({ route }) => {
@@ -182,8 +243,11 @@ export class Exchange {
         ({ row }) => row.state === 'running' && row.turn === openTurn.turnId,
       )
       const [head] = rows
-      const told = 'The gateway is stopping. Your message goes on when it is back.'
-      const notice = head === undefined ? [] : [replyRow(desk.runtime.ids, head.row, told, desk.now)]
+      const text = 'The gateway is stopping. Your message goes on when it is back.'
+      const place = head === undefined ? '' : placeOf(destinationOf(head.row.source))
+      // One for each chat and thread.
+      const notice = head === undefined || told.has(place) ? [] : [replyRow(desk.runtime.ids, head.row, text, desk.now)]
+      for (const { id } of notice) told.set(place, id)
       return {
         route: withHold(withoutTurn(route), hold),
         alongside: [

@@ -18,7 +18,7 @@ export class Exchanges {
     const known = this.#byTenant.get(tenant)
     if (known !== undefined) return known
     const front = this.#frontOf(tenant)
-    const made = new Exchange({ front, command: runCommand, speaker: row => speakerOf(front, row) })
+    const made = new Exchange({ front, frontOf: this.#frontOf, command: runCommand, speaker: row => speakerOf(front, row) })
     this.#byTenant.set(tenant, made)
     return made
   }

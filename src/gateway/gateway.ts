@@ -1,8 +1,9 @@
-import { aFlag, anObject, anything, aText, listOf, orNull, parseSessionRef, shape, wholeNumber } from '#kernel'
+import { aFlag, anObject, anything, aText, listOf, orNull, parseSessionRef, shape, SkeinError, wholeNumber } from '#kernel'
 import type { Page } from '#journal'
 import type { GatewayAdapter } from './adapter.ts'
 import { deliver, type DeliverOptions, type Delivery } from './deliver.ts'
 import type { Front } from './desk.ts'
+import { checkGateway, type GatewayFinding } from './doctor.ts'
 import type { Exchange } from './exchange.ts'
 import { hasWaiting, type InboxFilter, listInbox, listOutbox, type OutboxFilter, retryOutbox } from './list-messages.ts'
 import type { Inbound, InboxReceipt } from './inbound.ts'
@@ -23,8 +24,10 @@ import { type GatewayRecoverOptions, recoverRoutes } from './recover.ts'
 import { type Resolved, resolveSource } from './resolve.ts'
 import { rewriteRoute, type RewriteOptions, type Rewritten } from './rewrite.ts'
 import type { Route } from './route.ts'
+import { Schedules } from './schedules.ts'
 import { contextOf, promptOf } from './source-context.ts'
 import { decodeSource, type SourceInput } from './source.ts'
+import type { HookRequest } from './webhook.ts'
 
 export interface ResolveOptions {
   /** Begins afresh whatever is there. */
@@ -55,6 +58,8 @@ export class Gateway {
   readonly inbox: { list(filter?: InboxFilter): Promise<Page<InboxRow>> }
   /** What goes out. `retry` sends one again that was given up. */
   readonly outbox: { list(filter?: OutboxFilter): Promise<Page<OutboxRow>>; retry(id: string): Promise<OutboxRow> }
+  /** What is asked at set times, in sessions of their own. */
+  readonly schedules: Schedules
   /** Who asked to be let in, and who was. */
   readonly pairings: Pick<Pairings, 'list' | 'approve' | 'revoke'>
   /** Who is whom on a platform. */
@@ -67,7 +72,8 @@ export class Gateway {
     this.#front = front
     this.#exchange = exchange
     this.inbox = { list: filter => listInbox(front, filter) }
-    this.outbox = { list: filter => listOutbox(front, filter), retry: id => retryOutbox(exchange, id) }
+    this.outbox = { list: filter => listOutbox(exchange, filter), retry: id => retryOutbox(exchange, id) }
+    this.schedules = new Schedules(front)
     this.pairings = exchange.pairings
     this.identities = {
       learn: async (platform, a, b, options = {}) => {
@@ -91,6 +97,21 @@ export class Gateway {
    */
   async handle(message: Inbound): Promise<InboxReceipt> {
     return await this.#exchange.handle(message)
+  }
+
+  /**
+   * Takes what came to a webhook of any tenant of this opening. Throws `path.not_found` for a name that no running adapter has,
+   * `auth.required` for what is not signed, and what `handle` throws.
+   */
+  async hook(name: string, request: HookRequest): Promise<InboxReceipt> {
+    const adapter = this.#front.desk.hooks.get(name)
+    if (adapter === undefined) throw new SkeinError('path.not_found', `There is no hook ${name}.`, { details: { path: name } })
+    return await adapter.receive(name, request)
+  }
+
+  /** What somebody should look at; repairs nothing. */
+  async check(): Promise<readonly GatewayFinding[]> {
+    return await checkGateway(this.#front)
   }
 
   /** Sends a message to a target: `origin`, `local`, a platform's home or a chat. Throws `target.invalid`. */
@@ -179,7 +200,9 @@ export class Gateway {
 
   /** What a message of this source would meet, and why; writes nothing. */
   async explain(source: SourceInput): Promise<Explanation> {
-    return await explainSource(this.#front, decodeSource(source))
+    const decoded = decodeSource(source)
+    const explained = await explainSource(this.#front, decoded)
+    return { ...explained, authorisation: await this.#exchange.authorisation(decoded) }
   }
 
   /** What the model is told of where it speaks, as data; writes nothing. */

@@ -38,6 +38,8 @@ export interface InboxRow {
   readonly replyTo?: string
   readonly internal?: true
   readonly mode: BusyMode
+  /** Its place among what is open of its route: the time of arrival, but later than what was there, whatever the clock says. */
+  readonly order: number
   /** Who said it, by the id that stands for them. */
   readonly sender?: string
   /** How the sender is called where many may speak. */
@@ -70,6 +72,8 @@ export const inboxLifeMs: number = 7 * 86_400_000
 const openTag = 'open'
 const openOf = (key: string): string => `open ${key}`
 const stateTag = (state: InboxState): string => `state ${state}`
+/** Further than any two messages are apart: what interrupts comes before all that waits. */
+const ahead = 10_000_000_000_000
 export const routeTag = (key: string): string => `route ${key}`
 
 /** Stores a row, new (version 0) or as it is now. Tags say what is waited for and where. */
@@ -84,8 +88,7 @@ export function putInbox(row: InboxRow, version: number): Change {
     key: row.id,
     value: row as unknown as Json,
     tags,
-    // What interrupts comes first; else ids tell the order of arrival.
-    sort: open && row.mode === 'interrupt' ? 0 : 1,
+    sort: open && row.mode === 'interrupt' ? row.order - ahead : row.order,
     ...(row.endedAt === undefined ? {} : { expiresAt: row.endedAt + inboxLifeMs }),
     expectVersion: version,
   }
@@ -107,6 +110,20 @@ export async function inboxRow(store: TenantStore, id: string): Promise<StoredIn
 export async function openInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
   return (await allOf(store, openOf(key))).map(storedInbox)
 }
+
+/** The first of them: enough to see what goes on and what comes next. */
+export async function nextInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
+  return (await store.records(inboxCollection, { tag: openOf(key), limit: 200 })).items.map(storedInbox)
+}
+
+/** What was said to a run while it went on. */
+export async function steeredInto(store: TenantStore, run: RunId): Promise<StoredInbox[]> {
+  return (await allOf(store, stateTag('steered'))).map(storedInbox).filter(({ row }) => row.run === run)
+}
+
+/** The place of a message that comes behind these. */
+export const orderBehind = (open: readonly StoredInbox[], at: number): number =>
+  open.reduce((order, { row }) => Math.max(order, row.order + 1), at)
 
 /** What is not over anywhere. */
 export async function unfinishedInbox(store: TenantStore): Promise<StoredInbox[]> {

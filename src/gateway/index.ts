@@ -49,8 +49,22 @@ export {
 } from './adapter.ts'
 export { type Delivery, type DeliverOptions } from './deliver.ts'
 export { Exchanges } from './exchanges.ts'
+export { type GatewayFinding } from './doctor.ts'
 export { type Inbound, type InboxReceipt } from './inbound.ts'
 export { type InboxRow, type InboxState } from './inbox-row.ts'
 export { type InboxFilter, type OutboxFilter } from './list-messages.ts'
 export { type Destination, type OutboxRow, type OutboxState } from './outbox-row.ts'
 export { type Pairing } from './pairings.ts'
+export { type Firing, type Schedule } from './schedule-row.ts'
+export { type NewSchedule, Schedules, type SchedulesFilter } from './schedules.ts'
+export { sweepRegularly, tellGateway } from './sweep.ts'
+export { terminalAdapter, type TerminalOptions } from './terminal.ts'
+export {
+  type HookAdapter,
+  type HookRequest,
+  mostHookBytes,
+  type Webhook,
+  webhookAdapter,
+  type WebhookOptions,
+} from './webhook.ts'
+export { gatewayWorks, unaskedKinds } from './works.ts'

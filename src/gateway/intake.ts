@@ -1,18 +1,32 @@
-import { canonical, given, type Id, isObject, isSkeinError, type Json, sha256 } from '#kernel'
-import type { Placed } from '#agent'
+import { canonical, given, type Id, isObject, isSkeinError, type Json, sha256, SkeinError } from '#kernel'
+import type { Placed, Run } from '#agent'
 import type { Change } from '#journal'
 import type { MemorySession } from '#memory'
 import type { Authority } from './authority.ts'
+import { askToCancel } from './cancel-asked.ts'
+import { changeRoute } from './change-route.ts'
 import { type Front, sendingOf } from './desk.ts'
 import { type Inbound, type InboxReceipt, isBlank, readInbound, type ReadInbound } from './inbound.ts'
-import { inboxLifeMs, type InboxRow, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
+import { routeAt } from './find-route.ts'
+import {
+  inboxCollection,
+  inboxLifeMs,
+  type InboxRow,
+  movedTo,
+  openInbox,
+  orderBehind,
+  putInbox,
+  type StoredInbox,
+} from './inbox-row.ts'
 import { KeyedLocks } from './keyed-locks.ts'
 import { outboxChanges } from './outbox-row.ts'
 import { type Command, readCommand } from './read-command.ts'
-import { resolveSource } from './resolve.ts'
+import { type Clocks, type Resolved, resolveSource, touchedBy } from './resolve.ts'
+import { type KeptRoute, putRoute } from './route.ts'
 import type { BusyMode } from './settings.ts'
 import type { Source } from './source.ts'
 import { replyRow } from './turn-end.ts'
+import type { Arrival } from './turn-begin.ts'
 import { turnInput } from './turn-input.ts'
 import { quietMs, type Turns } from './turns.ts'
 
@@ -35,6 +49,18 @@ export interface Handled {
   /** A message that waits behind it. */
   readonly behind?: InboxRow
 }
+
+/** A message on its way into a route. */
+interface Arriving {
+  readonly write: Writing
+  readonly row: InboxRow
+  readonly resolved: Resolved
+  /** What is not over of the route. */
+  readonly open: readonly StoredInbox[]
+}
+
+const clocksOf = ({ internal }: InboxRow): Clocks => (internal === true ? 'activity' : 'user')
+const isAway = ({ code }: SkeinError): boolean => code.startsWith('store.')
 
 const eventCollection = 'gateway.event'
 const waits: ReadonlySet<string> = new Set(['queued', 'collected', 'interrupted'])
@@ -92,55 +118,68 @@ export class Intake {
     if (isBlank(inbound)) return await this.#refuse(write, row, 'empty')
     const command = isHosts || inbound.parts !== undefined ? undefined : readCommand(inbound.text, desk.settings.resetTriggers)
     if (command !== undefined) return await this.#handleCommand(write, row, command)
-    const { session, route, isShared } = await resolveSource(this.#front, source, { clocks: isHosts ? 'activity' : 'user' })
+    const resolved = await resolveSource(this.#front, source, { clocks: 'none' })
+    const { route, isShared } = resolved
     const speaker = isShared && !isHosts ? await this.#ports.speaker(row) : undefined
-    const keyed: InboxRow = { ...row, key: route.key, ...given({ speaker }) }
-    desk.events.tell(tenant, desk.now, { type: 'message_received', id, key: route.key, sessionId: session.id })
     const open = await openInbox(this.#front.store, route.key)
-    if (open.length === 0) {
-      const begun = await this.#begin(write, keyed)
-      if (begun !== undefined) return begun
-    }
-    return await this.#wait(write, keyed, open, session)
+    const keyed: InboxRow = { ...row, key: route.key, order: orderBehind(open, row.at), ...given({ speaker }) }
+    const arriving: Arriving = { write, row: keyed, resolved, open }
+    const receipt = (open.length === 0 ? await this.#begin(arriving) : undefined) ?? (await this.#wait(arriving))
+    if (receipt.status !== 'refused')
+      desk.events.tell(tenant, desk.now, { type: 'message_received', id, key: route.key, sessionId: resolved.session.id })
+    return receipt
   }
 
   /** Begins the turn in the commit that stores the message; undefined where the session is another's for now. */
-  async #begin(write: Writing, row: InboxRow): Promise<InboxReceipt | undefined> {
+  async #begin({ write, row, resolved }: Arriving): Promise<InboxReceipt | undefined> {
+    const { desk } = this.#front
     let receipt: InboxReceipt | undefined
+    const alongside: Arrival['alongside'] = ({ turn }, { id, session }) => {
+      receipt = { inboxId: id, status: 'started', turnId: turn, ...given({ sessionId: session }) }
+      return write.event(receipt)
+    }
     try {
-      const step = await this.#ports.turns.begin([{ row, version: 0 }], ({ turn }, { id, session }) => {
-        receipt = { inboxId: id, status: 'started', ...given({ sessionId: session }), turnId: turn }
-        return write.event(receipt)
-      })
+      const step = await this.#ports.turns.begin([{ row, version: 0 }], resolved, { clocks: clocksOf(row), alongside })
       if (step === 'begun') return receipt
       return undefined
     } catch (error) {
-      if (!isSkeinError(error) || error.code === 'store.conflict') throw error
-      if (error.retryable || error.code === 'session.held' || error.code.startsWith('session.')) return undefined
-      const told = replyRow(this.#front.desk.runtime.ids, row, `The turn failed: ${error.code}.`, this.#front.desk.now)
+      if (!isSkeinError(error) || error.code === 'store.conflict' || isAway(error)) throw error
+      if (error.retryable || error.code.startsWith('session.')) return undefined
+      const told = replyRow(desk.runtime.ids, row, `The turn failed: ${error.code}.`, desk.now)
       return await this.#refuse(write, row, error.code, outboxChanges(sendingOf(this.#front), [told]))
     }
   }
 
-  async #wait(write: Writing, row: InboxRow, open: readonly StoredInbox[], session: MemorySession): Promise<InboxReceipt> {
+  async #wait(arriving: Arriving): Promise<InboxReceipt> {
+    const { write, row, resolved, open } = arriving
+    const { session, route } = resolved
+    const { desk } = this.#front
     const { turns } = this.#ports
-    const key = row.key ?? ''
-    const busy = open.some(({ row: other }) => other.state === 'running')
+    const { key } = route
+    const running = open.find(({ row: other }) => other.state === 'running')
     const sessionId = session.id
-    if (busy && row.mode === 'reject') return await this.#refuse(write, row, 'busy')
-    if (busy && (row.mode === 'steer' || row.mode === 'followUp')) {
+    if (running !== undefined && row.mode === 'reject') return await this.#refuse(write, row, 'busy')
+    if (running !== undefined && (row.mode === 'steer' || row.mode === 'followUp')) {
       const steered = await steerInto(session, row, write)
-      if (steered !== undefined) return steered
+      if (steered !== undefined) {
+        await changeRoute(this.#front, key, now => ({ route: touchedBy(now.route, row.source, clocksOf(row), desk.now) }))
+        return steered
+      }
     }
     const waiting = open.filter(({ row: other }) => waits.has(other.state))
-    if (waiting.length >= this.#front.desk.settings.queueMax) return await this.#refuse(write, row, 'queue_full')
-    if (busy && row.mode === 'collect') {
+    if (waiting.length >= desk.settings.queueMax) {
+      const told = replyRow(desk.runtime.ids, row, 'Too many messages are waiting here; this one was not taken.', desk.now)
+      return await this.#refuse(write, row, 'queue_full', outboxChanges(sendingOf(this.#front), [told]))
+    }
+    const found = { route: touchedBy(await this.#kept(route), row.source, clocksOf(row), desk.now), version: route.version }
+    if (running !== undefined && row.mode === 'collect') {
       const receipt = { inboxId: row.id, status: 'collected', sessionId } as const
-      await write.commit([putInbox({ ...row, state: 'collected' }, 0)], receipt)
+      await write.commit([putInbox({ ...row, state: 'collected' }, 0), putRoute(found)], receipt)
       turns.pumpIn(key, quietMs)
       return receipt
     }
-    const interrupts = busy && row.mode === 'interrupt' && !(await this.#hasUnstoppable(session))
+    const interrupts = running !== undefined && row.mode === 'interrupt' && !(await this.#hasUnstoppable(session))
+    const run = interrupts ? turns.goingOn(key) : undefined
     // Whoever interrupts comes before those that wait, behind those that interrupted before.
     const kept: InboxRow = {
       ...row,
@@ -150,14 +189,27 @@ export class Intake {
     const position = 1 + (interrupts ? waiting.filter(({ row: other }) => other.mode === 'interrupt').length : waiting.length)
     const status = interrupts ? 'interrupting' : 'queued'
     const receipt: InboxReceipt = { inboxId: row.id, status, position, sessionId }
-    await write.commit([putInbox(kept, 0)], receipt)
-    if (interrupts)
-      void turns
-        .goingOn(key)
-        ?.cancel()
-        .catch(() => undefined)
+    await write.commit([putInbox(kept, 0), putRoute(found)], receipt)
+    if (interrupts) void this.#cutOff(run, running.row)
     void turns.pump(key)
     return receipt
+  }
+
+  /** The route as it is kept, of which the version that was read stands. Throws `store.conflict` if it was changed since. */
+  async #kept({ key, version }: Resolved['route']): Promise<KeptRoute> {
+    const found = await routeAt(this.#front.store, key)
+    if (found?.version === version) return found.route
+    throw new SkeinError('store.conflict', `Route ${key} has changed.`)
+  }
+
+  /** Ends the turn that a message interrupts, here or wherever it goes on. */
+  async #cutOff(run: Run | undefined, { turn }: InboxRow): Promise<void> {
+    try {
+      if (run !== undefined) await run.cancel()
+      else if (turn !== undefined) await askToCancel(this.#front, turn)
+    } catch {
+      // It ends by itself, and the message that interrupts comes then.
+    }
   }
 
   /** Child runs and compactions are not cut off by a message. */
@@ -169,26 +221,39 @@ export class Intake {
     return (await store.record('compaction', id)) !== undefined
   }
 
+  /** A command is stored before it is carried out, so that its event is not carried out twice. */
   async #handleCommand(write: Writing, row: InboxRow, command: Command): Promise<InboxReceipt> {
-    const { ids } = this.#front.desk.runtime
-    const handled = await this.#ports.command(command, row)
-    const kept: InboxRow = {
-      ...row,
-      state: handled.refused === undefined ? 'handled' : 'refused',
-      endedAt: this.#front.desk.now,
-      ...given({ key: handled.key, reason: handled.refused }),
-    }
-    const receipt: InboxReceipt = {
-      inboxId: row.id,
-      status: handled.refused === undefined ? 'handled' : 'refused',
-      ...given({ reason: handled.refused }),
-    }
-    const answer = { ...replyRow(ids, row, handled.answer, this.#front.desk.now), ...given({ key: handled.key }) }
+    const { store, desk } = this.#front
+    const { ids } = desk.runtime
+    const begun: InboxReceipt = { inboxId: row.id, status: 'handled' }
+    await write.commit([putInbox(row, 0)], begun)
+    const handled = await this.#carriedOut(write, row, command)
+    const isRefused = handled.refused !== undefined
+    const more = given({ key: handled.key, reason: handled.refused })
+    const kept = { ...movedTo(row, isRefused ? 'refused' : 'handled'), endedAt: desk.now, ...more }
+    const receipt: InboxReceipt = isRefused ? { ...begun, status: 'refused', ...given({ reason: handled.refused }) } : begun
+    const answer = { ...replyRow(ids, row, handled.answer, desk.now), ...given({ key: handled.key }) }
     const behind = handled.behind === undefined ? [] : [putInbox(handled.behind, 0)]
-    await write.commit([putInbox(kept, 0), ...behind, ...outboxChanges(sendingOf(this.#front), [answer])], receipt)
+    await store.commit([
+      putInbox(kept, 1),
+      ...behind,
+      ...(isRefused ? write.event(receipt, 1) : []),
+      ...outboxChanges(sendingOf(this.#front), [answer]),
+    ])
     this.#ports.wakeDeliveries()
     if (handled.key !== undefined) void this.#ports.turns.pump(handled.key)
     return receipt
+  }
+
+  /** What breaks off, because the store is away, is forgotten, so that it can be said again. */
+  async #carriedOut(write: Writing, row: InboxRow, command: Command): Promise<Handled> {
+    try {
+      return await this.#ports.command(command, row)
+    } catch (error) {
+      const forget: Change = { type: 'delete_record', collection: inboxCollection, key: row.id }
+      await this.#front.store.commit([forget, ...write.forget()]).catch(() => undefined)
+      throw error
+    }
   }
 
   async #refuse(write: Writing, row: InboxRow, reason: string, more: readonly Change[] = []): Promise<InboxReceipt> {
@@ -236,11 +301,16 @@ class Writing {
     this.#event = event
   }
 
-  event(receipt: InboxReceipt): Change[] {
+  event(receipt: InboxReceipt, expectVersion = 0): Change[] {
     if (this.#event === undefined) return []
     const expiresAt = this.#front.desk.now + inboxLifeMs
     const value = receipt as unknown as Json
-    return [{ type: 'put_record', collection: eventCollection, key: this.#event, value, expiresAt, expectVersion: 0 }]
+    return [{ type: 'put_record', collection: eventCollection, key: this.#event, value, expiresAt, expectVersion }]
+  }
+
+  /** The event as if it had never come. */
+  forget(): Change[] {
+    return this.#event === undefined ? [] : [{ type: 'delete_record', collection: eventCollection, key: this.#event }]
   }
 
   async commit(changes: readonly Change[], receipt: InboxReceipt): Promise<void> {
@@ -255,7 +325,7 @@ function newRow(
   mode: BusyMode,
   sender: string | undefined,
 ): InboxRow {
-  return { id, state: 'received', source, text, mode, said: 0, at, ...given({ parts, context, replyTo, internal, sender }) }
+  return { id, state: 'received', source, text, mode, order: at, said: 0, at, ...given({ parts, context, replyTo, internal, sender }) }
 }
 
 const placeOf = ({ platform, scopeId, chatId, threadId, userId }: Source): string =>

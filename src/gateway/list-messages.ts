@@ -14,6 +14,7 @@ import {
   outboxStateTag,
   putOutbox,
   storedOutbox,
+  withCode,
 } from './outbox-row.ts'
 import { sendingOf } from './desk.ts'
 
@@ -45,11 +46,12 @@ export async function listInbox(front: Front, filter: InboxFilter = {}): Promise
   return await pages(front, inboxCollection, filter, tag, record => storedInbox(record).row)
 }
 
-export async function listOutbox(front: Front, filter: OutboxFilter = {}): Promise<Page<OutboxRow>> {
+export async function listOutbox({ front, pairings }: Exchange, filter: OutboxFilter = {}): Promise<Page<OutboxRow>> {
   checkOutbox(filter)
   const { state, key } = filter
   const tag = state === undefined ? key && outboxKeyTag(key) : outboxStateTag(state)
-  return await pages(front, outboxCollection, filter, tag, record => storedOutbox(record).row)
+  const page = await pages(front, outboxCollection, filter, tag, record => storedOutbox(record).row)
+  return { ...page, items: await Promise.all(page.items.map(row => withCode(row, id => pairings.codeOf(id)))) }
 }
 
 /** By one tag; what else is asked for is looked at row by row. */

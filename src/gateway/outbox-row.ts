@@ -25,6 +25,8 @@ export interface OutboxRow {
   readonly key?: string
   readonly inbox?: Id<'inb'>
   readonly session?: SessionId
+  /** The request whose code stands where `text` hides it: what is stored does not show it. */
+  readonly pairing?: Id<'par'>
   /** How often sending was begun. */
   readonly attempts: number
   readonly lastError?: { readonly code: string; readonly message: string }
@@ -41,6 +43,14 @@ export interface StoredOutbox {
   readonly version: number
 }
 
+export const hiddenCode = '********'
+
+/** A row as it is sent and shown to whoever runs the gateway. */
+export async function withCode(row: OutboxRow, codeOf: (id: string) => Promise<string | null>): Promise<OutboxRow> {
+  const code = row.pairing === undefined ? null : await codeOf(row.pairing)
+  return code === null ? row : { ...row, text: row.text.replace(hiddenCode, code) }
+}
+
 export const outboxCollection = 'gateway.outbox'
 const lifeMs = 7 * 86_400_000
 /** More than a row is ever tried: the row decides, since only it knows what was sent. */
@@ -50,8 +60,14 @@ const isOpen = (state: OutboxState): boolean => state === 'pending' || state ===
 export const outboxStateTag = (state: OutboxState): string => `state ${state}`
 export const outboxKeyTag = (key: string): string => `route ${key}`
 
-/** Only processes in which the platform's adapter runs take these jobs. */
-export const deliverKind = (tenant: string, platform: string): string => `gateway.deliver.${tenant}.${platform}`
+/** What goes to `local`. No adapter is called so. */
+export const outputPlatform = 'file'
+/** Any process with a worker can write a file. */
+export const writeFileKind = 'gateway.deliver.file'
+
+/** Only processes in which the platform's adapter runs take these jobs; a file any process writes. */
+export const deliverKind = (tenant: string, platform: string): string =>
+  platform === outputPlatform ? writeFileKind : `gateway.deliver.${tenant}.${platform}`
 
 /** Messages of one place go out one after the other. */
 export const placeOf = ({ platform, scopeId, chatId, threadId }: Destination): string =>

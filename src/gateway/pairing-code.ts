@@ -4,16 +4,20 @@ import { hmacSha256, type Random, sameDigest } from '#kernel'
 const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 const codeLength = 8
 
-/** A code that a stranger reads out to whoever runs the gateway: 40 random bits, kept only as a salted hash. Law G77. */
-export function newPairingCode(random: Pick<Random, 'bytes'>): {
-  readonly code: string
-  readonly salt: string
-  readonly hash: string
-} {
+/**
+ * The code of a request, which a stranger reads out to whoever runs the gateway: 40 bits that only the tenant's key and the
+ * request's id give, so it is told again without being kept. Law G77.
+ */
+export function pairingCode(key: Uint8Array, id: string): string {
+  const digest = Buffer.from(hmacSha256(key, `pairing\n${id}`), 'hex').subarray(0, codeLength)
   // 32 letters: the low five bits of a byte choose each of them evenly.
-  const code = [...random.bytes(new Uint8Array(codeLength))].map(byte => alphabet[byte & 31]).join('')
+  return [...digest].map(byte => alphabet[byte & 31]).join('')
+}
+
+/** How a code is kept: with a salt of its own, as a hash. */
+export function keptCode(code: string, random: Pick<Random, 'bytes'>): { readonly salt: string; readonly hash: string } {
   const salt = Buffer.from(random.bytes(new Uint8Array(16))).toString('hex')
-  return { code, salt, hash: hmacSha256(salt, code) }
+  return { salt, hash: hmacSha256(salt, code) }
 }
 
 /** As people type codes: any case, with spaces or hyphens between. */

@@ -1,6 +1,7 @@
 import { type Clock, given, type Id, invalidInput, type Json, type NewId, type Random, SkeinError } from '#kernel'
 import type { Change, RecordRow, TenantStore } from '#journal'
-import { isCodeOf, newPairingCode, readPairingCode } from './pairing-code.ts'
+import { retried } from './retried.ts'
+import { isCodeOf, keptCode, pairingCode, readPairingCode } from './pairing-code.ts'
 
 /** Somebody unknown who asked to be let in, or who was. */
 export interface Pairing {
@@ -39,18 +40,29 @@ interface Kept extends Pairing {
   readonly hash: string
 }
 
+export interface PairingParts {
+  readonly store: TenantStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: NewId
+  /** The tenant's, of which codes are made. */
+  key(): Promise<Uint8Array>
+}
+
 /** Who may speak because a person said so once. All limits are rows, so they hold over restarts and nodes. Law G77. */
 export class Pairings {
   readonly #store: TenantStore
   readonly #clock: Clock
   readonly #random: Random
   readonly #ids: NewId
+  readonly #key: () => Promise<Uint8Array>
 
-  constructor(parts: { readonly store: TenantStore; readonly clock: Clock; readonly random: Random; readonly ids: NewId }) {
+  constructor(parts: PairingParts) {
     this.#store = parts.store
     this.#clock = parts.clock
     this.#random = parts.random
     this.#ids = parts.ids
+    this.#key = parts.key
   }
 
   /** Those that wait and those that were let in, newest first; never their codes. */
@@ -66,6 +78,10 @@ export class Pairings {
   /** Lets in whoever was given this code. Throws `pairing.not_found`; after 5 wrong ones `rate.limited` for an hour. */
   async approve(code: string): Promise<Pairing> {
     if (typeof code !== 'string') throw invalidInput('code', 'Expected a text.')
+    return await retried(() => this.#approve(code))
+  }
+
+  async #approve(code: string): Promise<Pairing> {
     const now = this.#clock.now()
     const lock = await this.#store.record(lockCollection, 'approve')
     const { wrong = 0, until = 0 } = (lock?.value ?? {}) as { wrong?: number; until?: number }
@@ -104,8 +120,16 @@ export class Pairings {
     return false
   }
 
-  /** A code for a stranger with what stores it, or why there is none. The code is told to them and kept nowhere. */
-  async ask(stranger: Stranger): Promise<{ readonly code: string; readonly changes: readonly Change[] } | Unpaired> {
+  /** The code of a request that waits, to be told to who asked; `null` if there is none any more. */
+  async codeOf(id: string): Promise<string | null> {
+    const row = await this.#store.record(collection, id)
+    if (row === undefined || keptOf(row).state !== 'pending') return null
+    const code = pairingCode(await this.#key(), id)
+    return isCodeOf(code, keptOf(row)) ? code : null
+  }
+
+  /** A request of a stranger with what stores it, or why there is none. Its code is kept nowhere. */
+  async ask(stranger: Stranger): Promise<{ readonly id: Id<'par'>; readonly changes: readonly Change[] } | Unpaired> {
     const now = this.#clock.now()
     // Of several who ask at once, one commits; the others look again.
     const turn = await this.#store.record(lockCollection, `ask ${stranger.platform}`)
@@ -114,10 +138,11 @@ export class Pairings {
     if (asked.items.map(keptOf).some(({ at }) => at > now - pauseMs)) return 'asked_lately'
     const others = pending.filter(({ user, scope }) => user !== stranger.user || scope !== stranger.scope)
     if (others.length >= mostPending) return 'too_many_pending'
-    const { code, salt, hash } = newPairingCode(this.#random)
+    const id = this.#ids('par')
+    const { salt, hash } = keptCode(pairingCode(await this.#key(), id), this.#random)
     const { platform, scope, user, name } = stranger
     const kept: Kept = {
-      id: this.#ids('par'),
+      id,
       platform,
       ...given({ scope, name }),
       user,
@@ -131,7 +156,7 @@ export class Pairings {
     // Who asks again gets a new code; the old one is worth nothing.
     const old = pending.filter(({ user: who, scope: where }) => who === user && where === scope)
     const forget = old.map(({ id }): Change => ({ type: 'delete_record', collection, key: id }))
-    return { code, changes: [putLock(`ask ${platform}`, { at: now }, turn), ...forget, put] }
+    return { id, changes: [putLock(`ask ${platform}`, { at: now }, turn), ...forget, put] }
   }
 
   async #pending(now: number): Promise<readonly RecordRow[]> {

@@ -1,10 +1,13 @@
 import { given, invalidInput, isSkeinError, type SessionId } from '#kernel'
-import type { SessionRow } from '#journal'
+import type { Change, SessionRow } from '#journal'
 import { changeRoute } from './change-route.ts'
-import type { Front } from './desk.ts'
+import { type Front, sendingOf } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { tell, withHold } from './holds.ts'
+import { type InboxRow, movedTo, nextInbox, putInbox, type StoredInbox } from './inbox-row.ts'
+import { outboxChanges } from './outbox-row.ts'
 import { closeTurn, withoutTurn } from './rebind.ts'
+import { replyRow } from './turn-end.ts'
 import { gatewayRecords, holdOf, type KeptRoute, type OpenTurn, readRoute, type RouteHold, sortOf } from './route.ts'
 
 /** So many interruptions in a row and the route is suspended. */
@@ -64,22 +67,49 @@ async function interruptedRoutes(front: Front): Promise<number> {
   }
 }
 
-async function interrupt(front: Front, key: string): Promise<boolean> {
-  const { store, desk } = front
+/**
+ * If the open turn of a route is dead: one commit takes the mark away, counts the interruption, and holds the route, together
+ * with the messages of the turn, which wait for it to go on, or are given up with the third in a row. Law G40.
+ */
+export async function interrupt(front: Front, key: string): Promise<boolean> {
+  const { store, desk, tenant } = front
   const open = await routeAt(store, key)
   if (open?.route.openTurn === undefined) return false
   if (!(await isDead(front, open.route.sessionId, open.route.openTurn))) return false
   const { turnId } = open.route.openTurn
   let hold: RouteHold | undefined
-  const done = await changeRoute(front, open.route.key, ({ route }) => {
+  let dropped: readonly InboxRow[] = []
+  const done = await changeRoute(front, open.route.key, async ({ route }) => {
     if (route.openTurn?.turnId !== turnId) return undefined
     const next = interrupted(route, desk.now)
-    hold = next.holds.at(-1)
-    return { route: next, alongside: closeTurn(route) }
+    hold = next.holds.find(one => !route.holds.includes(one))
+    const isStuck = hold?.reason === 'stuck_loop'
+    const rows = (await nextInbox(store, route.key)).filter(({ row }) => row.state === 'running' && row.turn === turnId)
+    const cutOff = rows.map(({ row, version }) => ({ row: movedTo(row, 'interrupted'), version }))
+    dropped = isStuck ? cutOff.map(({ row }) => row) : []
+    return { route: next, alongside: [...closeTurn(route), ...(isStuck ? giveUp(front, cutOff) : cutOff.map(putStored))] }
   })
   if (done?.changed !== true) return false
   if (hold !== undefined) tell(front, done.found, 'route_hold_added', hold)
+  const { reason } = stuckLoop
+  desk.events.tell(tenant, desk.now, ...dropped.map(({ id }) => ({ type: 'message_dropped', id, reason }) as const))
   return true
+}
+
+const stuckLoop = { kind: 'suspended', reason: 'stuck_loop' } as const
+const givenUp = 'This message was given up: its turn was cut short three times in a row.'
+const putStored = ({ row, version }: StoredInbox): Change => putInbox(row, version)
+
+/** Messages whose turn was cut short too often, and what their sender is told. */
+function giveUp(front: Front, rows: readonly StoredInbox[]): Change[] {
+  const { desk } = front
+  const [head] = rows
+  const { reason } = stuckLoop
+  const told = head === undefined ? [] : [replyRow(desk.runtime.ids, head.row, givenUp, desk.now)]
+  return [
+    ...rows.map(({ row, version }) => putInbox(movedTo(row, 'dropped', { reason, endedAt: desk.now }), version)),
+    ...outboxChanges(sendingOf(front), told),
+  ]
 }
 
 /** The route after its turn was cut short. Pure. */
@@ -87,7 +117,7 @@ export function interrupted(route: KeptRoute, now: number): KeptRoute {
   const interruptions = route.interruptions + 1
   const isStuck = interruptions >= mostInterruptions
   const hold: RouteHold = isStuck
-    ? { kind: 'suspended', reason: 'stuck_loop', at: now }
+    ? { ...stuckLoop, at: now }
     : { kind: 'resume_pending', reason: 'restart_interrupted', at: now }
   const next = { ...withoutTurn(route), interruptions }
   return holdOf(route, 'suspended') === undefined ? withHold(next, hold) : next

@@ -1,4 +1,5 @@
 import { given } from '#kernel'
+import type { Answer } from './answer.ts'
 import type { KeyFlags } from './key.ts'
 import { asPolicy, type ResetMode, resetModes, type ResetPolicy } from './reset-policy.ts'
 import {
@@ -86,6 +87,8 @@ export interface GatewayOptions {
   readonly platforms?: Readonly<Record<string, PlatformOptions>>
   /** Whether the host works on something for a session key, and since when. One that throws counts as yes. */
   readonly hasActiveWork?: (key: string) => ActiveWork | Promise<ActiveWork>
+  /** Answers turns in place of a model. */
+  readonly answer?: Answer
 }
 
 export type ActiveWork = boolean | { readonly since: number } | null | undefined
@@ -113,6 +116,7 @@ export interface GatewaySettings {
   readonly privacy: { readonly redact: boolean; readonly pseudonyms: 'hmac' | 'seed'; readonly key: string | undefined }
   readonly platforms: Readonly<Record<string, PlatformOptions>>
   readonly hasActiveWork: GatewayOptions['hasActiveWork']
+  readonly answer: Answer | undefined
 }
 
 const most = Number.MAX_SAFE_INTEGER
@@ -188,6 +192,7 @@ const options: Reader<GatewayOptions> = members<GatewayOptions>({
   }),
   platforms: byName(platform, platformName, word),
   hasActiveWork: aFunction<NonNullable<GatewayOptions['hasActiveWork']>>(),
+  answer: aFunction<Answer>(),
 })
 
 /** Throws `config.invalid` with all problems and their paths at once. Laws G31, G83. */
@@ -221,6 +226,7 @@ export function readGatewaySettings(value: unknown = {}): GatewaySettings {
     privacy: { redact: false, pseudonyms: 'hmac', key: undefined, ...given(read.privacy ?? {}) },
     platforms: read.platforms ?? {},
     hasActiveWork: read.hasActiveWork,
+    answer: read.answer,
   }
 }
 

@@ -37,7 +37,7 @@ export interface TurnEnd {
   readonly tenant: string
 }
 
-const silence: ReadonlySet<string> = new Set(['[SILENT]', 'SILENT', 'NO_REPLY'])
+export const silence: ReadonlySet<string> = new Set(['[SILENT]', 'SILENT', 'NO_REPLY'])
 const completed: ReadonlySet<string> = new Set(['done', 'done_with_concerns', 'needs_user_input', 'blocked'])
 
 /** Pure: what the commit that ends a turn writes beside its entries. Laws G24, G34, G38, G56, G59, G60, G86. */
@@ -46,7 +46,7 @@ export function endTurn(end: TurnEnd): readonly Change[] {
   const isHere = found !== undefined && found.route.generation === claim.generation && found.route.sessionId === claim.session
   const answers = isHere ? answersOf(end, found.route) : []
   const state = result.status === 'failed' ? 'failed' : 'done'
-  const silent = answers.every(row => row.state === 'suppressed')
+  const silent = answers.every(row => row.kind === 'notice' || row.state === 'suppressed')
   const reason = !isHere
     ? 'route.stale'
     : result.status === 'failed'
@@ -79,7 +79,7 @@ function afterTurn(route: KeptRoute, { result, rows, now }: TurnEnd): KeptRoute 
 const codeOf = ({ error, reason }: TurnEnd['result']): string => error?.code ?? reason
 
 function reasonOf({ status, reason }: TurnEnd['result'], answers: readonly OutboxRow[]): string {
-  if (answers.length > 0) return 'silent'
+  if (answers.some(({ kind }) => kind === 'answer')) return 'silent'
   return status === 'done' ? 'no_answer' : reason
 }
 
@@ -99,7 +99,6 @@ function answersOf(end: TurnEnd, route: KeptRoute): OutboxRow[] {
     session: end.claim.session,
     ...(kept ? ({ state: 'suppressed', reason: 'silent', endedAt: end.now } as const) : {}),
   })
-  if (parts.length === 0) return []
   return [...(notice === undefined ? [] : [about('notice', notice)]), ...parts.map(part => about('answer', part))]
 }
 

@@ -15,8 +15,10 @@ export function turnClosed(
   route: KeptRoute,
   { completed, byUser, now }: { readonly completed: boolean; readonly byUser: boolean; readonly now: number },
 ): KeptRoute {
-  const ended: KeptRoute = { ...withoutTurn(route), lastActivityAt: now, ...(byUser ? { lastTurnEndedAt: now } : {}) }
+  // However the first turn of a session ended, it is committed.
+  const { fresh: _fresh, ...before } = withoutTurn(route)
+  const ended: KeptRoute = { ...before, lastActivityAt: now, ...(byUser ? { lastTurnEndedAt: now } : {}) }
   if (!completed) return ended
-  const { fresh: _fresh, ...rest } = { ...ended, interruptions: 0 }
+  const rest: KeptRoute = { ...ended, interruptions: 0 }
   return holdOf(rest, 'resume_pending') === undefined ? rest : withoutHold(rest, 'resume_pending')
 }

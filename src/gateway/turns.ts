@@ -1,28 +1,22 @@
-import { given, type RunId, isSkeinError, type SessionId, SkeinError } from '#kernel'
-import type { Placed, Run, TurnResult } from '#agent'
-import type { Change, Message } from '#journal'
-import type { MemorySession } from '#memory'
-import type { MessageInput } from '#session'
+import { every, isSkeinError, type SessionId, wait } from '#kernel'
+import type { Run } from '#agent'
+import { isType } from '#journal'
+import { draft } from '#session'
+import { askToCancel, isAskedToCancel } from './cancel-asked.ts'
+import { carryOn, type CarryOnPorts } from './carry-on.ts'
 import { type Front, sendingOf } from './desk.ts'
+import { endRunMs } from './end-run.ts'
 import { routeAt } from './find-route.ts'
-import { freshNotice } from './fresh-notice.ts'
-import { inboxRow, type InboxRow, movedTo, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
+import { type InboxRow, movedTo, nextInbox, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
 import { outboxChanges } from './outbox-row.ts'
-import { openTurnRecord } from './rebind.ts'
+import { interrupt } from './recover.ts'
 import { type Resolved, resolveSource } from './resolve.ts'
-import { type FoundRoute, holdOf, putRoute } from './route.ts'
-import { turnOpened } from './turn-marks.ts'
-import { ruleFor } from './settings.ts'
-import { type Claim, endTurn, replyRow } from './turn-end.ts'
-import { turnInput } from './turn-input.ts'
+import { sideEntries } from './session-bond.ts'
+import { type Arrival, beginTurn } from './turn-begin.ts'
+import { replyRow } from './turn-end.ts'
 
 /** What turns need of the rest of the gateway. */
-export interface TurnPorts {
-  readonly front: Front
-  /** Whether who sent it may speak now. One that throws says no. */
-  mayGoOn(row: InboxRow): Promise<boolean>
-  /** UTF-16 units of one message of the platform. */
-  mostChars(platform: string): number
+export interface TurnPorts extends CarryOnPorts {
   /** Messages may be on their way. */
   wakeDeliveries(): void
 }
@@ -30,7 +24,13 @@ export interface TurnPorts {
 interface Going {
   readonly run: Run
   readonly session: SessionId
+  readonly turn: string
   readonly over: Promise<void>
+}
+
+interface Pumping {
+  again: boolean
+  over: Promise<void>
 }
 
 /** `later`: the session is another's for now. `again`: something changed on the way. */
@@ -39,8 +39,10 @@ type Step = 'begun' | 'none' | 'later' | 'again'
 /** How long a message waits whose session is another's. Milliseconds. */
 const laterMs = 1_000
 export const quietMs = 500
-
-const givenUp = 'This message was given up: its turn was cut short three times in a row.'
+/** How often it is looked whether another process wants a turn to end. */
+const askedMs = 2_000
+const stopLookMs = 250
+const stopLooks = 60
 
 /** Runs what waits in the inbox, one turn of a route at a time, in the order of arrival. */
 export class Turns {
@@ -48,10 +50,13 @@ export class Turns {
   readonly #front: Front
   /** Turns of this process, by their routes' keys. */
   readonly #going = new Map<string, Going>()
-  readonly #pumping = new Map<string, { again: boolean }>()
+  readonly #pumping = new Map<string, Pumping>()
   readonly #timers = new Set<() => void>()
   /** Routes where nothing is begun just now. */
-  readonly #held = new Set<string>()
+  readonly #held = new Map<string, number>()
+  /** The newest message of a group that came quietly enough after it. */
+  readonly #quiet = new Map<string, string>()
+  #stopAsking: (() => void) | undefined
   #stopped = false
 
   constructor(ports: TurnPorts) {
@@ -75,8 +80,13 @@ export class Turns {
       pumping.again = true
       return
     }
-    const mine = { again: true }
+    const mine: Pumping = { again: true, over: Promise.resolve() }
     this.#pumping.set(key, mine)
+    mine.over = this.#work(key, mine)
+    await mine.over
+  }
+
+  async #work(key: string, mine: Pumping): Promise<void> {
     try {
       while (mine.again && !this.#stopped && !this.#held.has(key) && !this.#going.has(key)) {
         mine.again = false
@@ -93,28 +103,58 @@ export class Turns {
     }
   }
 
-  pumpIn(key: string, ms: number): void {
+  pumpIn(key: string, ms: number, before: () => void = () => undefined): void {
     if (this.#stopped) return
     const cancel = this.#front.desk.runtime.timers.after(ms, () => {
       this.#timers.delete(cancel)
+      before()
       void this.pump(key)
     })
     this.#timers.add(cancel)
   }
 
-  /** Ends the turn of a route and drops what waits. Nothing is begun there meanwhile. */
+  /** Ends the turn of a route, wherever it goes on, and drops what waits. Nothing is begun there meanwhile. */
   async stop(key: string): Promise<{ readonly stopped: boolean; readonly dropped: number }> {
-    const { store } = this.#front
-    const going = this.#going.get(key)
-    this.#held.add(key)
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
     try {
-      await going?.run.cancel()
-      await going?.over
-      const left = (await openInbox(store, key)).filter(({ row }) => row.state !== 'running')
-      for (const row of left) await this.drop([row], 'stopped')
-      return { stopped: going !== undefined, dropped: left.length }
+      return await this.#end(key)
     } finally {
-      this.#held.delete(key)
+      const others = (this.#held.get(key) ?? 1) - 1
+      if (others > 0) this.#held.set(key, others)
+      else this.#held.delete(key)
+    }
+  }
+
+  async #end(key: string): Promise<{ readonly stopped: boolean; readonly dropped: number }> {
+    const { store, desk } = this.#front
+    let stopped = false
+    for (let looks = 1; ; looks++) {
+      await this.#pumping.get(key)?.over
+      const going = this.#going.get(key)
+      if (going !== undefined) {
+        stopped = true
+        await going.run.cancel()
+        await going.over
+        continue
+      }
+      const open = await openInbox(store, key)
+      const running = open.find(({ row }) => row.state === 'running')
+      if (running !== undefined && looks < stopLooks) {
+        // Another process has it, or had it.
+        if ((await this.#lookAfter(key, [running])) === 'again') continue
+        stopped = true
+        await askToCancel(this.#front, running.row.turn ?? '')
+        await wait(desk.runtime.timers, stopLookMs)
+        continue
+      }
+      const left = open.filter(({ row }) => row.state !== 'running')
+      try {
+        await this.drop(left, 'stopped')
+        const dropped = left.filter(({ row }) => row.state !== 'interrupted').length
+        return { stopped: stopped || dropped < left.length, dropped }
+      } catch (error) {
+        if (!isSkeinError(error) || error.code !== 'store.conflict' || looks > stopLooks) throw error
+      }
     }
   }
 
@@ -127,12 +167,13 @@ export class Turns {
 
   /** Resolves when all turns of this process have ended and written so. */
   async idle(): Promise<void> {
+    await Promise.all([...this.#pumping.values()].map(({ over }) => over))
     await Promise.all([...this.#going.values()].map(({ over }) => over))
   }
 
   async #next(key: string): Promise<Step> {
-    const { store } = this.#front
-    const open = await openInbox(store, key)
+    const { store, desk } = this.#front
+    const open = await nextInbox(store, key)
     const running = open.filter(({ row }) => row.state === 'running')
     if (running.length > 0) return await this.#lookAfter(key, running)
     const cutOff = open.filter(({ row }) => row.state === 'interrupted')
@@ -140,217 +181,129 @@ export class Turns {
     const stranded = open.filter(({ row }) => row.state === 'steered')
     if (stranded.length > 0) return await this.#sayAgain(stranded)
     const [head] = open
-    if (head === undefined) return 'none'
+    if (head === undefined) return await this.#follow(key)
     if (head.row.state === 'queued') return await this.begin([head])
-    const group = open.filter(({ row }) => row.state === 'collected' && row.sender === head.row.sender)
-    const quietAt = Math.max(...group.map(({ row }) => row.at)) + quietMs
-    if (quietAt > this.#front.desk.now) {
-      this.pumpIn(key, quietAt - this.#front.desk.now)
-      return 'none'
-    }
-    return await this.begin(group)
-  }
-
-  /** A turn goes on elsewhere as long as its route says so; whoever looks for the dead takes that mark away. */
-  async #lookAfter(key: string, running: readonly StoredInbox[]): Promise<Step> {
-    const found = await routeAt(this.#front.store, key)
-    const isOpen = ({ row }: StoredInbox): boolean => found?.route.openTurn?.turnId === row.turn
-    const dead = running.filter(row => !isOpen(row))
-    if (dead.length === 0) return 'none'
-    await this.#front.store.commit(dead.map(({ row, version }) => putInbox(movedTo(row, 'interrupted'), version)))
-    return 'again'
-  }
-
-  /** What was said to a run that has ended without a word of it is a turn of its own. */
-  async #sayAgain(rows: readonly StoredInbox[]): Promise<Step> {
-    await this.#front.store.commit(
-      rows.map(({ row, version }) => {
-        const { input: _input, run: _run, turn: _turn, ...rest } = row
-        return putInbox(movedTo(rest, 'queued', { said: row.said + 1 }), version)
-      }),
+    const group = open.filter(
+      ({ row }) => row.state === 'collected' && row.sender === head.row.sender && row.internal === head.row.internal,
     )
+    const newest = group.at(-1)?.row ?? head.row
+    const quietInMs = Math.max(...group.map(({ row }) => row.at)) + quietMs - desk.now
+    if (quietInMs <= 0 || this.#quiet.get(key) === newest.id) return await this.begin(group as [StoredInbox])
+    this.pumpIn(key, Math.min(quietInMs, quietMs), () => this.#quiet.set(key, newest.id))
+    return 'none'
+  }
+
+  /** Two persons turned out to be one: what waits is under another key now. */
+  async #follow(key: string): Promise<Step> {
+    const moved = (await routeAt(this.#front.store, key))?.route.key
+    if (moved !== undefined && moved !== key) void this.pump(moved)
+    return 'none'
+  }
+
+  /** A turn goes on elsewhere as long as its route says so and its process lives. */
+  async #lookAfter(key: string, running: readonly StoredInbox[]): Promise<Step> {
+    const { store } = this.#front
+    const found = await routeAt(store, key)
+    const dead = running.filter(({ row }) => found?.route.openTurn?.turnId !== row.turn)
+    if (dead.length === 0) return (await interrupt(this.#front, key)) ? 'again' : 'none'
+    await store.commit(dead.map(({ row, version }) => putInbox(movedTo(row, 'interrupted'), version)))
     return 'again'
+  }
+
+  /** What was said to a run that has ended without a word of it is a turn of its own; what it heard is done with it. */
+  async #sayAgain(rows: readonly StoredInbox[]): Promise<Step> {
+    const { store, desk } = this.#front
+    const changes = rows.map(async ({ row, version }) => {
+      if (await this.#wasHeard(row)) return putInbox(movedTo(row, 'done', { endedAt: desk.now, reason: 'interrupted' }), version)
+      const { input: _input, run: _run, turn: _turn, ...rest } = row
+      return putInbox(movedTo(rest, 'queued', { said: row.said + 1 }), version)
+    })
+    await store.commit(await Promise.all(changes))
+    return 'again'
+  }
+
+  async #wasHeard({ session, input, run }: InboxRow): Promise<boolean> {
+    if (session === undefined || input === undefined) return false
+    const told = await this.#front.store.entries(session, { types: ['input_delivered'], order: 'desc', limit: 1_000 })
+    return told.some(entry => entry.run === run && isType(entry, 'input_delivered') && entry.data.input === input)
   }
 
   /**
-   * Begins one turn of these rows, stored ones or new ones (version 0), which land with it, as does `more`. Throws what the
-   * session refuses with where the rows are new; else such rows are dropped with the reason, and the sender is told.
+   * Begins one turn of these rows, stored ones or a new one (version 0), which lands with it, as does what arrives with it. Throws
+   * what the session refuses with where the row is new; else such rows are dropped with the reason, and the sender is told.
    */
-  async begin(rows: readonly StoredInbox[], more?: (placed: Placed, row: InboxRow) => readonly Change[]): Promise<Step> {
-    const [head] = rows
-    if (head === undefined) return 'none'
-    const isNew = head.version === 0
-    if (!isNew && !(await this.#ports.mayGoOn(head.row).catch(() => false))) return await this.drop(rows, 'unauthorized')
-    const resolved = await resolveSource(this.#front, head.row.source, { clocks: 'none' })
+  async begin(rows: readonly [StoredInbox, ...StoredInbox[]], resolved?: Resolved, arrival?: Arrival): Promise<Step> {
+    const [{ row: head, version }] = rows
+    const isNew = version === 0
+    if (!isNew && !(await this.#ports.mayGoOn(head))) return await this.drop(rows, 'unauthorized')
+    const place = resolved ?? (await resolveSource(this.#front, head.source, { clocks: 'none', settled: true }))
     try {
-      return await this.#begin(rows, resolved, more)
+      const run = await beginTurn(this.#ports, rows, place, arrival)
+      if (run === undefined) return 'again'
+      this.#attend(place.route.key, place.session.id, run)
+      return 'begun'
     } catch (error) {
       if (isNew || !isSkeinError(error)) throw error
-      if (error.code === 'store.conflict' || error.code === 'session.ended' || error.code === 'session.not_found') return 'again'
+      if (error.code === 'store.conflict' || error.code === 'session.not_found') return 'again'
+      if (error.code === 'session.ended') return await this.#reopen(place.session.id)
       if (error.retryable || error.code === 'session.held') return 'later'
       return await this.drop(rows, error.code, `The turn failed: ${error.code}.`)
     }
   }
 
-  async #begin(
-    rows: readonly StoredInbox[],
-    { session, route }: Resolved,
-    more?: (placed: Placed, row: InboxRow) => readonly Change[],
-  ): Promise<Step> {
+  /** Somebody ended the session; its route still leads there. */
+  async #reopen(id: SessionId): Promise<Step> {
     const { store, desk } = this.#front
-    const found = await routeAt(store, route.key)
-    if (found === undefined || found.version !== route.version) return 'again'
-    const [head] = rows as readonly [StoredInbox, ...StoredInbox[]]
-    const { said } = head.row
-    const claim = { key: route.key, generation: route.generation, session: session.id }
-    let claimed: Claim | undefined
-    const run = session.send(await this.#input(session, rows), {
-      idempotencyKey: said === 0 ? head.row.id : `${head.row.id}/${said}`,
-      alongside: placed => {
-        claimed = { ...claim, turn: placed.turn, inbox: rows.map(({ row }) => row.id) }
-        return [...this.#claim(rows, found, session.id, placed), ...(more?.(placed, { ...head.row, session: session.id }) ?? [])]
-      },
-      atEnd: (result, dropped) => this.#ending(claimed, result, dropped),
-    })
-    // A refusal is the receipt's to tell.
-    run.result().catch(() => undefined)
-    const receipt = await run.receipt
-    if (receipt.disposition !== 'started') throw new SkeinError('skein.bug', `Message ${head.row.id} had been said before.`)
-    desk.events.tell(this.#front.tenant, desk.now, { type: 'message_received', id: head.row.id, key: route.key })
-    this.#follow(route.key, session.id, run)
-    return 'begun'
+    const row = await store.session(id)
+    if (row?.state === 'ended') await store.commit(sideEntries(desk.runtime, row, [draft('session_reopened', {})]))
+    return 'again'
   }
 
-  async #input(session: MemorySession, rows: readonly StoredInbox[]): Promise<MessageInput> {
-    const { again } = rows[0]?.row ?? {}
-    if (again === undefined) return turnInput(rows.map(({ row }) => row))
-    const { data } = await session.entry(again)
-    const { parts, source } = data as Message
-    return { role: 'user', parts, ...given({ source }) } as MessageInput
-  }
-
-  #follow(key: string, session: SessionId, run: Run): void {
-    const over = run
-      .result()
-      .then(
-        () => undefined,
-        () => undefined,
-      )
-      .then(() => {
-        this.#going.delete(key)
-        this.#ports.wakeDeliveries()
-        // A run that could not write its end is dead, and found as such.
-        void this.pump(key)
-      })
-    this.#going.set(key, { run, session, over })
-  }
-
-  #claim(rows: readonly StoredInbox[], found: FoundRoute, session: SessionId, { run, turn, token }: Placed): Change[] {
-    const { now } = this.#front.desk
-    const [head] = rows as readonly [StoredInbox, ...StoredInbox[]]
-    const route = turnOpened(found.route, { turnId: turn, inboxId: head.row.id, at: now, fence: token })
-    const begun = { key: route.key, session, run, turn, startedAt: now }
-    return [
-      ...rows.map(({ row, version }) => {
-        const waiting = row.state === 'collected' ? movedTo(row, 'queued') : row
-        const into = row.id === head.row.id ? {} : { into: head.row.id }
-        return putInbox(
-          version === 0 ? { ...row, ...begun, state: 'running' } : movedTo(waiting, 'running', { ...begun, ...into }),
-          version,
-        )
-      }),
-      putRoute({ ...found, route }),
-      ...openTurnRecord(route),
-    ]
-  }
-
-  async #ending(claim: Claim | undefined, result: TurnResult, dropped: readonly string[]): Promise<readonly Change[]> {
-    if (claim === undefined) return []
-    const { store, desk } = this.#front
-    const found = await routeAt(store, claim.key)
-    const read = await Promise.all(claim.inbox.map(id => inboxRow(store, id)))
-    // Somebody may have given it up meanwhile; it has ended all the same.
-    const mine = read.filter(row => row?.row.turn === claim.turn) as StoredInbox[]
-    const rows = mine.flatMap(({ row, version }) =>
-      row.state === 'interrupted' ? { row: movedTo(row, 'running'), version } : row.state === 'running' ? { row, version } : [],
+  #attend(key: string, session: SessionId, run: Run): void {
+    const ended = run.result().then(
+      () => undefined,
+      () => undefined,
     )
-    const [head] = rows
-    if (head === undefined) return []
-    const run = head.row.run as RunId
-    const open = await openInbox(store, claim.key)
-    const { policy } = ruleFor(desk.settings, head.row.source)
-    return endTurn({
-      claim,
-      result,
-      found,
-      rows,
-      steered: open.filter(({ row }) => row.state === 'steered' && row.run === run),
-      dropped,
-      notice: freshNotice(found?.route.fresh, policy, head.row.source.platform),
-      mostChars: this.#ports.mostChars(head.row.source.platform),
-      now: desk.now,
-      ids: desk.runtime.ids,
-      tenant: this.#front.tenant,
+    const going: { -readonly [K in keyof Going]: Going[K] } = { run, session, turn: '', over: ended }
+    this.#going.set(key, going)
+    void run.receipt.then(({ turnId }) => (going.turn = turnId))
+    this.#stopAsking ??= every(this.#front.desk.runtime.timers, askedMs, () => void this.#heed())
+    going.over = ended.then(() => {
+      // Another may have begun since.
+      if (this.#going.get(key) === going) this.#going.delete(key)
+      if (this.#going.size === 0) this.#stopAsking = void this.#stopAsking?.()
+      this.#ports.wakeDeliveries()
+      void this.pump(key)
     })
   }
 
-  /** A turn that died goes on by itself where it may; else the next message ends it and goes before it. Laws G41, G42. */
+  /** Cancels what other processes want to end, and aborts it after 10 s. */
+  async #heed(): Promise<void> {
+    const { store, desk } = this.#front
+    for (const { run, turn } of [...this.#going.values()]) {
+      const asked = await isAskedToCancel(store, turn).catch(() => false)
+      if (!asked) continue
+      const stopWaiting = desk.runtime.timers.after(endRunMs, () => void run.abort().catch(() => undefined))
+      run
+        .cancel()
+        .catch(() => undefined)
+        .finally(stopWaiting)
+        .catch(() => undefined)
+    }
+  }
+
+  /** A turn that died goes on by itself where it may; else the next message ends it and goes before it. Law G41. */
   async #carryOn(key: string, cutOff: readonly StoredInbox[], open: readonly StoredInbox[]): Promise<Step> {
-    const { store } = this.#front
-    const found = await routeAt(store, key)
-    const stuck = found === undefined ? undefined : holdOf(found.route, 'suspended')
-    if (stuck?.reason === 'stuck_loop') return await this.drop(cutOff, stuck.reason, givenUp)
-    const others = open.some(({ row }) => row.state === 'queued' || row.state === 'collected')
-    if (found !== undefined && (await this.#mayResume(found, cutOff))) {
-      const session = await this.#front.sessions.open(found.route.sessionId)
-      const step = await this.#resume(session, found, cutOff)
-      if (step !== 'none') return step
+    const carried = await carryOn(this.#ports, key, cutOff)
+    if (carried === 'again' || carried === 'later') return carried
+    if (carried === 'may_not') {
+      const others = open.some(({ row }) => row.state === 'queued' || row.state === 'collected')
+      return others ? await this.drop(cutOff, 'interrupted') : 'none'
     }
-    return others ? await this.drop(cutOff, 'interrupted') : 'none'
-  }
-
-  async #mayResume({ route }: FoundRoute, cutOff: readonly StoredInbox[]): Promise<boolean> {
-    const { settings, connected, now } = this.#front.desk
-    const mark = holdOf(route, 'resume_pending')
-    const { autoResume, resumeWindowMinutes } = settings
-    if (!autoResume || mark === undefined || cutOff.some(({ row }) => row.session !== route.sessionId)) return false
-    if (resumeWindowMinutes > 0 && now - mark.at > resumeWindowMinutes * 60_000) return false
-    if (route.platform !== 'local' && !connected.has(route.platform)) return false
-    const may = await Promise.all(cutOff.map(({ row }) => this.#ports.mayGoOn(row).catch(() => false)))
-    return may.every(Boolean)
-  }
-
-  async #resume(session: MemorySession, found: FoundRoute, rows: readonly StoredInbox[]): Promise<Step> {
-    const { route } = found
-    const { now } = this.#front.desk
-    const inbox = rows.map(({ row }) => row.id)
-    const turnId = rows[0]?.row.turn ?? ''
-    const claim: Claim = { key: route.key, generation: route.generation, session: session.id, turn: turnId, inbox }
-    try {
-      const { run } = await session.recover({
-        apply: true,
-        // What may have happened is not done again, and nobody is there to be asked.
-        approvals: 'deny',
-        alongside: ({ token }) => {
-          const again = turnOpened(route, { turnId, inboxId: inbox[0] ?? '', at: now, fence: token })
-          return [
-            ...rows.map(({ row, version }) => putInbox(movedTo(row, 'running'), version)),
-            putRoute({ ...found, route: again }),
-            ...openTurnRecord(again),
-          ]
-        },
-        atEnd: (result, dropped) => this.#ending(claim, result, dropped),
-      })
-      if (run === null) return 'none'
-      run.result().catch(() => undefined)
-      this.#follow(route.key, session.id, run)
-      return 'begun'
-    } catch (error) {
-      if (!isSkeinError(error)) throw error
-      if (error.code === 'store.conflict') return 'again'
-      if (error.retryable) return 'later'
-      return await this.drop(rows, error.code, `The turn failed: ${error.code}.`)
-    }
+    if ('gone' in carried) return await this.drop(cutOff, carried.gone, carried.told)
+    const { route } = carried.found
+    this.#attend(route.key, route.sessionId, carried.run)
+    return 'begun'
   }
 
   /** Ends rows that wait without a turn, and says why where somebody should know. */
