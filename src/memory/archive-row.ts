@@ -104,5 +104,5 @@ export function archiveOf(tenant: string, row: StoredArchive): Archive {
 }
 
 export function unknownArchive(session: SessionId, id: string): SkeinError {
-  return new SkeinError('archive.not_found', `Session ${session} has no archive ${id}.`, { details: { session, archive: id } })
+  return new SkeinError('archive.not_found', `Session ${session} has no archive ${id}.`, { details: { session, ref: id } })
 }

@@ -207,8 +207,6 @@ async function sealedBefore(core: SessionCore, key: string, ask: CommitAsk): Pro
 function checkedEnd(memo: CommitResult, through: string | null): CommitResult {
   const { asked, endEntry, ...result } = memo as CommitResult & { asked?: string | null; endEntry?: string }
   if (through !== null && through !== asked && through !== endEntry)
-    throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for a commit that ends elsewhere.', {
-      details: { through },
-    })
+    throw new SkeinError('idempotency.mismatch', 'This idempotency key was used for a commit that ends elsewhere.')
   return result as CommitResult
 }
