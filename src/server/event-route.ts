@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { given, invalidInput } from '#kernel'
 import { parseEventId } from '#session'
 import { sessionOf } from './collection-routes.ts'
-import { eventStream } from './event-stream.ts'
+import { eventStream, frame } from './event-stream.ts'
 import { words } from './fields.ts'
 import { route, type Route } from './route.ts'
 
@@ -29,6 +29,7 @@ export const eventRoute: Route = route({
     const events = session.events(given({ after, types: query.types, signal: stop.signal }))
     const body = eventStream({
       events,
+      frame,
       timers: shared.timers,
       pingMs: shared.settings.pingMs,
       stopping: shared.stopping,

@@ -45,6 +45,7 @@ describe('an event stream', () => {
     let give = (_: IteratorResult<SessionEvent>): void => undefined
     let closed = 0
     const body = eventStream({
+      frame,
       events: { next: () => new Promise(resolve => (give = resolve)) },
       timers, pingMs: 15_000, stopping: new AbortController().signal,
       alive: async () => undefined, ending: async () => undefined, closed: () => void closed++,
@@ -67,6 +68,7 @@ describe('an event stream', () => {
     const timers = manualTimers()
     let taken = 0
     const body = eventStream({
+      frame,
       events: { next: async () => ({ done: false, value: live(++taken) }) },
       timers, pingMs: 1, stopping: new AbortController().signal,
       alive: async () => undefined, ending: async () => undefined, closed: () => undefined,

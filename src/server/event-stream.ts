@@ -1,8 +1,10 @@
 import type { Timers } from '#kernel'
 import { eventId, type SessionEvent } from '#session'
 
-export interface EventStreamParts {
-  readonly events: AsyncIterator<SessionEvent>
+export interface EventStreamParts<E = SessionEvent> {
+  readonly events: AsyncIterator<E>
+  /** One event on the wire. */
+  frame(event: E): string
   readonly timers: Timers
   readonly pingMs: number
   /** Aborted when the server stops: the stream then ends with `server_stopping`. */
@@ -23,10 +25,10 @@ const encoder = new TextEncoder()
  * Server-sent events, made as they are read: one event is held at a time, so a slow reader costs nothing and slows nobody.
  * Begins with `retry: 1000`; ends with `server_stopping` or `session_erased`. Source: spec/foundation.md 6.
  */
-export function eventStream(parts: EventStreamParts): ReadableStream<Uint8Array> {
+export function eventStream<E>(parts: EventStreamParts<E>): ReadableStream<Uint8Array> {
   const { events, timers, pingMs, stopping } = parts
   let asked = false
-  let ready: IteratorResult<SessionEvent> | undefined
+  let ready: IteratorResult<E> | undefined
   let reading: { readonly controller: ReadableStreamDefaultController<Uint8Array>; readonly done: () => void } | undefined
   let pingDue = false
   let ending: Ending | undefined
@@ -77,7 +79,7 @@ export function eventStream(parts: EventStreamParts): ReadableStream<Uint8Array>
     if (reading === undefined || over) return
     const { controller, done } = reading
     if (ready !== undefined && ready.done !== true && ending !== 'session_erased') {
-      controller.enqueue(encoder.encode(frame(ready.value)))
+      controller.enqueue(encoder.encode(parts.frame(ready.value)))
       ready = undefined
       asked = false
     } else if (ready?.done === true && ending === undefined) {

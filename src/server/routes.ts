@@ -4,6 +4,10 @@ import { checkpointRoutes } from './checkpoint-routes.ts'
 import { collectionRoutes } from './collection-routes.ts'
 import { contextRoutes } from './context-routes.ts'
 import { eventRoute } from './event-route.ts'
+import { gatewayEventRoute } from './gateway-event-route.ts'
+import { gatewayHookRoute } from './gateway-hook-route.ts'
+import { gatewayRoutes } from './gateway-routes.ts'
+import { gatewayScheduleRoutes } from './gateway-schedule-routes.ts'
 import { importRoute } from './import-route.ts'
 import { jobRoutes } from './job-routes.ts'
 import { mapRoutes } from './map-routes.ts'
@@ -36,4 +40,8 @@ export const routes: readonly Route[] = [
   ...modelRoutes,
   ...stateRoutes,
   ...jobRoutes,
+  ...gatewayRoutes,
+  ...gatewayScheduleRoutes,
+  gatewayHookRoute,
+  gatewayEventRoute,
 ]

@@ -43,6 +43,9 @@ export const singleFiles: readonly string[] = ['skein', 'index', 'testing']
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'agent/config-files.ts': ['node:fs', 'node:path'],
   'gateway/hermes-folder.ts': ['node:fs/promises', 'node:os', 'node:path', 'node:sqlite'],
+  'gateway/adapter.contract.ts': ['node:assert/strict'],
+  'gateway/cron.ts': ['croner', 'node:module'],
+  'gateway/output-file.ts': ['node:fs/promises', 'node:os', 'node:path'],
   'gateway/zones.ts': ['node:module', 'temporal-polyfill'],
   'journal/contract/setting.ts': ['node:assert/strict'],
   'agent/extensions-file.ts': ['node:fs/promises', 'node:path', 'node:url'],
