@@ -18,7 +18,19 @@ import {
   mergeContextSettings,
   readContextSettings,
 } from '#context'
-import { Desk, Exchanges, type Front, Gateway, gatewayHooks, importHermes, readGatewaySettings } from '#gateway'
+import {
+  Desk,
+  Exchanges,
+  type Front,
+  Gateway,
+  gatewayHooks,
+  gatewayWorks,
+  importHermes,
+  readGatewaySettings,
+  sweepRegularly,
+  tellGateway,
+  unaskedKinds,
+} from '#gateway'
 import { type JobEvent, Jobs, startWorker, wakingStore } from '#jobs'
 import { memoryStore, type SessionRow, type Store } from '#journal'
 import { createIds, given, type SessionId, systemClock, systemRandom, systemTimers, within } from '#kernel'
@@ -139,8 +151,19 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     const core = session === null ? undefined : coreOf(tenant, session)
     if (session !== null) core?.live.emit({ type: event.type, session, job: id, kind })
     tellArchives(core, event)
+    tellGateway(frontOf, event)
   }
-  const works = worksOf({ runtime, learning, archived, refresh, open: (tenant, id) => sessionsOf(tenant).open(id) })
+  const works = worksOf({
+    runtime,
+    learning,
+    archived,
+    refresh,
+    open: (tenant, id) => sessionsOf(tenant).open(id),
+    gateway: gatewayWorks(
+      tenant => frontOf(tenant),
+      tenant => exchanges.of(tenant),
+    ),
+  })
   const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice, tell })
   wakeWorker = () => worker?.wake()
   const endSweep = worker === undefined ? () => undefined : sweepCommits(archived)
@@ -154,6 +177,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const running = new RunningMaps(timers)
   const end = async (waitMs: number): Promise<void> => {
     endSweep()
+    endGatewaySweep()
     await exchanges.stop(waitMs)
     const stopped = worker?.stop(waitMs)
     const began = clock.now()
@@ -193,6 +217,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   })
   const frontOf = (tenant: string): Front => ({ desk, tenant, store: storeOf(tenant), sessions: sessionsOf(tenant) })
   const exchanges = new Exchanges(frontOf)
+  const endGatewaySweep = worker === undefined ? () => undefined : sweepRegularly(desk, frontOf)
   return {
     store: opened,
     models,
@@ -201,7 +226,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     memoryOf: (tenant, owners) => new Memories({ store: storeOf(tenant), ...learning, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: storeOf(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
-    jobsOf: tenant => new Jobs(storeOf(tenant), timers, wakeWorker, [sweepKind]),
+    jobsOf: tenant => new Jobs(storeOf(tenant), timers, wakeWorker, [sweepKind, ...unaskedKinds]),
     close: waitMs => (ended ??= end(waitMs)),
   }
 }
