@@ -9,12 +9,14 @@ export function worksOf(parts: {
   readonly archived: Parameters<typeof archiveJobs>[0]
   readonly refresh: Parameters<typeof refreshWork>[0]
   open(tenant: string, session: string): Promise<MemorySession>
+  readonly gateway: Readonly<Record<string, JobWork>>
 }): Readonly<Record<string, JobWork>> {
   const { store, clock, ids } = parts.runtime
   const erasing: JobWork = { schema: 1, timeoutMs: 60_000, run: job => eraseDue(store, clock, ids, job) }
   return {
     ...parts.learning.works,
     ...archiveJobs(parts.archived),
+    ...parts.gateway,
     [refreshKind]: refreshWork(parts.refresh),
     [eraseKind]: erasing,
     [sweepKind]: erasing,
