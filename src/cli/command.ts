@@ -4,6 +4,7 @@ import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
 import { given, parseTenant, SkeinError } from '#kernel'
 import { loadConfig } from './config-files.ts'
+import { readGatewayConfig } from './gateway-config.ts'
 import type { Server } from './http.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
@@ -98,13 +99,14 @@ export class Invocation {
     const config = this.flags.config === undefined ? undefined : resolve(this.io.cwd, this.flags.config)
     const liveMax = settings.number('sessions.liveMax')
     const idleMs = settings.number('sessions.idleMs')
+    const { options: gateway } = readGatewayConfig(this.io, this.flags.config)
     return {
       store: file === undefined ? this.store : `sqlite:${file}`,
       env: settings.providerEnvironment(),
       credentials: this.credentials,
       clock: this.io.clock,
       worker,
-      ...given({ model, config }),
+      ...given({ model, config, gateway }),
       sessions: given({ liveMax, idleMs }),
       onNotice: notice => this.notice(notice),
     }

@@ -2,6 +2,7 @@ import { given, type SessionId } from '#kernel'
 import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
+import { localGateway } from './gateway-verbs.ts'
 import { localJobs } from './job-verbs.ts'
 import { localArchives } from './archive-verbs.ts'
 import { localMemory } from './memory-verbs.ts'
@@ -14,6 +15,7 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
   const { sessions, models } = skein
   const open = (id: SessionId): Promise<Session> => sessions.open(id)
   return {
+    gateway: localGateway(skein),
     jobs: localJobs(skein),
     archives: localArchives(skein),
     memory: localMemory(skein),

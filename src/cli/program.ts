@@ -7,6 +7,7 @@ import { addArchives } from './archives.ts'
 import { addChat } from './chat.ts'
 import { addContextViews } from './context-views.ts'
 import { addDoctor } from './doctor.ts'
+import { addGateway } from './gateway.ts'
 import { addJobs } from './jobs.ts'
 import { addLogin } from './login.ts'
 import { addMap } from './map.ts'
@@ -69,6 +70,7 @@ export function createProgram(io: Io, interrupts: Interrupts, json: boolean): Co
   addRewind(program, run)
   addTrust(program, run)
   addState(program, run)
+  addGateway(program, run)
   addJobs(program, run)
   addMap(program, run)
   addArchives(program, run)

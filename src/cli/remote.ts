@@ -4,6 +4,7 @@ import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
+import { remoteGateway } from './gateway-verbs.ts'
 import { remoteJobs } from './job-verbs.ts'
 import { remoteArchives } from './archive-verbs.ts'
 import { remoteMemory } from './memory-verbs.ts'
@@ -19,6 +20,7 @@ export function remoteVerbs(server: Server): Verbs {
   const get = <T>(path: string, query?: Query): Promise<T> => answer<T>(server, path, given({ query }))
   const post = <T>(path: string, body: unknown): Promise<T> => answer<T>(server, path, { method: 'POST', body })
   return {
+    gateway: remoteGateway(server),
     jobs: remoteJobs(server),
     archives: remoteArchives(server),
     memory: remoteMemory(server),

@@ -18,7 +18,7 @@ export function addServe(program: Command, run: Runner): void {
     .action(run(serveUntilStopped, { host: 'server.host', port: 'server.port', model: 'model' }))
 }
 
-const drainMs = 10_000
+export const drainMs = 10_000
 
 async function serveUntilStopped(invocation: Invocation): Promise<void> {
   const { io, out, interrupts } = invocation
@@ -57,7 +57,7 @@ export function nextStep(url: string, tokens: boolean): string {
   return `curl -s ${url}/v1/sessions${bearer} -H 'content-type: application/json' -d '{"title":"Hello"}'`
 }
 
-function serverOptions({ io, out, settings }: Invocation): ServerOptions {
+export function serverOptions({ io, out, settings }: Invocation): ServerOptions {
   const number = <K extends string>(name: K): { readonly [N in K]?: number } => {
     const value = settings.number(`server.${name}`)
     return (value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: number }
@@ -97,7 +97,7 @@ function rateOf(settings: Settings): { readonly perSecond: number; readonly burs
   return { perSecond, burst: burst ?? perSecond }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -35,6 +35,7 @@ import type {
   UsageGroup,
   UsageReport,
 } from '#session'
+import type { GatewayVerbs } from './gateway-verbs.ts'
 import type { JobVerbs } from './job-verbs.ts'
 import type { ArchiveVerbs } from './archive-verbs.ts'
 import type { MemoryVerbs } from './memory-verbs.ts'
@@ -109,6 +110,7 @@ export interface GoingMap {
  * Source: spec/foundation.md 6, law H14.
  */
 export interface Verbs extends AsyncDisposable {
+  readonly gateway: GatewayVerbs
   readonly jobs: JobVerbs
   readonly archives: ArchiveVerbs
   readonly memory: MemoryVerbs

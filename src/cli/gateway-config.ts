@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { parse } from 'smol-toml'
+import { findConfigFiles, isSecretReference, secretText } from '#agent'
+import type { GatewayOptions, Webhook } from '#gateway'
+import { isObject, SkeinError } from '#kernel'
+import type { Io } from './io.ts'
+import { readSecret } from './secrets.ts'
+
+/** What the user's file says of the gateway: what `openSkein({ gateway })` takes, and which adapters are started. */
+export interface GatewayConfig {
+  readonly options: GatewayOptions | undefined
+  readonly adapters: {
+    readonly terminal: boolean
+    readonly webhooks: Readonly<Record<string, Webhook>>
+  }
+}
+
+/**
+ * The section `gateway` of the user's file; a project's file does not decide who may speak. `adapters` in it is for the command line, the
+ * rest is checked where Skein is opened. Throws `config.invalid` with all problems of the adapters at once. Law G83.
+ */
+export function readGatewayConfig({ env, cwd }: Pick<Io, 'env' | 'cwd'>, file: string | undefined): GatewayConfig {
+  const { user } = findConfigFiles({ env, cwd, file, home: homedir() })
+  const section = user === undefined ? undefined : sectionOf(user.file)
+  if (section === undefined) return { options: undefined, adapters: { terminal: false, webhooks: {} } }
+  const { adapters = {}, ...options } = section
+  const problems: string[] = []
+  const found = isObject(adapters) ? adapters : {}
+  if (!isObject(adapters)) problems.push('gateway.adapters: Expected a table.')
+  for (const name of Object.keys(found))
+    if (name !== 'terminal' && name !== 'webhook') problems.push(`gateway.adapters.${name}: Unknown; expected terminal, webhook.`)
+  const { terminal = false, webhook = {} } = found
+  if (typeof terminal !== 'boolean') problems.push('gateway.adapters.terminal: Expected true or false.')
+  const webhooks = readWebhooks(webhook, problems, { env, cwd, where: user?.file ?? null })
+  if (problems.length > 0) throw new SkeinError('config.invalid', problems.join('\n'), { details: { key: 'gateway.adapters' } })
+  return { options: options as GatewayOptions, adapters: { terminal: terminal === true, webhooks } }
+}
+
+function sectionOf(file: string): Record<string, unknown> | undefined {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    // What is wrong with the file itself was said where all of it is read.
+    return undefined
+  }
+  const section: unknown = parse(text)['gateway']
+  if (section === undefined || isObject(section)) return section
+  throw new SkeinError('config.invalid', 'gateway: Expected a table.', { details: { key: 'gateway' } })
+}
+
+function readWebhooks(
+  value: unknown,
+  problems: string[],
+  { env, cwd, where }: { readonly env: Io['env']; readonly cwd: string; readonly where: string | null },
+): Record<string, Webhook> {
+  const hooks = isObject(value) ? value : {}
+  if (!isObject(value)) problems.push('gateway.adapters.webhook: Expected a table of hooks by their names.')
+  return Object.fromEntries(
+    Object.entries(hooks).flatMap(([name, hook]): [string, Webhook][] => {
+      const key = `gateway.adapters.webhook.${name}`
+      const { secret, replyUrl, ...more } = isObject(hook) ? hook : {}
+      for (const unknown of Object.keys(more)) problems.push(`${key}.${unknown}: Unknown; expected secret, replyUrl.`)
+      if (replyUrl !== undefined && typeof replyUrl !== 'string') problems.push(`${key}.replyUrl: Expected an address.`)
+      if (typeof secret !== 'string' || !isSecretReference(secret)) {
+        problems.push(`${key}.secret: A secret is not written here: give env:NAME or file:PATH.`)
+        return []
+      }
+      const known = readSecret(secret, `${key}.secret`, { env, readFile: path => secretText(path, where, cwd) })
+      return [[name, { secret: known, ...(typeof replyUrl === 'string' ? { replyUrl } : {}) }]]
+    }),
+  )
+}
