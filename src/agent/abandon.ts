@@ -43,8 +43,11 @@ const abandonment: Ending = { status: 'failed', reason: 'abandoned' }
  */
 export async function endOrphan(core: SessionCore): Promise<boolean> {
   const { child } = await keptOptions(core)
-  const running = runningIn(await core.row())
-  if (child?.run == null || running === undefined || core.activeRun === running.run) return false
+  const row = await core.row()
+  const running = runningIn(row)
+  if (child?.linked !== true || child.run === null) return false
+  // What was said to it later is nobody's to end.
+  if (running === undefined || core.activeRun === running.run || row.counters.turnCount > 1) return false
   const parent = await core.store.session(child.parent)
   const isThere = parent !== undefined && !parent.hidden && parent.state !== 'deleted'
   if (isThere && runningIn(parent)?.run === child.run) return false

@@ -3,7 +3,9 @@ import { type ThinkingLevel, thinkingLevels } from '#models'
 import { check, ContextSession, type CoreSession, type SessionCore, type VerbOptions } from '#session'
 import { activeRunOf } from './active-runs.ts'
 import { type AgentGear, checkAgent, type InputOptions, type KeptSettings, type SendOptions } from './agent-options.ts'
-import { readStance, type RunDefaults, settingsOfSession } from './begin-run.ts'
+import type { AgentPorts, RunDefaults } from './ports.ts'
+import { readLimits, readStance, settingsOfSession } from './stance.ts'
+import { Spending } from './allowance-spending.ts'
 import { endChildren } from './children.ts'
 import { parentOf } from './delegate.ts'
 import { prefillSession } from './prefill-session.ts'
@@ -19,7 +21,9 @@ import { type ShownSetting, shownSettings, namedExtensions } from './held-settin
 import { beginNoMore } from './next-runs.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { Approvals } from './approvals.ts'
-import { type AgentPorts, type InputReceipt, type Run, sayTo, startRun } from './send.ts'
+import type { InputReceipt } from './input-receipt.ts'
+import { type Run, sayTo } from './run-face.ts'
+import { startRun } from './send.ts'
 import { recoverRun, type RecoverOptions, type Recovery } from './recover.ts'
 import { readTools } from './tool.ts'
 import { Checkpoints } from './tools/checkpoints.ts'
@@ -103,6 +107,13 @@ export class AgentSession extends ContextSession {
     if (thinking !== null && !thinkingLevels.some(level => level === thinking))
       throw badConfig('thinking', `Expected one of ${thinkingLevels.join(', ')}, or null.`)
     await super.setThinking(thinking, options)
+  }
+
+  /** Once the session's allowance is reached no summary is prepared, either. Law A53. */
+  override async prepareContext(signal: AbortSignal): ReturnType<ContextSession['prepareContext']> {
+    const limitsOf = await readLimits(this.#core, undefined, this.#gear.allowance)
+    if ((await new Spending(this.#core, limitsOf('run_')).reached()) !== undefined) return undefined
+    return await super.prepareContext(signal)
   }
 
   /** Says something to the agent. The run is an async iterable of its events; `result()` is its end. */

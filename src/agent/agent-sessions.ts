@@ -1,5 +1,5 @@
 import { given, isSkeinError, type JsonObject, parseSessionRef, type SessionId } from '#kernel'
-import type { TenantStore, ToolDescription } from '#journal'
+import type { SessionRow, TenantStore, ToolDescription } from '#journal'
 import { type CreateOptions, type ListFilter, Sessions } from '#session'
 import { type AgentGear, type AgentOptions, checkAgent, type KeptSettings, type OpenOptions, partGear } from './agent-options.ts'
 import type { ConfigSource } from './config-source.ts'
@@ -13,18 +13,26 @@ import { keptAmong } from './held-settings.ts'
 import { keepOptions } from './kept-options.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
 import { prefillSession } from './prefill-session.ts'
-import { checkTools } from './send.ts'
+import { checkTools } from './run-gear.ts'
 import { aiSdkTools, describeTool, readTools, type Tool } from './tool.ts'
+
+interface AgentSessionsParts {
+  readonly config?: ConfigSource
+  /** Runs that a room above carries on by itself. */
+  leaves?(row: SessionRow): Promise<boolean>
+}
 
 /** The sessions of the face: what `create` is given to run with stays with the object in this process. */
 export class AgentSessions<S extends AgentSession = AgentSession> extends Sessions<S> {
   readonly #stores: readonly TenantStore[]
 
   readonly #config: ConfigSource | undefined
+  readonly #leaves: AgentSessionsParts['leaves']
 
-  constructor({ config, ...parts }: ConstructorParameters<typeof Sessions<S>>[0] & { readonly config?: ConfigSource }) {
+  constructor({ config, leaves, ...parts }: ConstructorParameters<typeof Sessions<S>>[0] & AgentSessionsParts) {
     super(parts)
     this.#config = config
+    this.#leaves = leaves
     this.#stores = [parts.runtime.store.in(parts.tenant), parts.volatile.in(parts.tenant)]
   }
 
@@ -105,6 +113,8 @@ export class AgentSessions<S extends AgentSession = AgentSession> extends Sessio
 
   async #recoverOne(session: SessionId, options: RecoverOptions): Promise<Recovered> {
     try {
+      const row = await this.#stores[0]?.session(session)
+      if (row !== undefined && (await this.#leaves?.(row)) === true) return { session, recovery: null, code: 'session.routed' }
       return { session, recovery: await (await this.open(session)).recover({ ...options, apply: true }) }
     } catch (error) {
       const code = isSkeinError(error) ? error.code : 'skein.bug'
@@ -134,7 +144,7 @@ async function checkTogether({ cwd, noTools, tools }: Pick<AgentOptions, 'cwd' |
 export interface Recovered {
   readonly session: SessionId
   readonly recovery: Recovery | null
-  /** Why nothing was done, such as `session.busy`. */
+  /** Why nothing was done, such as `session.busy`; `session.routed`: the gateway will. */
   readonly code?: string
 }
 

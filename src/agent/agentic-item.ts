@@ -9,7 +9,7 @@ import { guidanceAfter, type OutputReader } from './operators/output.ts'
 import type { MakePrompt } from './operators/prompt.ts'
 import type { ItemOutcome, ItemWork } from './operators/runner.ts'
 import { refOf } from './run-options.ts'
-import type { Run } from './send.ts'
+import type { Run } from './run-face.ts'
 import type { Tool } from './tool.ts'
 import type { TurnResult } from './turn-result.ts'
 

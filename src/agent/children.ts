@@ -4,8 +4,6 @@ import { draft, family, type Runtime, SessionCore } from '#session'
 import type { RunControl } from './active-runs.ts'
 import type { AgentGear, SendOptions } from './agent-options.ts'
 import { keptOptions } from './kept-options.ts'
-import type { RecoverOptions, Recovery } from './recover.ts'
-import type { Run } from './send.ts'
 import type { TurnResult } from './turn-result.ts'
 
 /** So many children of a session may be at work, or wait for their first run, at once. */
@@ -18,8 +16,8 @@ export type ChildEnding = 'cancel' | 'abort' | 'leave'
 export interface ChildSession {
   readonly id: SessionId
   equip(gear: AgentGear): unknown
-  send(input: string, options: SendOptions): Run
-  recover(options: RecoverOptions): Promise<Recovery>
+  send(input: string, options: SendOptions): { result(): Promise<TurnResult> }
+  recover(options: { apply: true; approvals: 'deny' }): Promise<{ run: { result(): Promise<TurnResult> } | null }>
 }
 
 interface ActiveChild {
@@ -95,12 +93,13 @@ export async function descendants(core: SessionCore): Promise<readonly SessionId
 }
 
 /** Tells the session that began this one what a run of it came to; once, however often it is told. */
-export async function tellParent(core: SessionCore, run: RunId, result: TurnResult): Promise<void> {
+export async function tellParent(core: SessionCore, run: RunId, index: number, result: TurnResult): Promise<void> {
   const { child: origin } = await keptOptions(core)
-  if (origin === undefined) return
+  if (origin?.linked !== true) return
   const { status, reason, steps, usage, cost } = result
   const told = { child: core.id, run, status, reason, steps, usage, cost }
-  const ended = draft('child_ended', told, origin.run === null ? {} : { run: origin.run })
+  // The run that began it waits for its first turn alone.
+  const ended = draft('child_ended', told, origin.run === null || index > 0 ? {} : { run: origin.run })
   const parent = new SessionCore(origin.parent, core.store, core.runtime)
   const once = { idempotencyKey: `child_ended.${run}`, asked: ['child_ended', core.id, run] }
   // A parent that is gone by now hears nothing; one whose store is away hears of it when the call is carried on.

@@ -1,5 +1,5 @@
 import type { SessionCore } from '#session'
-import type { AgentPorts, ModelScope } from './begin-run.ts'
+import type { AgentPorts, ModelScope } from './ports.ts'
 import { type Extended, type Extension, type ExtensionModel, loadExtensions, notExtended } from './extensions.ts'
 import type { Tool } from './tool.ts'
 

@@ -8,8 +8,10 @@ import type { Bound } from './policy/create-judge.ts'
 import { readMode } from './policy/mode.ts'
 import { readRunPolicy } from './policy/run-policy.ts'
 
-/** Who began a sub-session, and what it may do at the most. It never changes. Law A56. */
+/** Who began a sub-session, and what it may do at the most. It never changes, and holds for its forks, too. Law A56. */
 export interface ChildOrigin {
+  /** False for a fork of a child: nobody waits for that. */
+  readonly linked: boolean
   readonly parent: SessionId
   /** Of the parent that waits for it; `null` where its host began it. */
   readonly run: RunId | null
@@ -39,9 +41,10 @@ export async function keptOptions(core: SessionCore): Promise<KeptOptions> {
   if (before !== undefined) return before
   const [created] = await core.store.entries(core.id, { types: ['session_created'], limit: 1 })
   const data = isObject(created?.data) ? created.data : {}
+  const isFork = (await core.store.session(core.id))?.data['forkedFrom'] !== undefined
   const kept: KeptOptions = given({
     allowance: readAllowance(data['allowance']),
-    child: readOrigin(data['child']),
+    child: readOrigin(data['child'], !isFork),
     options: objectIn(data['options']),
   })
   known.set(core, kept)
@@ -72,10 +75,11 @@ export function readRunOptions(value: unknown): SendOptions {
 
 const objectIn = (value: unknown): JsonObject | undefined => (isObject(value) ? (value as JsonObject) : undefined)
 
-function readOrigin(value: unknown): ChildOrigin | undefined {
+function readOrigin(value: unknown, linked: boolean): ChildOrigin | undefined {
   if (!isObject(value) || !isId('ses', value['parent'])) return undefined
   const { run, callId, role } = value
   return {
+    linked,
     parent: value['parent'],
     run: isId('run', run) ? run : null,
     callId: typeof callId === 'string' ? callId : null,
@@ -88,14 +92,20 @@ function readOrigin(value: unknown): ChildOrigin | undefined {
 
 const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
-/** Throws `config.invalid` rather than to hold less than was said. */
+/** What cannot be read allows nothing but to read. */
+const leastBound: Bound = { mode: 'auditor', autonomy: 'suggest', policy: {}, cwd: null }
+
 function readBound(value: unknown): Bound {
   const { mode, autonomy, policy, cwd } = isObject(value) ? value : {}
-  return {
-    mode: readMode(mode),
-    autonomy: readAutonomy(autonomy),
-    policy: readRunPolicy(policy),
-    cwd: typeof cwd === 'string' ? cwd : null,
+  try {
+    return {
+      mode: readMode(mode),
+      autonomy: readAutonomy(autonomy),
+      policy: readRunPolicy(policy),
+      cwd: typeof cwd === 'string' ? cwd : null,
+    }
+  } catch {
+    return leastBound
   }
 }
 

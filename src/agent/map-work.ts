@@ -11,7 +11,9 @@ import type { MapHeader, MapId, MapItem } from './operators/map-rows.ts'
 import { readOutputBy } from './operators/output.ts'
 import type { MakePrompt } from './operators/prompt.ts'
 import type { ItemWork } from './operators/runner.ts'
-import { type AgentPorts, checkTools, startRun } from './send.ts'
+import type { AgentPorts } from './ports.ts'
+import { checkTools } from './run-gear.ts'
+import { startRun } from './send.ts'
 import { kindOf, type Tool } from './tool.ts'
 
 type Model = string | ModelPort | AiSdkModel

@@ -68,8 +68,12 @@ export async function spawnChild(parent: Parent, options: SpawnOptions, call?: S
   const { child: above } = await keptOptions(core)
   const role = options.role === undefined ? {} : findRole(options.role, parent.roles)
   const tools = await toolsFor(parent, row, options)
+  const writer =
+    role.readOnly === true && options.tools !== undefined ? tools.runnable.find(tool => tool.readOnly !== true) : undefined
+  if (writer !== undefined) throw badConfig('tools', `A role that only reads has no ${writer.name}.`)
   const cwd = asked === undefined ? row.cwd : asked
   const origin: ChildOrigin = {
+    linked: true,
     parent: core.id,
     run: call?.run ?? null,
     callId: call?.callId ?? null,

@@ -49,6 +49,7 @@ export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'gateway/zones.ts': ['node:module', 'temporal-polyfill'],
   'journal/contract/setting.ts': ['node:assert/strict'],
   'agent/extensions-file.ts': ['node:fs/promises', 'node:path', 'node:url'],
+  'agent/guardrail-checks.ts': ['node:fs', 'node:path'],
   'agent/tools/file-tools.ts': ['node:process'],
   'agent/tools/grep-tool.ts': ['node:fs/promises'],
   'agent/tools/list-tool.ts': ['node:fs/promises'],
