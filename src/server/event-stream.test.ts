@@ -46,7 +46,7 @@ describe('an event stream', () => {
     let closed = 0
     const body = eventStream({
       frame,
-      events: { next: () => new Promise(resolve => (give = resolve)) },
+      events: { next: () => new Promise<IteratorResult<SessionEvent>>(resolve => (give = resolve)) },
       timers, pingMs: 15_000, stopping: new AbortController().signal,
       alive: async () => undefined, ending: async () => undefined, closed: () => void closed++,
     }) // prettier-ignore
