@@ -36,7 +36,13 @@ export async function listRecords(
   const add = (value: unknown, condition: (parameter: string) => string): void => {
     where.push(condition(`$${values.push(value)}`))
   }
-  if (query.tag !== undefined) add(toText(query.tag), tag => `${tag} = ANY(r.tags)`)
+  // Beforehand: a planner who sees the limit walks the whole collection in its order.
+  let tagged = ''
+  if (query.tag !== undefined) {
+    const tag = `$${values.push(toText(query.tag))}`
+    tagged = `WITH tagged AS MATERIALIZED
+      (SELECT * FROM skein.records t WHERE t.tenant = $1 AND t.collection = $3 AND t.tags @> ARRAY[${tag}::text]) `
+  }
   if (query.keyPrefix !== undefined) add(toText(query.keyPrefix), prefix => `starts_with(r.key, ${prefix})`)
   if (query.sortFrom !== undefined) add(query.sortFrom, from => `r.sort >= ${from}`)
   if (query.sortTo !== undefined) add(query.sortTo, to => `r.sort <= ${to}`)
@@ -47,7 +53,7 @@ export async function listRecords(
   }
   values.push(limit + 1)
   const rows = await link.read({
-    text: `SELECT r.* FROM skein.records r WHERE ${where.join(' AND ')} ORDER BY r.sort ${direction}, r.key ${direction} LIMIT $${values.length}`,
+    text: `${tagged}SELECT r.* FROM ${tagged === '' ? 'skein.records' : 'tagged'} r WHERE ${where.join(' AND ')} ORDER BY r.sort ${direction}, r.key ${direction} LIMIT $${values.length}`,
     values,
   })
   return cutPage(rows.map(recordOf), limit, row => [row.sort, row.key])

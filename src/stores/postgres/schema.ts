@@ -128,6 +128,7 @@ export const tables: readonly string[] = [
     PRIMARY KEY (tenant, collection, key)
   )`,
   `CREATE INDEX records_sort ON skein.records (tenant, collection, sort, key)`,
+  `CREATE INDEX records_tags ON skein.records USING gin (tags)`,
   `CREATE TABLE skein.memories (
     tenant text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
