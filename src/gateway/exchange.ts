@@ -131,7 +131,7 @@ export class Exchange {
     this.turns.halt()
     await within(timers, drainMs, this.turns.idle(), () => undefined)
     const told = new Map<string, string>()
-    for (const { key, session } of this.turns.going) await this.#leave(key, session, told)
+    for (const { key, session, turn } of this.turns.going) await this.#leave(key, session, turn, told)
     await this.#sent([...told.values()])
     this.#worker?.wake()
     await this.#worker?.stop(Math.min(drainMs, sendMs))
@@ -233,12 +233,14 @@ export class Exchange {
   }
 
   /** A turn that could not end in time is the next start's to go on with. */
-  async #leave(key: string, session: SessionId, told: Map<string, string>): Promise<void> {
+  async #leave(key: string, session: SessionId, turn: string, told: Map<string, string>): Promise<void> {
     const { desk, store, sessions } = this.front
     const hold = { kind: 'resume_pending', reason: 'shutdown_timeout', at: desk.now } as const
     await changeRoute(this.front, key, async ({ route }) => {
       const { openTurn } = route
-      if (openTurn === undefined) return undefined
+      // Another process may have taken the turn over.
+      const row = await store.session(session)
+      if (openTurn === undefined || openTurn.turnId !== turn || row?.lease.owner !== desk.runtime.owner) return undefined
       const rows = (await openInbox(store, route.key)).filter(
         ({ row }) => row.state === 'running' && row.turn === openTurn.turnId,
       )

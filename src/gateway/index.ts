@@ -1,10 +1,12 @@
 export { type Actor } from './actor.ts'
+export { type Answer, type AnswerReply, type AnswerTurn } from './answer.ts'
 export { type Pin } from './active-work.ts'
 export { authorise, type Authorisation } from './authorise.ts'
 export { Desk, type Front } from './desk.ts'
 export { type Explanation } from './explain.ts'
 export { Gateway, type ResolveOptions } from './gateway.ts'
 export { type GatewayEvent } from './gateway-events.ts'
+export { isGatewayRun } from './gateway-run.ts'
 export { gatewayHooks } from './hooks.ts'
 export {
   formatKey,

@@ -69,8 +69,8 @@ export class Turns {
     return this.#going.get(key)?.run
   }
 
-  get going(): readonly { readonly key: string; readonly run: Run; readonly session: SessionId }[] {
-    return [...this.#going].map(([key, { run, session }]) => ({ key, run, session }))
+  get going(): readonly { readonly key: string; readonly session: SessionId; readonly turn: string }[] {
+    return [...this.#going].map(([key, { session, turn }]) => ({ key, session, turn }))
   }
 
   /** Begins what is due of a route, unless its turn goes on; the end of a turn does so by itself. */
@@ -128,6 +128,7 @@ export class Turns {
   async #end(key: string): Promise<{ readonly stopped: boolean; readonly dropped: number }> {
     const { store, desk } = this.#front
     let stopped = false
+    let dropped = 0
     for (let looks = 1; ; looks++) {
       await this.#pumping.get(key)?.over
       const going = this.#going.get(key)
@@ -139,22 +140,21 @@ export class Turns {
       }
       const open = await openInbox(store, key)
       const running = open.find(({ row }) => row.state === 'running')
-      if (running !== undefined && looks < stopLooks) {
-        // Another process has it, or had it.
-        if ((await this.#lookAfter(key, [running])) === 'again') continue
-        stopped = true
-        await askToCancel(this.#front, running.row.turn ?? '')
-        await wait(desk.runtime.timers, stopLookMs)
-        continue
-      }
-      const left = open.filter(({ row }) => row.state !== 'running')
+      if (running !== undefined && (await this.#lookAfter(key, [running])) === 'again') continue
+      // What waits goes first: the process that has the turn would begin it.
+      const left = open.filter(({ row }) => row.state !== 'running' && (running === undefined || row.state !== 'steered'))
       try {
         await this.drop(left, 'stopped')
-        const dropped = left.filter(({ row }) => row.state !== 'interrupted').length
-        return { stopped: stopped || dropped < left.length, dropped }
       } catch (error) {
-        if (!isSkeinError(error) || error.code !== 'store.conflict' || looks > stopLooks) throw error
+        if (isSkeinError(error) && error.code === 'store.conflict' && looks < stopLooks) continue
+        throw error
       }
+      stopped ||= left.some(({ row }) => row.state === 'interrupted')
+      dropped += left.filter(({ row }) => row.state !== 'interrupted').length
+      if (running === undefined || looks >= stopLooks) return { stopped, dropped }
+      stopped = true
+      await askToCancel(this.#front, running.row.turn ?? '')
+      await wait(desk.runtime.timers, stopLookMs)
     }
   }
 

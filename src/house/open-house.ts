@@ -26,6 +26,7 @@ import {
   gatewayHooks,
   gatewayWorks,
   importHermes,
+  isGatewayRun,
   readGatewaySettings,
   sweepRegularly,
   tellGateway,
@@ -49,7 +50,7 @@ import {
   workingInfo,
 } from '#memory'
 import type { ConnectedModel, Models } from '#models'
-import { type HermesInput, liveDefaults, LiveSessions, type Notice, type Runtime, sweepKind } from '#session'
+import { type Erased, type HermesInput, liveDefaults, LiveSessions, type Notice, type Runtime, sweepKind } from '#session'
 import { connecting, factsOf, modelsOf } from './connecting.ts'
 import { dataFolder } from './data-folder.ts'
 import { noticesOf } from './notices.ts'
@@ -159,6 +160,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     archived,
     refresh,
     open: (tenant, id) => sessionsOf(tenant).open(id),
+    eraseSession: async (tenant, id) => (await sessionsOf(tenant).delete(id, { erase: true })) as Erased,
     gateway: gatewayWorks(
       tenant => frontOf(tenant),
       tenant => exchanges.of(tenant),
@@ -199,6 +201,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       volatile,
       live,
       config,
+      leaves: row => isGatewayRun(frontOf(tenant), row),
       importers: {
         hermes: async input => await importHermes(frontOf(tenant), input as HermesInput),
         'og-memory': async input => await importOg(sessionsOf(tenant), storeOf(tenant), input),
@@ -223,7 +226,8 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     models,
     gatewayOf: tenant => new Gateway(frontOf(tenant), exchanges.of(tenant)),
     sessionsOf,
-    memoryOf: (tenant, owners) => new Memories({ store: storeOf(tenant), ...learning, ...given({ owners }) }),
+    memoryOf: (tenant, owners) =>
+      new Memories({ store: storeOf(tenant), ...learning, worker: worker !== undefined, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: storeOf(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
     jobsOf: tenant => new Jobs(storeOf(tenant), timers, wakeWorker, [sweepKind, ...unaskedKinds]),

@@ -91,7 +91,12 @@ onEveryStore('a message while a turn goes on', place => {
     const say = (userId: string, text: string) => room.say(text, { source: { ...group, userId, userName: `U${userId}` } })
     const first = await say('1', 'wait')
     const told = []
-    for (const [user, text] of [['1', 'a'], ['2', 'b'], ['1', 'c']] as const) told.push(await say(user, text))
+    for (const [user, text] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['1', 'c'],
+    ] as const)
+      told.push(await say(user, text))
     expect(told.map(({ status }) => status)).toEqual(['collected', 'collected', 'collected'])
     open.open()
     await room.quiet()
@@ -102,7 +107,10 @@ onEveryStore('a message while a turn goes on', place => {
 
   verifies('G64', 'is dropped if its sender may speak no more when its turn comes', async () => {
     const open = gate()
-    const room = await openRoom(await place(), { model: slow(open.promise), gateway: { platforms: { telegram: { allow: ['42'] } } } })
+    const room = await openRoom(await place(), {
+      model: slow(open.promise),
+      gateway: { platforms: { telegram: { allow: ['42'] } } },
+    })
     const stranger = { chatId: 's', userId: 's' }
     await room.say('hi', { source: stranger })
     await room.quiet()

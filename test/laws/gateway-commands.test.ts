@@ -97,7 +97,11 @@ onEveryStore('commands', place => {
     await room.say('a', { busy: 'next' })
     await room.say('b', { busy: 'next' })
     expect(await room.say('/stop')).toMatchObject({ status: 'handled' })
-    expect((await fates(room.skein)).slice(0, 3)).toEqual(['hang: done: user_cancelled', 'a: dropped: stopped', 'b: dropped: stopped'])
+    expect((await fates(room.skein)).slice(0, 3)).toEqual([
+      'hang: done: user_cancelled',
+      'a: dropped: stopped',
+      'b: dropped: stopped',
+    ])
     expect(await room.say('again')).toMatchObject({ status: 'started', sessionId })
     await room.quiet()
     // One that breaks off is left.
@@ -107,7 +111,10 @@ onEveryStore('commands', place => {
     const next = await room.say('fresh')
     expect(next.sessionId).not.toBe(sessionId)
     await room.quiet()
-    expect(room.adapter.texts.slice(-2)).toEqual(['New session: the last one was stopped. Send /resume 1 to go back.', 're: fresh'])
+    expect(room.adapter.texts.slice(-2)).toEqual([
+      'New session: the last one was stopped. Send /resume 1 to go back.',
+      're: fresh',
+    ])
   })
 
   verifies('G43 G67', 'a new session cancels the turn of the old one, also of another process', async () => {

@@ -72,7 +72,9 @@ onEveryStore('the inbox', place => {
     expect(await codeOf(room.say('x', { busy: 'never' }))).toBe('input.invalid')
     expect((await room.gateway.inbox.list()).items).toHaveLength(1)
     expect(await room.say('x'.repeat(200_000))).toMatchObject({ status: 'started' })
-    expect(await room.say('', { parts: [{ type: 'text', text: 'only a part' }], busy: 'next' })).toMatchObject({ status: 'queued' })
+    expect(await room.say('', { parts: [{ type: 'text', text: 'only a part' }], busy: 'next' })).toMatchObject({
+      status: 'queued',
+    })
     await room.quiet()
   })
 })
