@@ -85,6 +85,7 @@ function addMessages(gateway: Command, run: Runner): void {
   const outbox = gateway.command('outbox').description('what goes out, newest first')
   outbox
     .command('ls', { isDefault: true })
+    .description('what goes out, newest first')
     .option('--key <key>', 'only of this route')
     .option('--state <state>', 'pending, sending, delivered, abandoned or suppressed')
     .option('--limit <n>', 'at most so many (50)', wholeNumber)
@@ -104,6 +105,7 @@ function addMessages(gateway: Command, run: Runner): void {
   const pairings = gateway.command('pairings').description('who asked to be let in, and who was')
   pairings
     .command('ls', { isDefault: true })
+    .description('who asked to be let in, and who was')
     .action(run(on => tell(on, verbs => verbs.pairings(), ({ items }) => [['', 'platform', 'user', 'state', 'at'], ...items.map(({ id, platform, user, state, at }) => [id, platform, user, state, timeText(at)])]))) // prettier-ignore
   pairings
     .command('approve')
@@ -121,6 +123,7 @@ function addSchedules(gateway: Command, run: Runner): void {
   const schedules = gateway.command('schedules').description('what is asked at set times, in sessions of their own')
   schedules
     .command('ls', { isDefault: true })
+    .description('what is asked, and when next')
     .action(run(on => tell(on, verbs => verbs.schedules(), ({ items }) => [['', 'when', 'next', 'to', ''], ...items.map(({ id, cron, everyMs, nextAt, deliver, name }) => [id, cron ?? (everyMs === undefined ? 'once' : `every ${everyMs} ms`), timeText(nextAt), deliver, name])]))) // prettier-ignore
   schedules
     .command('add')
@@ -144,6 +147,7 @@ function addSchedules(gateway: Command, run: Runner): void {
     schedules
       .command(verb)
       .argument('<id>', 'sch_…')
+      .description(verb === 'enable' ? 'fire again, from now on' : 'stay, and do not fire')
       .action(run((on, id: string) => tell(on, verbs => verbs.turn(id, verb === 'enable'))))
 }
 

@@ -128,7 +128,7 @@ export function adapterContract(name: string, open: OpenContractAdapter, { descr
         await adapter.send(
           to,
           { text, kind: 'answer' },
-          { id: `out_${index}`, attempt: 1, at: Date.now(), signal: new AbortController().signal },
+          { id: `out_${index}`, attempt: 1, at: 1_795_000_000_000, signal: new AbortController().signal },
         )
       assert.deepEqual(sent().slice(before), texts)
     })

@@ -38,7 +38,7 @@ export const gatewayScheduleRoutes: readonly Route[] = [
     run: async ({ skein, params }) => {
       const id = params['id'] ?? ''
       const found = await skein.gateway.schedules.get(id)
-      if (found === null) throw new SkeinError('schedule.not_found', `There is no schedule ${id}.`, { details: { id } })
+      if (found === null) throw new SkeinError('schedule.not_found', `There is no schedule ${id}.`, { details: { schedule: id } })
       return ok(found)
     },
   }),

@@ -60,8 +60,12 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'schedule.not_found': told('There is no such schedule.', 'schedule'),
   'path.not_found': told('The server has no such route.', 'method', 'path'),
 
-  'auth.required': told('The server wants a valid bearer token.'),
-  'auth.denied': told('This token, host or origin may not do that.', 'scope'),
+  'auth.required': told('The server wants a valid bearer token, or a webhook a signature.'),
+  'auth.denied': told(
+    'This token, host or origin may not do that, or who sent a message may not speak there.',
+    'scope',
+    'receipt',
+  ),
   'auth.missing': told('There is no credential for the provider of this model.', 'provider'),
   'auth.expired': told('The credential for this provider has expired. Log in again.', 'provider'),
   'auth.rejected': told('The provider refused the credential.', 'provider', 'model', 'status', 'type'),
@@ -118,8 +122,9 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
     'session',
     'until',
     'retryAfterMs',
+    'receipt',
   ),
-  'gateway.queue_full': told('Too many messages wait for this session.', 'retryAfterMs'),
+  'gateway.queue_full': told('Too many messages wait for this session.', 'receipt'),
 
   'store.conflict': told(
     'What the commit expected has changed. Read again and decide anew. `change` is the index of the change.',
