@@ -21,6 +21,8 @@ export interface ContextHook {
   readonly place: 'head' | 'turn'
   /** What it says comes from memory. */
   readonly origin?: 'recall'
+  /** Whether it may have something to say in this session; without it in all. What it once said, it may take back. */
+  concerns?(row: SessionRow): boolean
   /** Nothing to say: null or an empty text. */
   render(state: HookState): Promise<string | null> | string | null
 }

@@ -14,20 +14,23 @@ async function routeOf({ store }: Front, row: SessionRow): Promise<KeptRoute | u
   return found?.route.sessionId === row.id ? found.route : undefined
 }
 
+const concerns = (row: SessionRow): boolean => isObject(row.data['route'])
+
 /** What the gateway says in the contexts of sessions that are current on a route. */
 export function gatewayHooks(frontOf: (tenant: string) => Front): ContextHook[] {
   return [
     {
       name: 'gateway.prompt',
       place: 'head',
+      concerns,
       render: async ({ tenant, row }) => {
         const front = frontOf(tenant)
         const route = await routeOf(front, row)
         return route === undefined ? null : await routePrompt(front, route, row)
       },
     },
-    { name: 'gateway.fresh', place: 'turn', render: ({ tenant, row }) => freshNote(frontOf(tenant), row) },
-    { name: 'gateway.resume', place: 'turn', render: ({ tenant, row }) => resumeNote(frontOf(tenant), row) },
+    { name: 'gateway.fresh', place: 'turn', concerns, render: ({ tenant, row }) => freshNote(frontOf(tenant), row) },
+    { name: 'gateway.resume', place: 'turn', concerns, render: ({ tenant, row }) => resumeNote(frontOf(tenant), row) },
   ]
 }
 

@@ -18,9 +18,11 @@ export async function changedNotes(
   const { hooks } = core.runtime
   if (hooks.length === 0) return []
   const renewed = state.mark === null || !prefixOf(state).same
-  const due = hooks.filter(
-    ({ name, place }) => place === 'turn' || renewed || shownNote(state.frontier.items, name) === undefined,
-  )
+  const due = hooks.filter(hook => {
+    const shown = shownNote(state.frontier.items, hook.name)
+    if (shown === undefined && hook.concerns?.(state.row) === false) return false
+    return hook.place === 'turn' || renewed || shown === undefined
+  })
   const texts = await Promise.all(due.map(hook => rendered(core, state, hook, saidIn(asked))))
   return due.flatMap(({ name, place, origin }, index) => {
     const text = texts[index]
