@@ -59,6 +59,8 @@ export {
   type PendingExtraction,
   type Range,
   type RangesFilter,
+  type EraseReceipt,
+  type EraseTarget,
   type Receipt,
   type UndoTarget,
   type Commitment,

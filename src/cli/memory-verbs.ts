@@ -1,5 +1,7 @@
 import { given } from '#kernel'
 import type {
+  EraseReceipt,
+  EraseTarget,
   Extracted,
   MemoriesFilter,
   Memory,
@@ -29,6 +31,7 @@ export interface MemoryVerbs {
   extract(session: string, sessionTime?: string): Promise<Extracted>
   rewind(session: string, seq: number): Promise<boolean>
   undo(target: UndoTarget): Promise<Receipt>
+  erase(target: EraseTarget): Promise<EraseReceipt>
 }
 
 export function localMemory({ memory }: Skein): MemoryVerbs {
@@ -44,6 +47,7 @@ export function localMemory({ memory }: Skein): MemoryVerbs {
     extract: (session, sessionTime) => memory.extract(session, given({ sessionTime })),
     rewind: (session, seq) => memory.rewind(session, seq),
     undo: target => memory.undo(target),
+    erase: target => memory.erase(target),
   }
 }
 
@@ -58,5 +62,6 @@ export function remoteMemory(server: Server): MemoryVerbs {
     extract: (session, sessionTime) => post('extract', given({ session, sessionTime })),
     rewind: (session, seq) => post('rewind', { session, seq }),
     undo: target => post('undo', typeof target === 'string' ? { memory: target } : target),
+    erase: target => post('erase', target),
   }
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
-import { given } from '#kernel'
-import type { Category, Memory, MemoryHit, Range, RangeState } from '#memory'
+import { type EntryId, given, invalidInput } from '#kernel'
+import type { Category, EraseTarget, Memory, MemoryHit, Range, RangeState } from '#memory'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
+import { confirm } from './confirm.ts'
 import { findSession } from './name-session.ts'
 import { columns, oneLine, timeText } from './table.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -61,6 +62,14 @@ export function addMemory(program: Command, run: Runner): void {
     .argument('<what>', 'a memory, or the archive (arc_…) or job (job_…) that taught it')
     .description('take back what was learnt')
     .action(run(undo))
+  memory
+    .command('erase')
+    .argument('[memory]', 'id of a memory; or say one of these:')
+    .option('--user <user>', 'with all sessions and memories')
+    .option('--session <session>', 'id, alias, or the beginning of one')
+    .option('--entry <id...>', 'only these of the session')
+    .description('erase for good, with all that was drawn from it; asks before, unless --yes')
+    .action(run(erase))
 }
 
 async function listMemories(
@@ -197,6 +206,33 @@ async function undo(invocation: Invocation, what: string): Promise<void> {
     ...kept.map(({ uri }) => ['kept', uri]),
   ])
   if (retired.length + kept.length === 0) out.talk('Nothing to take back.')
+}
+
+interface EraseFlags {
+  readonly user?: string
+  readonly session?: string
+  readonly entry?: readonly string[]
+}
+
+async function erase(invocation: Invocation, memory: string | undefined, { user, session, entry }: EraseFlags): Promise<void> {
+  const { out, io } = invocation
+  const named = [memory, user, session].filter(one => one !== undefined)
+  if (named.length !== 1 || (entry !== undefined && session === undefined))
+    throw invalidInput('target', 'Say one of: a memory, --user, --session.')
+  const receipt = await withVerbs(
+    invocation,
+    async verbs => {
+      const id = session === undefined ? undefined : await findSession(verbs, session)
+      const target = given({ memory, user, session: id, entries: entry as readonly EntryId[] | undefined }) as EraseTarget
+      await confirm(io, invocation.yes, `Erase ${entry?.join(', ') ?? named.join('')} for good?`)
+      return await verbs.memory.erase(target)
+    },
+    { worker: true },
+  )
+  if (out.json) return await out.body(receipt)
+  const { state, job, forks, sessions, entries, memories } = receipt
+  out.talk(state === 'done' ? `Erased ${sessions} sessions, ${entries} entries, ${memories} memories.` : `Queued as ${job}.`)
+  if (forks.length > 0) out.talk(`Forks remain: ${forks.join(', ')}.`)
 }
 
 async function tell({ out }: Invocation, rows: readonly (readonly string[])[]): Promise<void> {

@@ -299,7 +299,8 @@ function eraseEntries(rows: Rows, change: EraseEntries): Results['erase_entries'
   const row = counts.entries === 0 ? undefined : rows.session(change.session)
   if (row !== undefined) {
     const before = typeof row.data['erasures'] === 'number' ? row.data['erasures'] : 0
-    rows.putSession({ ...row, data: { ...row.data, erasures: before + 1 } }, row)
+    // The preview may be of what went.
+    rows.putSession({ ...row, preview: null, data: { ...row.data, erasures: before + 1 } }, row)
   }
   return counts
 }

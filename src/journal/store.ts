@@ -302,6 +302,11 @@ export interface Store {
   check(options?: { readonly deep?: boolean }): Promise<CheckResult>
   /** A checked copy that appears by rename. Adapters that cannot say `input.unsupported`. */
   backup(file: string): Promise<void>
+  /**
+   * Settles once no file of the store has the bytes of what was erased any more; for adapters whose files keep them. Takes as long
+   * as writing the store anew.
+   */
+  purge?(): Promise<void>
   /** Rejects with what is wrong when the store can't be reached. */
   ping(): Promise<void>
   stats(): StoreStats

@@ -35,14 +35,6 @@ export interface ExtractionPort {
   extractionInfo(core: SessionCore, row: SessionRow): Promise<JsonObject>
 }
 
-/** Where nothing learns. */
-export const noExtraction: ExtractionPort = {
-  extractionChanges: () => Promise.resolve({ changes: [], jobs: [], extraction: 'none' }),
-  extractionSettled: () => Promise.resolve({ outcome: 'none' }),
-  extractionMark: () => Promise.resolve(''),
-  extractionInfo: () => Promise.resolve({ running: false }),
-}
-
 /** What archives ask to be shown of memories and working state; each text stands escaped in an envelope of its own. */
 export interface ShownMemory {
   readonly kind: 'profile' | 'state' | 'recall'
@@ -54,10 +46,4 @@ export interface InjectionPort {
   state(core: SessionCore, row: SessionRow): Promise<readonly ShownMemory[]>
   /** By rank. `degraded`: what failed on the way. */
   recall(core: SessionCore, row: SessionRow, query: string): Promise<readonly ShownMemory[]>
-}
-
-export const noInjection: InjectionPort = {
-  profile: () => Promise.resolve([]),
-  state: () => Promise.resolve([]),
-  recall: () => Promise.resolve([]),
 }

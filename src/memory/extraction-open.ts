@@ -1,8 +1,9 @@
 import type { JobWork } from '#jobs'
-import type { SessionRow } from '#journal'
+import type { Change, SessionRow } from '#journal'
 import type { ConnectedModel } from '#models'
 import type { Runtime } from '#session'
 import type { InjectionPort } from './commit-ports.ts'
+import { embedKind, embedLater, embedWork } from './embed-job.ts'
 import { Extraction, type ExtractorChoice } from './extraction.ts'
 import { extractionWork, type ExtractionWorkParts } from './extraction-work.ts'
 import { profileText, recallText } from './inject.ts'
@@ -26,8 +27,9 @@ export function openLearning(parts: {
   connect(tenant: string, row: SessionRow): Promise<ConnectedModel>
   readonly tell: ExtractionWorkParts['tell']
 }): Learning {
-  const { runtime, extractor, connect, tell } = parts
-  const recall = new Recall({ embedder: parts.embedder })
+  const { runtime, extractor, embedder, connect, tell } = parts
+  const recall = new Recall({ embedder })
+  const alongside = (owner: string): Change[] => [embedLater(runtime.ids, owner)]
   const own = typeof extractor === 'object' ? extractor : undefined
   return {
     recall,
@@ -36,6 +38,9 @@ export function openLearning(parts: {
       profile: (core, row) => profileText(recall, core.store, row),
       recall: (core, row, query) => recallText(recall, core.store, row, query),
     },
-    works: { [extractKind]: extractionWork({ runtime, recall, own, connect, tell }) },
+    works: {
+      [extractKind]: extractionWork({ runtime, recall, own, connect, tell, ...(embedder === undefined ? {} : { alongside }) }),
+      ...(embedder === undefined ? {} : { [embedKind]: embedWork(runtime, embedder) }),
+    },
   }
 }

@@ -23,6 +23,8 @@ import { readBook } from './memory-shelf.ts'
 import { extractedReader, rangeStates } from './ranges.ts'
 import { rewindTo } from './ranges-rewind.ts'
 import { pageOfRanges, type Range, type RangesFilter } from './ranges-view.ts'
+import { erase, readTarget } from './erase.ts'
+import type { EraseReceipt, EraseTarget } from './erase-receipt.ts'
 import { type Receipt, receiptCollection, undo, type UndoTarget } from './undo.ts'
 import { type MemoryHits, ownersAllowed, type Recall } from './recall.ts'
 
@@ -108,6 +110,7 @@ export class Memories {
   readonly #recall: Recall
   readonly #extraction: Extraction
   readonly #owners: readonly string[] | 'all'
+  readonly #works: boolean
 
   constructor(parts: {
     readonly store: TenantStore
@@ -115,11 +118,14 @@ export class Memories {
     readonly extraction: Extraction
     /** Whose memories may be read. */
     readonly owners?: readonly string[] | 'all'
+    /** Whether this process works jobs off. */
+    readonly worker?: boolean
   }) {
     this.#store = parts.store
     this.#recall = parts.recall
     this.#extraction = parts.extraction
     this.#owners = parts.owners ?? 'all'
+    this.#works = parts.worker ?? false
   }
 
   /** Best first; a blank query finds nothing. Laws M71–M73, M76. */
@@ -214,10 +220,22 @@ export class Memories {
     return await undo({ runtime, store: this.#store, recall: this.#recall, mayChange: owner => this.#mayRead(owner) }, id)
   }
 
-  /** What an undo did; null for an unknown id. */
-  async receipt(id: string): Promise<Receipt | null> {
+  /**
+   * Erases a user with all sessions, a session, entries of it or a memory, and all that was drawn from it. Returns when that is done,
+   * or after 30 s, or at once where no job is worked off; `receipt(id)` tells how far it came. Throws `session.not_found`,
+   * `entry.not_found`, `memory.not_found`. Law M61.
+   */
+  async erase(target: EraseTarget): Promise<EraseReceipt> {
+    const mayChange = (owner: string | null): boolean => this.#owners === 'all' || (owner !== null && this.#mayRead(owner))
+    const { runtime } = this.#extraction
+    const erasing = { runtime, store: this.#store, works: this.#works, mayChange }
+    return await erase(erasing, readTarget(target), (what, id) => (what === 'memory' ? unknownMemory(id) : unknownSession(id)))
+  }
+
+  /** What an undo or an erasing did; null for an unknown id. */
+  async receipt(id: string): Promise<Receipt | EraseReceipt | null> {
     const record = typeof id === 'string' ? await this.#store.record(receiptCollection, id) : undefined
-    return record === undefined ? null : (record.value as unknown as Receipt)
+    return record === undefined ? null : (record.value as unknown as Receipt | EraseReceipt)
   }
 
   async #lagging(reader: string): Promise<SessionId[]> {
@@ -235,8 +253,7 @@ export class Memories {
   async #session(session: string | { readonly id: string }): Promise<SessionRow> {
     const id = typeof session === 'object' && session !== null ? session.id : session
     const row = await this.#store.session(parseSessionRef(id))
-    if (row === undefined || row.hidden || row.state === 'deleted')
-      throw new SkeinError('session.not_found', `There is no session ${id}.`, { details: { session: id } })
+    if (row === undefined || row.hidden || row.state === 'deleted') throw unknownSession(id)
     return row
   }
 
@@ -258,6 +275,10 @@ export class Memories {
 
 const fits = ({ category }: Memory, filter: MemoriesFilter): boolean =>
   filter.categories === undefined || filter.categories.includes(category)
+
+function unknownSession(id: string): SkeinError {
+  return new SkeinError('session.not_found', `There is no session ${id}.`, { details: { session: id } })
+}
 
 function unknownMemory(ref: string): SkeinError {
   return new SkeinError('memory.not_found', `There is no memory ${ref}.`, { details: { memory: ref } })

@@ -60,22 +60,27 @@ export async function readBook(store: TenantStore, id: string): Promise<Book | u
  */
 export function shelfChanges(shelf: Shelf, before: ReadonlyMap<string, Book>, mark: OwnerMark): Change[] {
   if (shelf.changed.size === 0) return []
-  const log = lastTold([...mark.log, [mark.version + 1, [...shelf.changed]]])
-  const told: Change = {
-    type: 'put_record',
-    collection: ownerCollection,
-    key: shelf.owner,
-    value: { log: log as never },
-    expectVersion: mark.version,
-  }
+  const told = toldChange(shelf.owner, [...shelf.changed], mark)
   return [told, ...[...shelf.changed].flatMap(id => bookChanges(shelf.books.get(id) as Book, before.get(id)))]
 }
 
-/** As much of a log's end as names no more than the most: it is read at every search. */
+/** Tells every index of an owner what changed since `mark`, and refuses if somebody else did so meanwhile. */
+export function toldChange(owner: string, ids: readonly string[], mark: OwnerMark): Change {
+  const log = lastTold([...mark.log, [mark.version + 1, ids]])
+  return {
+    type: 'put_record',
+    collection: ownerCollection,
+    key: owner,
+    value: { log: log as never },
+    expectVersion: mark.version,
+  }
+}
+
+/** The last change, and as many before it as name no more than the most together: it is read at every search. */
 function lastTold(log: OwnerLog): OwnerLog {
   let told = 0
   const from = log.findLastIndex(([, ids]) => (told += ids.length) > mostTold)
-  return log.slice(from + 1)
+  return log.slice(Math.min(from + 1, log.length - 1))
 }
 
 function bookChanges(book: Book, before: Book | undefined): Change[] {

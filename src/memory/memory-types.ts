@@ -86,8 +86,15 @@ type Kept = Omit<Memory, 'id' | 'owner' | 'content' | 'evidence'>
  * after a newer one came is written anew behind it, and the version itself stands in `data`.
  */
 export function memoryOf(row: MemoryRow): Memory {
-  const kept = row.data as unknown as Kept
+  const { embedder: _embedder, ...data } = row.data
+  const kept = data as unknown as Kept
   return { id: row.id, owner: row.owner, content: row.text, evidence: row.evidence as unknown as Evidence[], ...kept }
+}
+
+/** By which embedder a row's vector was made, if it has one. */
+export function embeddedBy({ embedding, data }: MemoryRow): string | undefined {
+  const by = data['embedder']
+  return embedding === null || typeof by !== 'string' ? undefined : by
 }
 
 export function rowOf({ id, owner, content, evidence, ...kept }: Memory, row: number): Omit<MemoryRow, 'embedding'> {

@@ -114,6 +114,15 @@ export function mergeChanges(
   return [{ type: 'put_archive', id, session, fromSeq, toSeq, children, data: archiveData(data), expectVersion: 0 }, ...marks]
 }
 
+/** What stands for a parent, made of its sources anew. */
+export function mergedTexts(parent: StoredArchive, all: readonly StoredArchive[]): Pick<ArchiveData, 'overview' | 'abstract'> {
+  const sources = all.filter(({ id }) => parent.children.includes(id as ArchiveId)).sort((a, b) => a.toSeq - b.toSeq)
+  return {
+    overview: mergedOverview(linesOf(parent, all), parent.data.messages),
+    abstract: mergedAbstract(sources[0]?.data.abstract ?? '', sources.at(-1)?.data.abstract ?? ''),
+  }
+}
+
 const isChain = (sources: readonly StoredArchive[]): boolean =>
   sources.every(({ data }, index) => data.chained && (index === 0 || data.before === sources[index - 1]?.data.endEntry))
 

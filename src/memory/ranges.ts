@@ -105,6 +105,20 @@ export interface StoredRange {
 
 export const rangeOf = (record: RecordRow): StoredRange => ({ row: record.value as unknown as RangeRow, version: record.version })
 
+/** All ranges of a session with their records, also those that a rewind replaced: what they taught is still there. */
+export async function rangesOf(
+  store: TenantStore,
+  session: SessionId,
+): Promise<{ readonly row: RangeRow; readonly record: RecordRow }[]> {
+  const found: { readonly row: RangeRow; readonly record: RecordRow }[] = []
+  for (let cursor: string | undefined; ;) {
+    const page = await store.records(rangeCollection, { tag: session, limit: 500, ...given({ cursor }) })
+    found.push(...page.items.map(record => ({ row: rangeOf(record).row, record })))
+    if (page.next === undefined) return found
+    cursor = page.next
+  }
+}
+
 /** The active ranges of a session that begin at `fromSeq` or later, in order. */
 export async function activeRanges(
   store: TenantStore,

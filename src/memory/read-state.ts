@@ -1,5 +1,5 @@
 import { type EntryId, isObject, type Json, type SessionId } from '#kernel'
-import type { Entry, SessionRow, TenantStore, ViewRow } from '#journal'
+import type { Change, Entry, SessionRow, TenantStore, ViewRow } from '#journal'
 import { asksFor, emptyFolding, foldEntry, type Folding, stateTypes } from './state-fold.ts'
 
 /** Whose state; `memory` is an object that lasts as long as what was read of the session may be kept. */
@@ -68,6 +68,11 @@ function keptIn(view: ViewRow | undefined): Kept | undefined {
 async function keep({ id, store }: StateSource, { seq, ...data }: Kept): Promise<void> {
   const view = { type: 'put_view', session: id, name: viewName, format: viewFormat, seq, data: data as unknown as Json } as const
   await store.commit([view], { durability: 'relaxed' }).catch(() => undefined)
+}
+
+/** Puts nothing in the place of a stored fold: it says what was asked for. */
+export function stateViewCleared({ id, seq }: SessionRow): Change {
+  return { type: 'put_view', session: id, name: viewName, format: viewFormat, seq, data: null }
 }
 
 interface Heard {

@@ -1,6 +1,6 @@
 import type { MemoryRow, TenantStore } from '#journal'
 import { SkeinError } from '#kernel'
-import { heldAt, isCurrent, type Memory, memoryOf } from './memory-types.ts'
+import { embeddedBy, heldAt, isCurrent, type Memory, memoryOf } from './memory-types.ts'
 import { ownerMark, type OwnerMark, readBook } from './memory-shelf.ts'
 import { TextIndex } from './recall-text.ts'
 import { unitVector } from './recall-vectors.ts'
@@ -21,7 +21,7 @@ export class OwnerIndex {
   readonly #past = new Set<string>()
   /** The current ones. */
   readonly text: TextIndex = new TextIndex()
-  readonly #vectors = new Map<string, Float32Array>()
+  readonly #vectors = new Map<string, { readonly by: string | undefined; readonly vector: Float32Array }>()
   /** What held at the times that were asked for last, as of the mark. */
   readonly #held = new Map<number, Promise<TextIndex>>()
   #mark: OwnerMark | undefined
@@ -49,9 +49,9 @@ export class OwnerIndex {
     yield* this.#past
   }
 
-  /** Of length 1 each, by id. */
-  vectors(): Iterable<readonly [string, Float32Array]> {
-    return this.#vectors
+  /** Of length 1 each, by id; those that an embedder made. */
+  *vectors(embedder: string): Iterable<readonly [id: string, vector: Float32Array]> {
+    for (const [id, { by, vector }] of this.#vectors) if (by === embedder) yield [id, vector]
   }
 
   /** What held at a time: of each memory the version that counted then. */
@@ -136,7 +136,7 @@ export class OwnerIndex {
     if (row === undefined) return
     const memory = memoryOf(row)
     this.#heads.set(id, { memory, row: row.version })
-    if (row.embedding !== null) this.#vectors.set(id, unitVector(row.embedding))
+    if (row.embedding !== null) this.#vectors.set(id, { by: embeddedBy(row), vector: unitVector(row.embedding) })
     if (isCurrent(memory)) this.text.put(memory)
     else this.#past.add(id)
   }

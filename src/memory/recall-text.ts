@@ -31,7 +31,6 @@ export interface Wanted {
 interface Doc {
   readonly memory: Memory
   readonly words: readonly Word[]
-  readonly length: number
   /** Distinct words and three-letter pieces. */
   readonly pieces: number
 }
@@ -69,6 +68,8 @@ export function readQuery(query: string): Wanted {
 export class TextIndex {
   readonly #slots = new Map<string, number>()
   readonly #docs: (Doc | undefined)[] = []
+  /** In words. */
+  readonly #lengths: number[] = []
   readonly #free: number[] = []
   readonly #words = new Map<string, Word>()
   /** N-grams, a column of all slots for each place, so that a query reads only the places it has. */
@@ -87,7 +88,8 @@ export class TextIndex {
 
   put(memory: Memory): void {
     this.remove(memory.id)
-    const slot = this.#free.pop() ?? this.#docs.length
+    const reused = this.#free.pop()
+    const slot = reused ?? this.#docs.length
     if (slot >= this.#room) this.#widen()
     const said = searchWords(textOf(memory))
     const words = new Set<Word>()
@@ -99,8 +101,10 @@ export class TextIndex {
     }
     for (const { grams } of words) for (const three of grams.threes) threes.add(three)
     const vector = gramsOf(said, text => this.#word(text).grams)
-    for (let place = 0; place < gramPlaces; place++) this.#grams[place * this.#room + slot] = vector[place] as number
-    this.#docs[slot] = { memory, words: [...words], length: said.length, pieces: words.size + threes.size }
+    for (const [place, weight] of vector.entries())
+      if (weight !== 0 || reused !== undefined) this.#grams[place * this.#room + slot] = weight
+    this.#lengths[slot] = said.length
+    this.#docs[slot] = { memory, words: [...words], pieces: words.size + threes.size }
     this.#slots.set(memory.id, slot)
     this.#total += said.length
   }
@@ -113,7 +117,7 @@ export class TextIndex {
       counts.delete(slot)
       if (counts.size === 0) this.#words.delete(text)
     }
-    this.#total -= doc.length
+    this.#total -= this.#lengths[slot] as number
     this.#docs[slot] = undefined
     this.#slots.delete(id)
     this.#free.push(slot)
@@ -128,18 +132,19 @@ export class TextIndex {
 
   /** By words, any of them, weighed by how rare they are (BM25). */
   fts({ words }: Wanted, fits: Fits, found: BestOf<Ranked>): void {
-    const scores = new Float64Array(this.#room)
+    const scores = new Float64Array(this.#docs.length)
     const mean = Math.max(1, this.#total / Math.max(1, this.size))
     for (const word of words) {
       const counts = this.#countsOf(word)
       if (counts === undefined) continue
       const idf = Math.log(1 + (this.size - counts.size + 0.5) / (counts.size + 0.5))
-      for (const [slot, count] of counts) {
-        const weight = (count * (k1 + 1)) / (count + k1 * (1 - b + (b * this.#doc(slot).length) / mean))
+      counts.forEach((count, slot) => {
+        const weight = (count * (k1 + 1)) / (count + k1 * (1 - b + (b * (this.#lengths[slot] as number)) / mean))
         scores[slot] = (scores[slot] as number) + idf * weight
-      }
+      })
     }
-    for (const [slot, score] of scores.entries()) {
+    for (let slot = 0; slot < this.#docs.length; slot++) {
+      const score = scores[slot] as number
       if (score === 0) continue
       const { memory } = this.#doc(slot)
       if (fits(memory)) found.add({ memory, score })
@@ -148,14 +153,14 @@ export class TextIndex {
 
   /** By pieces of words, for other forms and misspellings; lexical, not by meaning. */
   ngram(wanted: Wanted, fits: Fits, found: BestOf<Ranked>): void {
-    const scores = new Float64Array(this.#room)
-    const room = this.#room
+    const [room, end] = [this.#room, this.#docs.length]
+    const scores = new Float64Array(end)
     for (const [place, weight] of wanted.places) {
       const column = this.#grams.subarray(place * room, (place + 1) * room)
-      for (let slot = 0; slot < room; slot++) scores[slot] = (scores[slot] as number) + weight * (column[slot] as number)
+      for (let slot = 0; slot < end; slot++) scores[slot] = (scores[slot] as number) + weight * (column[slot] as number)
     }
     const alike = new BestOf<Ranked & { readonly doc: Doc }>(mostGrams, ranksBefore)
-    for (let slot = 0; slot < room; slot++) {
+    for (let slot = 0; slot < end; slot++) {
       const score = scores[slot] as number
       const doc = score < alikeFrom ? undefined : this.#docs[slot]
       if (doc !== undefined && fits(doc.memory)) alike.add({ doc, memory: doc.memory, score })
@@ -197,11 +202,9 @@ export class TextIndex {
 
 /** Whether they truly have pieces in common: a word, or a quarter of the pieces of the shorter one. */
 function sharesPieces({ grams, threes }: Wanted, doc: Doc): boolean {
+  for (const word of doc.words) if (grams.has(word.text)) return true
   const common = new Set<string>()
-  for (const word of doc.words) {
-    if (grams.has(word.text)) return true
-    for (const three of word.grams.threes) if (threes.has(three)) common.add(three)
-  }
+  for (const word of doc.words) for (const three of word.grams.threes) if (threes.has(three)) common.add(three)
   return common.size > 0 && common.size * 4 >= Math.min(grams.size + threes.size, doc.pieces)
 }
 

@@ -9,9 +9,21 @@ export interface Embedder {
   embed(texts: readonly string[], signal: AbortSignal): Promise<readonly (readonly number[])[]>
 }
 
+/** A query's vector, of length 1, and whose. */
+export interface Asked {
+  readonly by: string
+  readonly vector: Float32Array
+}
+
 /** By the cosine of vectors, every one of the owner's compared exactly. */
-export function vectorRanks(wanted: Float32Array, text: TextIndex, index: OwnerIndex, fits: Fits, found: BestOf<Ranked>): void {
-  for (const [id, vector] of index.vectors()) {
+export function vectorRanks(
+  { by, vector: wanted }: Asked,
+  text: TextIndex,
+  index: OwnerIndex,
+  fits: Fits,
+  found: BestOf<Ranked>,
+): void {
+  for (const [id, vector] of index.vectors(by)) {
     const memory = vector.length === wanted.length ? text.memory(id) : undefined
     if (memory === undefined || !fits(memory)) continue
     let score = 0

@@ -6,7 +6,7 @@ import type { Memory } from './memory-types.ts'
 import { type OwnerMark, ownerMarks } from './memory-shelf.ts'
 import { OwnerIndex } from './recall-index.ts'
 import { type Fits, type Ranked, ranksBefore, readQuery } from './recall-text.ts'
-import { type Embedder, unitVector, vectorRanks } from './recall-vectors.ts'
+import { type Asked, type Embedder, unitVector, vectorRanks } from './recall-vectors.ts'
 
 export type Leg = 'fts' | 'ngram' | 'vector'
 
@@ -47,10 +47,6 @@ export class Recall {
     this.#embedder = parts.embedder
   }
 
-  get embedder(): Embedder | undefined {
-    return this.#embedder
-  }
-
   /** What is known of an owner now; `mark`: as of then at least. */
   async ownerIndex(store: TenantStore, owner: string, mark?: OwnerMark): Promise<OwnerIndex> {
     const key = `${store.tenant}\n${owner}`
@@ -74,7 +70,7 @@ export class Recall {
     const fits: Fits = memory => categories === undefined || categories.includes(memory.category)
     const best = new Map<Leg, BestOf<Ranked>>()
     const degraded: string[] = []
-    const vector = this.#embedder === undefined ? undefined : await this.#embedded(ask.query, degraded, signal)
+    const vector = this.#embedder === undefined ? undefined : await this.#embedded(this.#embedder, ask.query, degraded, signal)
     for await (const index of this.indexes(store, ask.owners)) {
       const text = ask.at === undefined ? index.text : await index.heldAt(ask.at)
       const legs: readonly (readonly [Leg, (found: BestOf<Ranked>) => void])[] = [
@@ -103,11 +99,16 @@ export class Recall {
     else for (const owner of new Set(owners)) yield await this.ownerIndex(store, owner)
   }
 
-  async #embedded(query: string, degraded: string[], signal?: AbortSignal): Promise<Float32Array | undefined> {
+  async #embedded(
+    embedder: Embedder,
+    query: string,
+    degraded: string[],
+    signal: AbortSignal = AbortSignal.timeout(10_000),
+  ): Promise<Asked | undefined> {
     try {
-      const [vector] = (await this.#embedder?.embed([query], signal ?? AbortSignal.timeout(10_000))) ?? []
+      const [vector] = await embedder.embed([query], signal)
       if (vector === undefined || vector.length === 0) throw new SkeinError('provider.rejected', 'The embedder gave no vector.')
-      return unitVector(vector)
+      return { by: embedder.id, vector: unitVector(vector) }
     } catch {
       degraded.push('vector')
       return undefined

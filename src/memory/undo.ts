@@ -1,9 +1,9 @@
-import { given, type Id, isId, isSkeinError, type JobId, type Json, SkeinError } from '#kernel'
+import { type Id, isId, isSkeinError, type JobId, type Json, SkeinError } from '#kernel'
 import type { Change, TenantStore } from '#journal'
 import type { Runtime } from '#session'
 import { ownerIn, type Memory } from './memory-types.ts'
 import { readBook, shelfChanges } from './memory-shelf.ts'
-import { rangeCollection, rangeOf, type RangeRow } from './ranges.ts'
+import { type RangeRow, rangesOf } from './ranges.ts'
 import type { Recall } from './recall.ts'
 import type { Book, Shelf } from './reconcile.ts'
 
@@ -155,15 +155,8 @@ async function rangesOfArchive(store: TenantStore, archive: string): Promise<Ran
   return ranges.filter(({ fromSeq, toSeq }) => fromSeq >= row.fromSeq && toSeq <= row.toSeq)
 }
 
-/** Those that a rewind replaced, too: what they taught is still there. */
 async function rangesOfSession(store: TenantStore, session: Id<'ses'>): Promise<RangeRow[]> {
-  const found: RangeRow[] = []
-  for (let cursor: string | undefined; ;) {
-    const page = await store.records(rangeCollection, { tag: session, limit: 500, ...given({ cursor }) })
-    found.push(...page.items.map(record => rangeOf(record).row))
-    if (page.next === undefined) return found
-    cursor = page.next
-  }
+  return (await rangesOf(store, session)).map(({ row }) => row)
 }
 
 function unknown(noun: 'memory' | 'job' | 'archive', id: string): SkeinError {

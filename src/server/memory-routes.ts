@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi'
-import { given, type SessionId } from '#kernel'
+import { given, type SessionId, SkeinError } from '#kernel'
+import type { EraseTarget } from '#memory'
 import { ok } from './answer.ts'
 import { whole, words } from './fields.ts'
 import { jobId, sessionId } from './entry-schemas.ts'
-import { memory, memoryHits, memoryPage, pending, rangePage, rangeState, receipt } from './memory-schemas.ts'
+import { eraseReceipt, memory, memoryHits, memoryPage, pending, rangePage, rangeState, receipt } from './memory-schemas.ts'
 import { route, type Route } from './route.ts'
 
 const category = z.enum(['profile', 'preference', 'entity', 'event', 'case', 'pattern', 'skill', 'tool'])
@@ -115,5 +116,33 @@ export const memoryRoutes: readonly Route[] = [
     ]),
     answers: { 200: receipt },
     run: async ({ skein, body }) => ok(await skein.memory.undo('memory' in body ? body.memory : body)),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/memory/erase',
+    operation: 'memory.erase',
+    summary: 'Erases a user, a session, entries of it or a memory, with all that was drawn from it; 202 while the job goes on.',
+    body: z.union([
+      z.strictObject({ user: z.string() }),
+      z.strictObject({ session: z.string(), entries: z.array(z.string()).optional() }),
+      z.strictObject({ memory: z.string() }),
+    ]),
+    answers: { 200: eraseReceipt, 202: eraseReceipt },
+    run: async ({ skein, body }) => {
+      const receipt = await skein.memory.erase(body as EraseTarget)
+      return ok(receipt, { status: receipt.state === 'done' ? 200 : 202 })
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/memory/receipts/{id}',
+    operation: 'memory.receipt',
+    summary: 'What an undo or an erasing did.',
+    answers: { 200: z.union([receipt, eraseReceipt]) },
+    run: async ({ skein, params: { id = '' } }) => {
+      const found = await skein.memory.receipt(id)
+      if (found === null) throw new SkeinError('memory.not_found', `There is no receipt ${id}.`, { details: { receipt: id } })
+      return ok(found)
+    },
   }),
 ]

@@ -103,3 +103,24 @@ const touched = z.array(z.object({ id: z.string(), uri: z.string(), version: cou
 export const receipt: z.ZodType = z
   .object({ id: z.string(), of: z.literal('undo'), at: time, retired: touched, reopened: touched, kept: touched })
   .openapi('MemoryReceipt')
+
+export const eraseReceipt: z.ZodType = z
+  .object({
+    id: z.string(),
+    of: z.literal('erase'),
+    at: time,
+    state: z.enum(['queued', 'done']),
+    job: z.string(),
+    sessions: count,
+    entries: count,
+    blobs: count,
+    archives: count,
+    views: count,
+    jobs: count,
+    overviews: count,
+    memories: count,
+    versions: count,
+    quotes: count,
+    forks: z.array(z.string()),
+  })
+  .openapi('EraseReceipt')

@@ -1,6 +1,6 @@
-import { forgetSteps } from '#jobs'
 import { type Clock, given, isId, isObject, type Json, type SessionId } from '#kernel'
 import type { Change, JobRow, Store } from '#journal'
+import { forgetSession } from './forget-session.ts'
 import type { Runtime } from './runtime.ts'
 
 export const eraseKind = 'store.erase'
@@ -19,6 +19,10 @@ export function eraseLater(runtime: Pick<Runtime, 'ids'>, session: SessionId, at
 export function sweepLater(runtime: Pick<Runtime, 'ids' | 'clock'>, session: SessionId, traceId?: string): Change {
   return look(runtime, sweepKind, session, runtime.clock.now() + abandonedMs, traceId)
 }
+
+/** Looks at once for what was learnt from a session that was erased. */
+export const afterErased = (runtime: Pick<Runtime, 'ids'>, now: number, session: SessionId): Change =>
+  look(runtime, sweepKind, session, now)
 
 function look(runtime: Pick<Runtime, 'ids'>, kind: string, session: SessionId, runAfter: number, traceId?: string): Change {
   const job = { id: runtime.ids('job'), kind, key: session, payload: { session }, maxAttempts: 20, ...given({ traceId }) }
@@ -41,6 +45,9 @@ export async function eraseDue(
     return { result: { erased: false }, effects: [eraseLater({ ids }, row.id, until, job.traceId ?? undefined)] }
   const unfinished = row.hidden && row.lease.until < clock.now()
   if (row.state !== 'deleted' && !unfinished) return { result: { erased: false }, effects: [] }
-  const forgotten = await forgetSteps(store.in(job.tenant), { session: row.id })
-  return { result: { erased: true }, effects: [{ type: 'erase_session', session: row.id }, ...forgotten] }
+  const forgotten = await forgetSession(store.in(job.tenant), row.id)
+  return {
+    result: { erased: true },
+    effects: [{ type: 'erase_session', session: row.id }, ...forgotten, afterErased({ ids }, clock.now(), row.id)],
+  }
 }

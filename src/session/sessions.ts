@@ -1,5 +1,4 @@
 import { given, invalidInput, isObject, type JsonObject, parseId, parseSessionRef, type SessionId, SkeinError } from '#kernel'
-import { forgetSteps } from '#jobs'
 import {
   headEffect,
   type memoryStore,
@@ -19,7 +18,8 @@ import { type CreateOptions, createSession, planSession, readAlias, type Session
 import { draft, placeDrafts } from './draft.ts'
 import type { FolderImported, HermesImported, HermesInput, Imported } from './imported.ts'
 import { type ImportFormat, type ImportInput, importSession } from './import-session.ts'
-import { eraseLater } from './erase-job.ts'
+import { afterErased, eraseLater } from './erase-job.ts'
+import { forgetSession } from './forget-session.ts'
 import { listBoth, searchBoth } from './both-stores.ts'
 import type { ListFilter } from './list-filter.ts'
 import { inTime, type LiveSessions } from './live-sessions.ts'
@@ -184,8 +184,9 @@ export class Sessions<S extends CoreSession> {
     if (erase) {
       const { idempotencyKey: key } = options
       const keyed = key === undefined ? {} : { key, digest: digestOf(id, ['delete', { erase }]) }
-      // What its jobs were answered goes with it.
-      const forgotten = await forgetSteps(store, { session: row.id })
+      // What rooms keep of it goes with it, and behind it what was learnt from it.
+      const forgotten = await forgetSession(store, row.id)
+      if (store === this.#store) forgotten.push(afterErased(this.#runtime, this.#runtime.clock.now(), row.id))
       const { results } = await store.commit([{ type: 'erase_session', session: row.id }, ...forgotten], keyed)
       await this.#close(row.id)
       return erasedCounts(results)

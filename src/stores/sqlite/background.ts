@@ -6,10 +6,10 @@ import { SearchFile } from './search-file.ts'
 import { isBusy } from './sqlite-errors.ts'
 
 /** What the writer's thread asks for, and what it is answered. `close` lets the batch at hand be finished, `die` does not. */
-export type Order = 'index' | 'checkpoint' | 'close' | 'die' | { readonly copyTo: string }
+export type Order = 'index' | 'checkpoint' | 'purge' | 'close' | 'die' | { readonly copyTo: string }
 export type Report =
-  | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error?: undefined }
-  | { readonly done: 'index' | 'checkpoint' | 'copy'; readonly error: string; readonly errcode: number }
+  | { readonly done: 'index' | 'checkpoint' | 'purge' | 'copy'; readonly error?: undefined }
+  | { readonly done: 'index' | 'checkpoint' | 'purge' | 'copy'; readonly error: string; readonly errcode: number }
 
 const { file } = workerData as { readonly file: string }
 const port = parentPort
@@ -37,6 +37,22 @@ function checkpoint(): void {
   connection.exec('PRAGMA wal_checkpoint(RESTART)')
 }
 
+/**
+ * Writes both files anew without what was freed in them, and empties their logs. Words of erased entries stand in the index by
+ * themselves, so that is made anew. Writers wait meanwhile; a reader that stays in an old snapshot is waited for, 10 s.
+ */
+function purge(): void {
+  search.remove()
+  const own = new Connection(file, { timeoutMs: 10_000 })
+  try {
+    own.exec('VACUUM')
+    const [isBusy] = (own.text('PRAGMA wal_checkpoint(TRUNCATE)').get() ?? []) as unknown as number[]
+    if (isBusy !== 0) throw new Error('Somebody still reads what was erased.')
+  } finally {
+    own.close()
+  }
+}
+
 /** A snapshot of the whole store in a new file, read back before it counts. */
 function copy(to: string): void {
   connect().text('VACUUM INTO ?').run(to)
@@ -62,7 +78,7 @@ async function obey(done: Report['done'], work: () => Promise<void> | void): Pro
     port?.postMessage({ done } satisfies Report)
   } catch (error) {
     // Somebody else is at it; the next order finds what is left.
-    if (isBusy(error)) return void port?.postMessage({ done } satisfies Report)
+    if (isBusy(error) && done !== 'purge') return void port?.postMessage({ done } satisfies Report)
     const { errcode = 0 } = error as { errcode?: number }
     port?.postMessage({ done, error: error instanceof Error ? error.message : String(error), errcode } satisfies Report)
   }
@@ -92,7 +108,9 @@ port.on('message', (order: Order) => {
       ? obey('index', index)
       : order === 'checkpoint'
         ? obey('checkpoint', checkpoint)
-        : obey('copy', () => copy(order.copyTo))
+        : order === 'purge'
+          ? obey('purge', purge)
+          : obey('copy', () => copy(order.copyTo))
   underWay.add(done)
   void done.finally(() => underWay.delete(done))
 })

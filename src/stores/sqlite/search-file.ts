@@ -61,7 +61,7 @@ export class SearchFile {
     }
     this.close()
     if (!this.#writes) return undefined
-    this.#remove()
+    this.remove()
     const connection = this.#connect(main)
     return connection === undefined ? undefined : { connection, progress: { watermark: 0, uid: '' } }
   }
@@ -86,7 +86,9 @@ export class SearchFile {
     return connection
   }
 
-  #remove(): void {
+  /** Whoever has it open sees that it is gone, and makes another one. */
+  remove(): void {
+    this.close()
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${this.#file}${suffix}`, { force: true })
   }
 

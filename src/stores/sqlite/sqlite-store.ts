@@ -181,6 +181,11 @@ function handle(shared: Shared, name: string): SqliteStore {
       requireOpen()
       await face.track(backupFile(database.file, target))
     },
+    purge: async () => {
+      requireOpen()
+      await face.track(shared.thread.await(() => shared.thread.order('purge')))
+      shared.indexer.ring()
+    },
     indexed: async () => {
       requireOpen()
       await face.track(shared.indexer.caughtUp())

@@ -1,0 +1,119 @@
+import { isSkeinError } from '#kernel'
+import type { Change, TenantStore } from '#journal'
+import { type Evidence, isCurrent, type Memory, memoryOf, rowOf } from './memory-types.ts'
+import { ownerMark, readBook, toldChange } from './memory-shelf.ts'
+import type { Book } from './reconcile.ts'
+
+/** Which evidence of which memory goes. */
+export type IsGone = (evidence: Evidence, memory: Memory) => boolean
+
+export interface Unlearnt {
+  /** Memories of which nothing is left. */
+  readonly gone: readonly Memory[]
+  readonly versions: number
+  readonly quotes: number
+}
+
+const pageSize = 1_000
+const tries = 20
+
+/**
+ * What is left of a memory's versions once some evidence is gone; undefined if it had none of that. What a version closed that is
+ * gone holds again. Pure.
+ */
+export function versionsLeft({ versions }: Pick<Book, 'versions'>, isGone: IsGone): Memory[] | undefined {
+  const kept = versions.map(version => ({ ...version, evidence: version.evidence.filter(one => !isGone(one, version)) }))
+  if (kept.every(({ evidence }, index) => evidence.length === versions[index]?.evidence.length)) return undefined
+  const left = kept.filter(({ evidence }) => evidence.length > 0)
+  const dropped = versions.filter(({ version }) => !left.some(one => one.version === version))
+  if (left.some(isCurrent) || !dropped.some(isCurrent)) return left
+  const closed = left.findLast(
+    ({ validFrom, validTo, retiredAt }) =>
+      retiredAt === null && dropped.some(by => isCurrent(by) && validTo === Math.max(validFrom, by.validFrom)),
+  )
+  return left.map(version => (version === closed ? { ...version, validTo: null } : version))
+}
+
+/** Takes evidence away from every memory of a tenant, and memories without any left, one transaction for each owner. Law M61. */
+export async function unlearn(store: TenantStore, isGone: IsGone, also: () => readonly Change[] = () => []): Promise<Unlearnt> {
+  const met = new Map<string, Set<string>>()
+  for (let after: string | undefined; ;) {
+    const page = await store.memories({ limit: pageSize, ...(after === undefined ? {} : { after }) })
+    for (const row of page) {
+      const book = row.version === 1 ? { versions: [memoryOf(row)] } : await readBook(store, row.id)
+      if (book === undefined || versionsLeft(book, isGone) === undefined) continue
+      met.set(row.owner, (met.get(row.owner) ?? new Set()).add(row.id))
+    }
+    after = page.at(-1)?.id
+    if (page.length < pageSize) break
+  }
+  const all = { gone: [] as Memory[], versions: 0, quotes: 0 }
+  for (const [owner, ids] of met) {
+    const { gone, versions, quotes } = await unlearnOf(store, owner, ids, isGone, also)
+    all.gone.push(...gone)
+    all.versions += versions
+    all.quotes += quotes
+  }
+  return all
+}
+
+async function unlearnOf(
+  store: TenantStore,
+  owner: string,
+  ids: ReadonlySet<string>,
+  isGone: IsGone,
+  also: () => readonly Change[],
+): Promise<Unlearnt> {
+  for (let round = 1; ; round++) {
+    const mark = await ownerMark(store, owner)
+    const left = new Map<string, readonly Memory[]>()
+    const read: Book[] = []
+    for (const id of ids) {
+      const book = await readBook(store, id)
+      const versions = book === undefined ? undefined : versionsLeft(book, isGone)
+      if (book === undefined || versions === undefined) continue
+      read.push(book)
+      left.set(id, versions)
+    }
+    const gone = read.filter(({ id }) => left.get(id)?.length === 0)
+    await unlink(store, gone, left)
+    const changes = [...left].flatMap(([id, versions]) => rewritten(id, versions))
+    try {
+      if (changes.length > 0) await store.commit([...also(), toldChange(owner, [...left.keys()], mark), ...changes])
+      return {
+        gone: gone.map(({ versions }) => versions.at(-1) as Memory),
+        versions: read.reduce((sum, { id, versions }) => sum + versions.length - (left.get(id)?.length ?? 0), 0),
+        quotes: read.reduce((sum, { id, versions }) => sum + quotesIn(versions) - quotesIn(left.get(id) ?? []), 0),
+      }
+    } catch (error) {
+      if (!isSkeinError(error) || error.code !== 'store.conflict' || error.details['change'] !== also().length || round >= tries)
+        throw error
+    }
+  }
+}
+
+/** Contradictions are linked both ways: what is gone contradicts nobody any more. */
+async function unlink(store: TenantStore, gone: readonly Book[], left: Map<string, readonly Memory[]>): Promise<void> {
+  const ids = new Set(gone.map(({ id }) => id))
+  for (const id of new Set(gone.flatMap(({ versions }) => versions.flatMap(({ contradicts }) => contradicts)))) {
+    const versions = left.get(id) ?? (await readBook(store, id))?.versions ?? []
+    if (versions.length > 0)
+      left.set(
+        id,
+        versions.map(version => ({ ...version, contradicts: version.contradicts.filter(other => !ids.has(other)) })),
+      )
+  }
+}
+
+const quotesIn = (versions: readonly Memory[]): number =>
+  versions.reduce((sum, { evidence }) => sum + evidence.filter(({ quote }) => quote !== null).length, 0)
+
+/** All rows of a memory anew; the version that counts is the newest row. */
+function rewritten(id: string, versions: readonly Memory[]): Change[] {
+  const head = versions.findLast(isCurrent) ?? versions.at(-1)
+  const rows = head === undefined ? [] : [...versions.filter(version => version !== head), head]
+  return [
+    { type: 'erase_memory', id },
+    ...rows.map((version, index): Change => ({ type: 'put_memory', ...rowOf(version, index + 1) })),
+  ]
+}
