@@ -55,6 +55,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
               maxSteps,
               ...(model.info.demo === true ? { demo: true } : {}),
               ...given({ options: keepRunOptions(gear.asked) }),
+              held: gear.held,
             },
             mark,
           ),

@@ -36,7 +36,7 @@ export async function carryOn(
   const { child } = await keptOptions(core)
   const delist = child?.linked === true ? enlist(core, child.parent, control) : undefined
   const children = watchChildren(core, control)
-  const { alongside: _alongside, asked: _asked, limitsOf, traceId, ...options } = gear
+  const { alongside: _alongside, asked: _asked, held: _held, limitsOf, traceId, ...options } = gear
   const spending = new Spending(core, limitsOf(run))
   const { cancelled: signal, aborted } = control
   try {

@@ -7,6 +7,7 @@ import {
   isTrust,
   isType,
   type PartInput,
+  type RunHeld,
   type SessionRow,
   type ToolCallPart,
   type Trust,
@@ -79,12 +80,9 @@ export async function recoverRun(
   if (!apply || (asked.length > 0 && approvals === 'wait')) return { plan, run: null }
   if (approvals === 'end' && asked.length > 0) for (const { callId } of plan.effects) said.set(callId, 'skip')
   else for (const { callId } of asked) said.set(callId, 'skip')
-  const gear = await readGear(
-    core,
-    ports,
-    { ...found.asked, ...given({ model: defaults.model ?? plan.model, atEnd: options.atEnd }), provider: null },
-    defaults,
-  )
+  const model = defaults.model ?? plan.model
+  const begunWith = { ...found.asked, ...given({ model, atEnd: options.atEnd }), provider: null }
+  const gear = await readGear(core, ports, begunWith, defaults, found.held)
   const control = new RunControl()
   const { run, turn } = plan
   const judge = judgeOf(core, { run, turn, gear, control })
@@ -147,6 +145,7 @@ interface Found {
   readonly startedSeq: number
   readonly seq: number
   readonly asked: SendOptions
+  readonly held: RunHeld | undefined
 }
 
 async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | undefined> {
@@ -160,7 +159,7 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
   const cut = foldCutOff(entries)
   const told = row.data['running']
   const index = isObject(told) && typeof told['index'] === 'number' ? told['index'] : 0
-  const { model, input, maxSteps, options } = started.data
+  const { model, input, maxSteps, options, held } = started.data
   const plan = planRecovery(cut, { run, turn, model, inputs: waitingFor(row, run).length })
   return {
     plan,
@@ -169,7 +168,8 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
     input,
     startedSeq: started.seq,
     seq: row.seq,
-    asked: { ...readRunOptions(options), maxSteps, trust: heardBy(entries) },
+    asked: { ...readRunOptions(options), ...given({ thinking: held?.thinking }), maxSteps, trust: heardBy(entries) },
+    held,
   }
 }
 

@@ -1,5 +1,5 @@
-import { given, type RunId, SkeinError } from '#kernel'
-import type { SessionRow, ToolDescription } from '#journal'
+import { type EntryId, given, isId, isObject, type RunId, sha256, SkeinError } from '#kernel'
+import type { RunHeld, SessionRow, ToolDescription } from '#journal'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { type SessionCore, settingsOf } from '#session'
 import type { SendOptions } from './agent-options.ts'
@@ -12,7 +12,7 @@ import { recallDescriptions, recallTools } from './recall-tools.ts'
 import type { RunOptions } from './run-options.ts'
 import { promptFor } from './run-prompt.ts'
 import { seamsOf } from './run-rules.ts'
-import type { MadePrompt } from './session-prompt.ts'
+import { type MadePrompt, sentPrompt } from './session-prompt.ts'
 import { readStance } from './stance.ts'
 import { describeTool, type Tool } from './tool.ts'
 
@@ -43,16 +43,22 @@ export type RunGear = Pick<
   /** As it was asked for, for those who judge. */
   readonly asked: SendOptions
   limitsOf(run: RunId): readonly Limit[]
+  /** What is written of it with the run, for whoever carries that on. */
+  readonly held: RunHeld
 }
 
-/** Rejects, before anything is written, when the tools contradict each other or the model can't be had. */
+/**
+ * Rejects, before anything is written, when the tools contradict each other or the model can't be had. `carried`: what held when
+ * the run began, if it is carried on.
+ */
 export async function readGear(
   core: SessionCore,
   ports: AgentPorts,
   options: SendOptions,
   defaults: RunDefaults,
+  carried?: RunHeld,
 ): Promise<RunGear> {
-  const stance = await readStance(core, ports, options, defaults)
+  const stance = await readStance(core, ports, options, defaults, carried)
   const { row, held, rules, extended, recalls, child, limitsOf } = stance
   const { noTools, maxSteps, maxTokens, thinking, cache, steering, cancelGraceMs, toolOrder } = held
   const own = bindDelegate(stance.own, core, () => parentOf(core, ports, stance, askedModel(held, defaults, options)), ports)
@@ -60,10 +66,11 @@ export async function readGear(
   checkTools(tools)
   const { identity, system } = held
   const more = [...extended.sections, ...roleSection(child?.role, extended.roles)]
-  const prompt: MadePrompt =
+  const made = async (): Promise<MadePrompt> =>
     system === null
       ? await promptFor(core, row, rules, { identity, more, tools, userFolder: ports.config?.userFolder })
       : { text: system, inputs: null }
+  const prompt = (carried && (await sentPrompt(core, row, carried.prompt))) ?? (await made())
   const offered: readonly ToolDescription[] = recalls ? recallDescriptions : []
   const model = await connectFor(ports, held, defaults, options)
   checkPriced(model, limitsOf('run_' as RunId), core.runtime.clock.now())
@@ -71,10 +78,11 @@ export async function readGear(
     model,
     tools,
     offered,
-    told: (await toldTools(core, row, own)).filter(({ name }) => child?.tools.includes(name) ?? true),
+    told: (await toldTools(core, row, own, carried !== undefined)).filter(({ name }) => child?.tools.includes(name) ?? true),
     maxSteps,
     ...given({ maxTokens }),
     thinking,
+    held: heldBy(row, thinking, prompt.text),
     cache,
     steering,
     cancelGraceMs,
@@ -90,6 +98,13 @@ export async function readGear(
     limitsOf,
     ...given({ atEnd: options.atEnd }),
   }
+}
+
+function heldBy({ data }: SessionRow, thinking: string, prompt: string | null): RunHeld {
+  const settings = isObject(data['settings']) ? data['settings'] : {}
+  const entry = (id: unknown): EntryId | undefined => (isId('ent', id) ? id : undefined)
+  const { system, tools } = settings
+  return { thinking, prompt: prompt === null ? null : sha256(prompt), ...given({ system: entry(system), tools: entry(tools) }) }
 }
 
 /** A model object goes before every name but those that the run's own options say. */
@@ -116,9 +131,16 @@ async function connectFor(
 }
 
 /** Tools that came with the process or the call are told beside the session's own; one of the same name is told once. */
-async function toldTools(core: SessionCore, row: SessionRow, own: readonly Tool[]): Promise<readonly ToolDescription[]> {
+async function toldTools(
+  core: SessionCore,
+  row: SessionRow,
+  own: readonly Tool[],
+  isCarried: boolean,
+): Promise<readonly ToolDescription[]> {
   const { tools: stored } = await settingsOf(core, row)
-  const known = new Set(stored.map(({ name }) => name))
+  // What the session was given since a run began that is carried on is for the next one.
+  const later = isCarried ? (await settingsOf(core, await core.row())).tools : []
+  const known = new Set([...stored, ...later].map(({ name }) => name))
   const more = own.filter(({ name }) => !known.has(name)).map(describeTool)
   // The same list where nothing is added: what was counted of it stays known.
   return more.length === 0 ? stored : [...stored, ...more]

@@ -67,6 +67,14 @@ export function keepPrompt(core: SessionCore, row: SessionRow, { text, inputs }:
   }
 }
 
+/** The prompt that was sent before, by its SHA-256; `undefined` if it is not what the session keeps. */
+export async function sentPrompt(core: SessionCore, row: SessionRow, hash: string | null): Promise<MadePrompt | undefined> {
+  if (hash === null) return { text: null, inputs: null }
+  const kept = keptIn(row)
+  const text = kept?.hash === hash ? await textOf(core, kept) : undefined
+  return text === undefined ? undefined : { text, inputs: kept?.inputs ?? null }
+}
+
 function keptIn({ data }: SessionRow): KeptPrompt | undefined {
   const prompt = data['prompt']
   if (!isObject(prompt)) return undefined

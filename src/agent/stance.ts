@@ -1,5 +1,5 @@
 import { given, type RunId } from '#kernel'
-import type { SessionRow } from '#journal'
+import type { RunHeld, SessionRow } from '#journal'
 import type { SessionCore } from '#session'
 import type { SendOptions } from './agent-options.ts'
 import type { Allowance, Limit } from './allowance.ts'
@@ -24,14 +24,21 @@ export interface Stance {
   limitsOf(run: RunId): readonly Limit[]
 }
 
+/** The session as it stood when a run began that is carried on: what was set since then holds from the next one on. */
+const rowOf = (row: SessionRow, carried: RunHeld | undefined): SessionRow =>
+  carried === undefined
+    ? row
+    : { ...row, data: { ...row.data, settings: given({ system: carried.system, tools: carried.tools }) } }
+
 /** Whoever was begun by another has no tool beside those that it was given then. Law A56. */
 export async function readStance(
   core: SessionCore,
   ports: AgentPorts,
   options: SendOptions,
   defaults: RunDefaults,
+  carried?: RunHeld,
 ): Promise<Stance> {
-  const row = await core.row()
+  const row = rowOf(await core.row(), carried)
   const held = await settingsForRun(core, ports, row, [defaults, options])
   if (options.noTools === true && options.tools !== undefined) throw badConfig('noTools', 'Give tools or noTools, not both.')
   const { child } = await keptOptions(core)

@@ -38,6 +38,17 @@ export interface RunStarted {
   readonly demo?: boolean
   /** The plain options that it was given for itself, such as its policy: whoever carries it on goes by them. */
   readonly options?: JsonObject
+  readonly held?: RunHeld
+}
+
+/** What held when a run began, which it goes by to its end, whoever carries it on. */
+export interface RunHeld {
+  readonly thinking: string
+  /** SHA-256 of its system prompt; `null` without one. */
+  readonly prompt: string | null
+  /** The entries with the session's system text and tools; absent where none was set. */
+  readonly system?: EntryId
+  readonly tools?: EntryId
 }
 
 export interface RunEnded {

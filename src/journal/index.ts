@@ -11,6 +11,7 @@ export type {
   InputDelivered,
   InputDropped,
   RunEnded,
+  RunHeld,
   RunStarted,
   StepEnded,
   StepRetried,

@@ -51,7 +51,7 @@ onEveryStore('a run that another process carries on', (place: () => Promise<Plac
   verifies('A42 A20', 'begins the turns that wait by what was said with them', async () => {
     for (const options of narrow) {
       const here = await place()
-      const session = await (await here.open()).sessions.create({ modelOverride: hanging() })
+      const session = await (await here.open()).sessions.create({ modelOverride: hanging(), tools: [saving([])] })
       await underWay(session.send('go'))
       await session.send('later', { delivery: 'next', ...options }).receipt
       await session.close({ graceMs: 1 })
