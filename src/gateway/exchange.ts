@@ -1,4 +1,4 @@
-import { every, given, isSkeinError, messageOf, type SessionId, SkeinError, wait, within } from '#kernel'
+import { every, isSkeinError, messageOf, type SessionId, SkeinError, wait, within } from '#kernel'
 import { type JobWork, startWorker, type Worker } from '#jobs'
 import type { AdapterHost, GatewayAdapter } from './adapter.ts'
 import type { Authorisation } from './authorise.ts'

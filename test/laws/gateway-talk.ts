@@ -62,7 +62,7 @@ export function fakeAdapter(platform = 'telegram', more: Partial<GatewayAdapter[
 /** What the newest user message of a request says, without the notes beside it. */
 export function lastSaid(request: ModelRequest): string {
   const parts = request.messages.findLast(({ role }) => role === 'user')?.parts ?? []
-  const texts = parts.flatMap(part => (part.type === 'text' && !/^(\[System note|##)/.test(part.text) ? [part.text] : []))
+  const texts = parts.flatMap(part => (part.type === 'text' && !/\[System note|^##/.test(part.text) ? [part.text] : []))
   // What was said in a row may stand in one message.
   return texts.at(-1) ?? ''
 }
