@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { every, manualTimers, wait, within } from '#kernel'
 
@@ -41,5 +44,22 @@ describe('giving work its time', () => {
     timers.ring(5)
     await expect(refused).rejects.toThrow('too late')
     expect(timers.count).toBe(0)
+  })
+})
+
+describe('the real timers', () => {
+  const printed = async (program: string): Promise<string> => {
+    const timers = fileURLToPath(new URL('./timers.ts', import.meta.url))
+    const text = `import { systemTimers, wait } from ${JSON.stringify(timers)}\n${program}`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', text])
+    return stdout
+  }
+
+  it('keep a process alive for whoever waits', async () => {
+    expect(await printed(`await wait(systemTimers, 20)\nconsole.log('waited')`)).toBe('waited\n')
+  })
+
+  it('let a process end that nobody waits in', async () => {
+    expect(await printed(`systemTimers.after(3_600_000, () => console.log('late'))\nconsole.log('done')`)).toBe('done\n')
   })
 })

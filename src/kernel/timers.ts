@@ -1,13 +1,14 @@
 /** Calls back once after `ms`; the returned function takes that back. */
 export interface Timers {
-  after(ms: number, run: () => void): () => void
+  /** `awaited`: somebody waits for it, so the process has to stay. */
+  after(ms: number, run: () => void, options?: { readonly awaited?: boolean }): () => void
 }
 
-/** Real timers that do not keep a process alive. */
+/** Real timers, of which only awaited ones keep a process alive. */
 export const systemTimers: Timers = {
-  after(ms, run) {
+  after(ms, run, { awaited = false } = {}) {
     const timer = setTimeout(run, ms)
-    timer.unref()
+    if (!awaited) timer.unref()
     return () => clearTimeout(timer)
   },
 }
@@ -53,7 +54,7 @@ export function wait(timers: Timers, ms: number, signal?: AbortSignal): Promise<
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    const cancel = timers.after(ms, done)
+    const cancel = timers.after(ms, done, { awaited: true })
     if (signal?.aborted === true) done()
     else signal?.addEventListener('abort', done, { once: true })
   })
