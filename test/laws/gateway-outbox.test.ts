@@ -43,6 +43,7 @@ onEveryStore('the outbox', place => {
     expect((await room.gateway.outbox.list()).items).toMatchObject([{ state: 'abandoned', attempts: 1, reason: 'permanent' }])
     await room.skein.close()
     const late = await openRoom(at, { adapter, start: false })
+    at.clock.advance(1)
     await late.say('two')
     await expect.poll(async () => (await late.gateway.outbox.list({ state: 'pending' })).items).toHaveLength(1)
     at.clock.advance(86_400_001)
