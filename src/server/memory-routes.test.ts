@@ -54,6 +54,30 @@ describe('memory over HTTP', () => {
     expect((await server.ask('/search?query=')).value).toEqual({ items: [], degraded: [] })
   })
 
+  it('takes back what was learnt, erases, and keeps the receipts', async () => {
+    await using server = await open()
+    const session = await server.skein.sessions.create({ user: 'ann' })
+    await session.append([{ role: 'user', content: 'My name is Ann. I prefer tea.' }])
+    await server.skein.memory.extract(session.id)
+    await server.skein.jobs.idle()
+    const { items } = await server.skein.memory.list('ann', { categories: ['profile'] })
+    const undone = await server.ask('/undo', { body: { memory: items[0]?.id } })
+    expect(undone).toMatchObject({ status: 200, value: { of: 'undo', retired: [{ id: items[0]?.id }], kept: [] } })
+    expect((await server.ask(`/receipts/${String(undone.value['id'])}`)).value).toEqual(undone.value)
+    expect((await server.ask('/undo', { body: { memory: items[0]?.id, job: 'job_x' } })).status).toBe(400)
+    const erased = await server.ask('/erase', { body: { session: session.id } })
+    expect(erased).toMatchObject({ status: 200, value: { of: 'erase', state: 'done', sessions: 1, memories: 2 } })
+    expect((await server.ask(`/receipts/${String(erased.value['id'])}`)).value).toEqual(erased.value)
+    expect(await server.ask('/erase', { body: { session: session.id } })).toMatchObject({
+      status: 404,
+      value: { error: { code: 'session.not_found' } },
+    })
+    expect((await server.ask('/erase', { token: 'secret-of-one', body: { user: 'ben' } })).value).toMatchObject({ sessions: 0 })
+    for (const body of [{}, { user: 'ann', memory: 'x' }, { session: session.id, entries: [] }])
+      expect((await server.ask('/erase', { body })).status).toBe(400)
+    expect((await server.ask('/receipts/evt_nothing')).status).toBe(404)
+  })
+
   verifies('M76', 'a token that is bound to an owner gets of another what an unknown owner gives', async () => {
     await using server = await open()
     for (const user of ['ann', 'ben']) {
