@@ -48,7 +48,6 @@ export { type MapCount, type MapErrorKind, type MapId, type MapKind, type MapRes
 export { type MapReceipt, type MapRun, type ResultsOptions } from './operators/map-run.ts'
 export { RunningMaps } from './operators/running-maps.ts'
 export { modelSummarizer } from './model-summarizer.ts'
-export { maxStepsDefault } from './run.ts'
 export type { Alongside, AtEnd, Placed } from './alongside.ts'
 export { type RunStatus, type TurnResult } from './turn-result.ts'
 export { type AgentPorts } from './ports.ts'
@@ -57,7 +56,8 @@ export { readUserInput } from './read-user-input.ts'
 export { type Run } from './run-face.ts'
 export { startRun } from './send.ts'
 export { foldResult, readResult } from './read-result.ts'
-export { type RecoverOptions, type Recovery, type RecoveryAnswer } from './recover.ts'
+export { type RecoveryAnswer } from './mend-run.ts'
+export { type RecoverOptions, type Recovery } from './recover.ts'
 export { type RecoveryAction, type RecoveryEffect, type RecoveryPlan } from './recovery-plan.ts'
 export {
   type AiSdkTool,

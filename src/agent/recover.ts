@@ -1,40 +1,24 @@
-import { given, type Id, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
-import {
-  type EffectReplay,
-  type Entry,
-  fetchParts,
-  higher,
-  isTrust,
-  isType,
-  type PartInput,
-  type RunHeld,
-  type SessionRow,
-  type ToolCallPart,
-  type Trust,
-} from '#journal'
-import { type Draft, draft, messageDrafts, type Plan, type SessionCore } from '#session'
+import { given, type Id, invalidInput, isObject, SkeinError, toJson } from '#kernel'
+import { type Entry, fetchParts, higher, isTrust, isType, type RunHeld, type SessionRow, type Trust } from '#journal'
+import type { Plan, SessionCore } from '#session'
 import { endOrphan } from './abandon.ts'
 import { RunControl } from './active-runs.ts'
 import { checkAgent, type SendOptions } from './agent-options.ts'
-import { readRunOptions } from './kept-options.ts'
 import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
 import { carryOn, judgeOf } from './carry-on.ts'
-import type { AgentPorts, RunDefaults } from './ports.ts'
-import { readGear } from './run-gear.ts'
-import { promptPlan } from './run-prompt.ts'
-import type { CallsBefore } from './effects.ts'
-import type { InputReceipt } from './input-receipt.ts'
 import { putRun, runningIn, waitingFor } from './input-queue.ts'
+import type { InputReceipt } from './input-receipt.ts'
 import { joinPlans } from './join-plans.ts'
-import { entriesOfRun, lostUsage } from './lost-attempts.ts'
+import { readRunOptions } from './kept-options.ts'
+import { entriesOfRun } from './lost-attempts.ts'
+import { mend, type RecoveryAnswer } from './mend-run.ts'
 import { followUpRuns } from './next-runs.ts'
+import type { AgentPorts, RunDefaults } from './ports.ts'
 import { type CutOff, foldCutOff, planRecovery, type RecoveryPlan } from './recovery-plan.ts'
-import type { Resumed } from './run-options.ts'
-import { resultOf } from './run-seams.ts'
 import { type Run, runFace } from './run-face.ts'
-
-/** What is known of a call whose outcome is not: do it again, leave it, or this was its result. */
-export type RecoveryAnswer = 'rerun' | 'skip' | { readonly done: unknown }
+import { readGear } from './run-gear.ts'
+import type { Resumed } from './run-options.ts'
+import { promptPlan } from './run-prompt.ts'
 
 export interface RecoverOptions {
   /** Carry the plan out and go on with the run. Default: only tell it. */
@@ -54,8 +38,6 @@ export interface Recovery {
   /** The run that goes on; `null` if none does. */
   readonly run: Run | null
 }
-
-const unknownOutcome = 'Outcome unknown: the process ended while this call was running. Check before repeating it.'
 
 /**
  * What is to be done for a run whose process died and, with `apply`, does it: nothing that may have been carried out is
@@ -191,47 +173,4 @@ function readAnswers(plan: RecoveryPlan, answers: NonNullable<RecoverOptions['an
       return [callId, { done: toJson(answer.done, `answers.${callId}.done`) }]
     }),
   )
-}
-
-/** What is written before anything goes on, and what the calls then know of themselves. */
-function mend(
-  core: SessionCore,
-  cut: CutOff,
-  plan: RecoveryPlan,
-  answers: ReadonlyMap<string, RecoveryAnswer>,
-): { readonly plan: Plan; readonly before: CallsBefore } {
-  const marks = { run: plan.run, turn: plan.turn }
-  const results = new Map<string, readonly PartInput[]>(cut.results)
-  const attempts = new Map<string, number>()
-  let written: Plan = { drafts: cut.lost.map(lostUsage) }
-  const write = (...drafts: Draft[]): void => void (written = joinPlans(written, { drafts }))
-  const settle = (call: ToolCallPart, state: 'ready' | 'unknown', status: 'ok' | 'interrupted', output: Json): void => {
-    const result = resultOf(call, status, output)
-    const stowed = messageDrafts(core, [{ role: 'tool', parts: [result] }])
-    const { parts } = stowed.drafts[0]?.data as { parts: never }
-    const settled = { callId: call.callId, attempt: cut.effects.get(call.callId)?.attempt ?? 1, state, status, parts }
-    written = joinPlans(written, { ...stowed, drafts: [draft('effect_settled', settled, marks)] })
-    results.set(call.callId, [result])
-  }
-  for (const [at, call] of cut.open.entries()) {
-    const effect = cut.effects.get(call.callId)
-    const action = plan.effects[at]?.action
-    const answer = answers.get(call.callId)
-    const attempt = effect?.attempt ?? 1
-    attempts.set(call.callId, attempt)
-    const isRerun = action === 'rerun' || (action === 'ask' && answer === 'rerun')
-    if (answer === 'skip' && action !== 'append') {
-      if (effect?.state === 'pending') settle(call, 'unknown', 'interrupted', unknownOutcome)
-      else results.set(call.callId, [resultOf(call, 'skipped', 'Not run: the run was ended before this call began.')])
-    } else if (action === 'ask' && isObject(answer)) settle(call, 'ready', 'ok', answer['done'] as Json)
-    else if (isRerun) {
-      const replay: EffectReplay = effect?.replay ?? 'never'
-      attempts.set(call.callId, attempt + 1)
-      write(
-        draft('effect_settled', { callId: call.callId, attempt, state: 'unknown' }, marks),
-        draft('effect_planned', { callId: call.callId, tool: call.tool, step: plan.step, attempt: attempt + 1, replay }, marks),
-      )
-    }
-  }
-  return { plan: written, before: { results, attempts } }
 }

@@ -11,8 +11,6 @@ import { InputCame, RunRecord } from './run-record.ts'
 import { goesOn, type TurnResult } from './turn-result.ts'
 import { maxContinuations } from './run-seams.ts'
 
-export const maxStepsDefault = 100
-
 /**
  * Executes an admitted turn: ask, run the calls, go on until an answer without calls. Everything that a step produced is
  * durable before the next step begins. Always resolves; how it ended is in the status.

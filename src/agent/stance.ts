@@ -72,7 +72,7 @@ export async function settingsOfSession(
 }
 
 /** What all layers come to for a run, with the options of its session's object and its own above them. Law A1. */
-export async function settingsForRun(
+async function settingsForRun(
   core: SessionCore,
   ports: Pick<AgentPorts, 'config'>,
   row: SessionRow,
