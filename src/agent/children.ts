@@ -1,6 +1,6 @@
 import type { RunId, SessionId } from '#kernel'
 import type { SessionRow } from '#journal'
-import { draft, family, type Runtime, SessionCore } from '#session'
+import { draft, type Runtime, SessionCore } from '#session'
 import type { RunControl } from './active-runs.ts'
 import type { AgentGear, SendOptions } from './agent-options.ts'
 import { keptOptions } from './kept-options.ts'
@@ -12,12 +12,18 @@ export const maxChildren = 8
 /** How runs of children are ended. `leave`: they are left to recovery, as their parent's run is. */
 export type ChildEnding = 'cancel' | 'abort' | 'leave'
 
+/** A run of a child. */
+export interface ChildRun {
+  readonly id: RunId
+  result(): Promise<TurnResult>
+}
+
 /** The object of a child, for whoever waits for what it comes to. */
 export interface ChildSession {
   readonly id: SessionId
   equip(gear: AgentGear): unknown
-  send(input: string, options: SendOptions): { result(): Promise<TurnResult> }
-  recover(options: { apply: true; approvals: 'deny' }): Promise<{ run: { result(): Promise<TurnResult> } | null }>
+  send(input: string, options: SendOptions): ChildRun
+  recover(options: { apply: true; approvals: 'deny' }): Promise<{ run: ChildRun | null }>
 }
 
 interface ActiveChild {
@@ -85,11 +91,6 @@ export async function openChildren({ store, id }: Pick<SessionCore, 'store' | 'i
     cursor = page.next
     if (cursor === undefined) return open
   }
-}
-
-/** The sessions below this one, itself left out. */
-export async function descendants(core: SessionCore): Promise<readonly SessionId[]> {
-  return [...(await family(core))].filter(id => id !== core.id)
 }
 
 /** Tells the session that began this one what a run of it came to; once, however often it is told. */

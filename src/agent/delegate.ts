@@ -1,11 +1,11 @@
 import { isObject, isSkeinError, SkeinError, stringify, toJson, wait } from '#kernel'
 import { isType, lowest, type Message, trustsOf } from '#journal'
 import type { AiSdkModel, ModelPort } from '#models'
-import type { SessionCore } from '#session'
+import { SessionCore } from '#session'
 import { activeRunOf } from './active-runs.ts'
 import type { AgentPorts } from './ports.ts'
 import type { Stance } from './stance.ts'
-import { type ChildSession, maxChildren } from './children.ts'
+import { type ChildRun, type ChildSession, maxChildren, tellParent } from './children.ts'
 import { runningIn } from './input-queue.ts'
 import { schemaIssues } from './operators/json-schema.ts'
 import { findRole, type Role } from './roles.ts'
@@ -193,26 +193,34 @@ async function messagesOf({ store }: SessionCore, child: ChildSession, { entries
 
 /** What the child's run comes to. One that a crash cut off goes on; whoever still has the child is waited for. */
 async function resultOf(
-  { store, runtime }: SessionCore,
+  core: SessionCore,
   child: ChildSession,
   task: string,
   trust: string,
   signal: AbortSignal,
 ): Promise<TurnResult> {
+  const { store, runtime } = core
   for (;;) {
     try {
       const row = await store.session(child.id)
       if (row !== undefined && runningIn(row) !== undefined) {
         // What it may have done is nobody's to ask here: the child is told that it is not known.
         const { run } = await child.recover({ apply: true, approvals: 'deny' })
-        if (run !== null) return await run.result()
+        if (run !== null) return await comeTo(core, child, run)
       }
-      return await child.send(task, { idempotencyKey: 'delegate', trust }).result()
+      return await comeTo(core, child, child.send(task, { idempotencyKey: 'delegate', trust }))
     } catch (error) {
       if (!isSkeinError(error) || error.code !== 'session.busy' || signal.aborted) throw error
       await wait(runtime.timers, 1_000, signal)
     }
   }
+}
+
+/** The parent is told of a run that ended with its process, too, right after that was written. */
+async function comeTo({ store, runtime }: SessionCore, child: ChildSession, run: ChildRun): Promise<TurnResult> {
+  const result = await run.result()
+  await tellParent(new SessionCore(child.id, store, runtime), run.id, 0, result)
+  return result
 }
 
 function misshapen(text: string, schema: NonNullable<Role['outputSchema']>): string | undefined {

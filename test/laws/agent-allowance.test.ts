@@ -5,7 +5,7 @@ import type { Session } from '#skein'
 import { describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
 import { call, codeOf, tool, typesOf } from './agent-talk.ts'
-import { onEveryStore, type Place } from './stores.ts'
+import { memoryPlace, onEveryStore, type Place } from './stores.ts'
 
 /** Dollars per million tokens: 1 in, 10 out. */
 const prices = [{ provider: 'scripted', model: 'priced', rates: { input: 1_000_000_000, output: 10_000_000_000 } }]
@@ -137,8 +137,25 @@ onEveryStore('an allowance', (place: () => Promise<Place>) => {
 })
 
 describe('an allowance', () => {
+  verifies('A53', 'asks for no summary ahead once it is reached', async () => {
+    let asked = 0
+    const summarizer = { id: 'counting', maxInputTokens: 100_000, summarize: async () => ({ text: `summary ${++asked}` }) }
+    const skein = await (await memoryPlace()).open({ context: { summarizer, keepTokens: 500, leafTokens: 700 } })
+    const words = 'some words of it '.repeat(400)
+    for (const [allowance, isAsked] of [
+      [{ tokens: 1 }, false],
+      [{ tokens: 1_000_000 }, true],
+    ] as const) {
+      const session = await skein.sessions.create({ allowance, model: 'anthropic/claude-haiku-4-5-20251001' })
+      await session.send('go', { model: scriptedModel([{ text: 'ok', usage }]) }).result()
+      for (let n = 0; n < 60; n++) await session.record({ user: `${n} ${words}`, assistant: words })
+      asked = 0
+      await session.prepareContext(new AbortController().signal)
+      expect([allowance, asked > 0]).toEqual([allowance, isAsked])
+    }
+  })
+
   it('is kept with the session for whoever opens it, and not with one that was given none', async () => {
-    const { memoryPlace } = await import('./stores.ts')
     const skein = await (await memoryPlace()).open()
     const kept = await skein.sessions.create({ allowance: { nano: 7 } })
     const plain = await skein.sessions.create()

@@ -413,6 +413,43 @@ describe('what a child may do', () => {
     expect(ended.map(({ data }) => data)).toMatchObject([{ status: 'cancelled', reason: 'parent_cancelled' }])
   })
 
+  verifies('A56', 'holds its bounds through a fork and an export, of which its parent hears nothing', async () => {
+    const skein = await open()
+    const parent = await skein.sessions.create({ tools: [look, save], policy: { denyTools: ['save'] } })
+    const child = await parent.spawn()
+    const { session: copy } = await skein.sessions.import('skein', await child.export('skein'), { as: 'new' })
+    for (const session of [await child.fork(), copy]) {
+      const model = scriptedModel([{ calls: [call('save')] }, 'done'])
+      const again = await skein.sessions.open(session.id, { modelOverride: model, tools: [look, save] })
+      await again.send('go').result()
+      expect(without(named(model))).toEqual(['look'])
+      expect(await decide(again)).toEqual(['deny run_policy_tool_denied'])
+    }
+    const fork = await child.fork()
+    const before = (await parent.info()).seq
+    const run = fork.send('go', { model: scriptedModel([{ text: 'half', hang: true }]) })
+    for await (const event of run) if (event.type === 'text_delta') break
+    expect(await parent.cancel()).toEqual({ cancelled: false })
+    await run.cancel()
+    expect((await run.result()).reason).toBe('user_cancelled')
+    expect((await parent.info()).seq).toBe(before)
+  })
+
+  it('lives as long as its parent: one of this process has children of this process', async () => {
+    const skein = await open()
+    const parent = await skein.sessions.create({ durable: false, modelOverride: scriptedModel(['fine']) })
+    const child = await parent.spawn()
+    expect((await child.send('go').result()).text).toBe('fine')
+    expect(await skein.store.in('default').session(child.id)).toBeUndefined()
+  })
+
+  it('takes no writing tool into a role that only reads', async () => {
+    const skein = await open()
+    const parent = await skein.sessions.create({ tools: [look, save] })
+    expect(await codeOf(parent.spawn({ role: 'reviewer', tools: ['save'] }))).toBe('config.invalid')
+    expect(await codeOf(parent.spawn({ role: 'reviewer', tools: ['look'] }))).toBe('resolved')
+  })
+
   it('is refused what it cannot be: options of another kind write nothing', async () => {
     const skein = await open()
     const parent = await skein.sessions.create({ tools: [look] })
