@@ -4,9 +4,9 @@ import type { MemorySession } from '#memory'
 import type { Runtime } from '#session'
 import type { SessionRow, TenantStore } from '#journal'
 import { GatewayEvents } from './gateway-events.ts'
+import type { HookTaker } from './hook-request.ts'
 import { KeyedLocks } from './keyed-locks.ts'
 import type { GatewaySettings } from './settings.ts'
-import type { HookAdapter } from './webhook.ts'
 
 export interface DeskParts {
   readonly runtime: Runtime
@@ -36,7 +36,7 @@ export class Desk {
   /** Platforms whose adapter says that it can do with pseudonyms. */
   readonly piiSafe: Set<string> = new Set()
   /** By which adapter a hook's requests are taken, whichever tenant's it is. */
-  readonly hooks: Map<string, HookAdapter> = new Map()
+  readonly hooks: Map<string, HookTaker> = new Map()
   readonly events: GatewayEvents = new GatewayEvents()
 
   constructor({ runtime, settings, runsHere, toolNames, dataFolder, home }: DeskParts) {

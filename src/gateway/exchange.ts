@@ -199,7 +199,7 @@ export class Exchange {
   async #stopOne(adapter: GatewayAdapter): Promise<void> {
     const { desk, tenant } = this.front
     desk.connected.delete(adapter.platform)
-    for (const [name, hook] of desk.hooks) if (hook === adapter) desk.hooks.delete(name)
+    for (const [name, hook] of desk.hooks) if ((hook as object) === adapter) desk.hooks.delete(name)
     try {
       await adapter.stop()
     } catch (error) {

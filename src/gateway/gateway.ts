@@ -13,6 +13,7 @@ import type { Pairings } from './pairings.ts'
 import { type Explanation, explainSource } from './explain.ts'
 import { findRoute } from './find-route.ts'
 import type { GatewayEvent } from './gateway-events.ts'
+import type { HookRequest } from './hook-request.ts'
 import { hasAnySessions } from './has-any.ts'
 import { clearResumePending, markResumePending, suspend } from './holds.ts'
 import { learn, type Learnt } from './learn.ts'
@@ -27,7 +28,6 @@ import type { Route } from './route.ts'
 import { Schedules } from './schedules.ts'
 import { contextOf, promptOf } from './source-context.ts'
 import { decodeSource, type SourceInput } from './source.ts'
-import type { HookRequest } from './webhook.ts'
 
 export interface ResolveOptions {
   /** Begins afresh whatever is there. */
@@ -106,7 +106,7 @@ export class Gateway {
   async hook(name: string, request: HookRequest): Promise<InboxReceipt> {
     const adapter = this.#front.desk.hooks.get(name)
     if (adapter === undefined) throw new SkeinError('path.not_found', `There is no hook ${name}.`, { details: { path: name } })
-    return await adapter.receive(name, request)
+    return (await adapter.receive(name, request)) as InboxReceipt
   }
 
   /** What somebody should look at; repairs nothing. */

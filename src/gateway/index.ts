@@ -52,6 +52,7 @@ export {
 export { type Delivery, type DeliverOptions } from './deliver.ts'
 export { Exchanges } from './exchanges.ts'
 export { type GatewayFinding } from './doctor.ts'
+export { type HookRequest } from './hook-request.ts'
 export { type Inbound, type InboxReceipt } from './inbound.ts'
 export { type InboxRow, type InboxState } from './inbox-row.ts'
 export { type InboxFilter, type OutboxFilter } from './list-messages.ts'
@@ -61,12 +62,5 @@ export { type Firing, type Schedule } from './schedule-row.ts'
 export { type NewSchedule, Schedules, type SchedulesFilter } from './schedules.ts'
 export { sweepRegularly, tellGateway } from './sweep.ts'
 export { terminalAdapter, type TerminalOptions } from './terminal.ts'
-export {
-  type HookAdapter,
-  type HookRequest,
-  mostHookBytes,
-  type Webhook,
-  webhookAdapter,
-  type WebhookOptions,
-} from './webhook.ts'
+export { type HookAdapter, mostHookBytes, type Webhook, webhookAdapter, type WebhookOptions } from './webhook.ts'
 export { gatewayWorks, unaskedKinds } from './works.ts'

@@ -1,5 +1,6 @@
 import { type Clock, given, invalidInput, isObject, type Json, SkeinError, systemClock } from '#kernel'
 import type { AdapterHost, GatewayAdapter, Outgoing, SendContext, SendFault } from './adapter.ts'
+import type { HookRequest } from './hook-request.ts'
 import type { Inbound, InboxReceipt } from './inbound.ts'
 import type { Destination } from './outbox-row.ts'
 import { isSigned, signBody } from './signature.ts'
@@ -21,15 +22,6 @@ export interface WebhookOptions {
   readonly hooks: Readonly<Record<string, Webhook>>
   readonly fetch?: typeof fetch
   readonly clock?: Clock
-}
-
-/** What came to a hook, as it came. */
-export interface HookRequest {
-  /** The header `skein-signature`. */
-  readonly signature: string | undefined
-  readonly body: string
-  /** Names the event where the body does not. */
-  readonly idempotencyKey?: string
 }
 
 /** An adapter that the HTTP server hands requests to. */
