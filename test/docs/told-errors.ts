@@ -38,7 +38,16 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'model.duplicate': told('A provider or model of this name is registered already.'),
   'model.script_ended': told('A scripted model was asked more often than its script answers.', 'steps', 'request'),
   'tool.duplicate': told('Two tools have one name.', 'tool'),
-  'input.too_large': told('A body, message, part or commit is larger than it may be.', 'path', 'bytes', 'max', 'file', 'sqlite'),
+  'input.too_large': told(
+    'A body, message, part or commit is larger than it may be.',
+    'path',
+    'bytes',
+    'max',
+    'file',
+    'sqlite',
+    'limit',
+    'length',
+  ),
   'input.unsupported': told('A format, encoding or verb is not supported here.', 'path', 'line', 'expected'),
   'idempotency.mismatch': told('This idempotency key was used for something else. Use another one.'),
 
@@ -105,7 +114,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   ),
   'commit.token_invalid': told('The token of a prepared commit is not valid.'),
   'commit.token_expired': told('The token of a prepared commit has expired.'),
-  'job.wrong_state': told('Only a parked job can be retried or skipped.', 'job', 'state'),
+  'job.wrong_state': told('Only a parked job can be retried or skipped.', 'job', 'state', 'id'),
   'key.ambiguous': told('A legacy key names several routes; `keys` are theirs.', 'key', 'keys'),
   'route.stale': told('The route has moved on to another session.'),
   'route.session_taken': told(
@@ -149,7 +158,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'job.not_idle': told('Jobs were still going when the time was up.', 'queued', 'running'),
   'auth.locked': told('Another process holds the credentials for too long.', 'provider', 'file'),
   'auth.refresh_failed': told('The credential could not be refreshed.', 'provider'),
-  'adapter.unavailable': told('The platform cannot be reached.'),
+  'adapter.unavailable': told('The platform cannot be reached.', 'retryAfterMs'),
   'provider.unavailable': told(
     'The provider does not answer, or has no capacity.',
     'provider',

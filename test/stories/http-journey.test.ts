@@ -29,6 +29,42 @@ interface Info {
   readonly running: unknown
 }
 
+/** Has a message taken in and its route changed, looks at what is kept, and schedules something. */
+async function askGateway(): Promise<void> {
+  const expectStatus = async (method: string, path: string, status: number, body?: object): Promise<unknown> => {
+    const answered = await client.ask(method, `/v1/gateway/${path}`, body === undefined ? {} : { body })
+    expect([method, path, answered.status]).toEqual([method, path, status])
+    return answered.value
+  }
+  const source = { platform: 'local', chatId: 'cli' }
+  const stop = new AbortController()
+  const stream = await fetch(`${server.url}/v1/gateway/events`, { signal: stop.signal })
+  expect(stream.headers.get('content-type')).toBe('text/event-stream')
+  client.answered.add('gateway.events 200')
+  stop.abort()
+  await expectStatus('POST', 'handle', 202, { source, text: 'Hello' })
+  await expectStatus('POST', 'resolve', 200, { source })
+  for (const verb of ['explain', 'context', 'prompt']) await expectStatus('POST', verb, 200, { source })
+  const route = `routes/${encodeURIComponent('k1:main:local:dm:c=cli')}`
+  const { sessionId } = (await expectStatus('GET', route, 200)) as { sessionId: string }
+  for (const verb of ['touch', 'reset', 'mark-resume-pending', 'clear-resume-pending', 'suspend'])
+    await expectStatus('POST', `${route}/${verb}`, 200, {})
+  await expectStatus('POST', `${route}/switch`, 200, { sessionId })
+  await expectStatus('POST', `${route}/rewrite`, 200, { messages: [{ role: 'user', content: 'again' }] })
+  for (const verb of ['recover', 'prune']) await expectStatus('POST', verb, 200, {})
+  await expectStatus('POST', 'identities/learn', 200, { platform: 'whatsapp', a: '1@lid', b: '+491' })
+  await expectStatus('POST', 'deliver', 202, { target: 'slack:C1', message: 'x' })
+  for (const path of ['routes', 'inbox', 'outbox', 'pairings', 'schedules', 'has-any', 'check'])
+    await expectStatus('GET', path, 200)
+  await expectStatus('POST', 'outbox/out_01HF7YAT000000000000000000/retry', 400, {})
+  await expectStatus('POST', 'pairings/ABCDEFGH/approve', 404, {})
+  await expectStatus('POST', 'hooks/nobody', 404, {})
+  const { id } = (await expectStatus('POST', 'schedules', 201, { prompt: 'x', everyMs: 86_400_000 })) as { id: string }
+  await expectStatus('GET', `schedules/${id}`, 200)
+  for (const verb of ['disable', 'enable']) await expectStatus('POST', `schedules/${id}/${verb}`, 200, {})
+  await expectStatus('DELETE', `schedules/${id}`, 200)
+}
+
 /** Tells what a session is about, and asks for it. */
 async function keepState(at: string): Promise<void> {
   const of = async (verb: string, body: object): Promise<unknown> => {
@@ -169,6 +205,7 @@ describe('a session from its first message to its end', () => {
     expect((await ask('DELETE', `/v1/sessions/${copy.id}?erase=true`)).status).toBe(200)
     expect((await ask('GET', '/v1/jobs/idle?kind=nothing&waitMs=0')).value).toEqual({ idle: true })
     await keepState(at)
+    await askGateway()
 
     const turns = (await ask('GET', `${at}/turns`)).value as { items: { turn: string }[] }
     const back = await ask('POST', `${at}/checkpoints/preview`, { body: { to: turns.items[0]?.turn } })
