@@ -1,32 +1,11 @@
-import { isSkeinError, messageOf, type SessionId, SkeinError, unlessAborted } from '#kernel'
+import { isSkeinError, messageOf, SkeinError, unlessAborted } from '#kernel'
 import { isType, type Message } from '#journal'
 import type { MemorySession } from '#memory'
 import type { ModelEvent, ModelPort } from '#models'
+import type { Answer, AnswerReply, AnswerTurn } from './answer-turn.ts'
 import type { Front } from './desk.ts'
 import { routeAt } from './find-route.ts'
-import type { Fresh } from './route.ts'
 import type { Source } from './source.ts'
-
-/** A turn that a host answers itself. */
-export interface AnswerTurn {
-  /** The route's. */
-  readonly key: string
-  readonly sessionId: SessionId
-  readonly turnId: string
-  /** What is to be answered: all that was said in this turn since the last answer, and where it came from. */
-  readonly text: string
-  readonly messages: readonly Message[]
-  readonly source: Partial<Source> | null
-  /** Why the session is a new one, in its first turn. */
-  readonly fresh: Fresh | null
-  readonly session: MemorySession
-  /** Aborted when the turn is cancelled. */
-  readonly signal: AbortSignal
-}
-
-/** `null`, or nothing: there is no answer. */
-export type AnswerReply = string | { readonly text: string } | null | undefined
-export type Answer = (turn: AnswerTurn) => AnswerReply | Promise<AnswerReply>
 
 interface Place {
   readonly session: MemorySession
@@ -61,14 +40,12 @@ export function hostAnswers(front: Front, answer: Answer, place: Place): ModelPo
   }
 }
 
-async function readTurn(
-  { store }: Front,
-  { session, key, turnOf }: Place,
-  signal: AbortSignal,
-): Promise<AnswerTurn> {
+async function readTurn({ store }: Front, { session, key, turnOf }: Place, signal: AbortSignal): Promise<AnswerTurn> {
   const turnId = turnOf() ?? ''
   const said = await store.entries(session.id, { types: ['message_added'], order: 'desc', limit: lately })
-  const answered = said.findIndex(entry => entry.turn !== turnId || (isType(entry, 'message_added') && entry.data.role !== 'user'))
+  const answered = said.findIndex(
+    entry => entry.turn !== turnId || (isType(entry, 'message_added') && entry.data.role !== 'user'),
+  )
   const asked = (answered < 0 ? said : said.slice(0, answered)).toReversed()
   const messages = await Promise.all(asked.map(async ({ id }) => (await session.entry(id)).data as Message))
   const found = await routeAt(store, key)

@@ -1,5 +1,5 @@
 export { type Actor } from './actor.ts'
-export { type Answer, type AnswerReply, type AnswerTurn } from './answer.ts'
+export { type Answer, type AnswerReply, type AnswerTurn } from './answer-turn.ts'
 export { type Pin } from './active-work.ts'
 export { authorise, type Authorisation } from './authorise.ts'
 export { Desk, type Front } from './desk.ts'

@@ -325,7 +325,17 @@ function newRow(
   mode: BusyMode,
   sender: string | undefined,
 ): InboxRow {
-  return { id, state: 'received', source, text, mode, order: at, said: 0, at, ...given({ parts, context, replyTo, internal, sender }) }
+  return {
+    id,
+    state: 'received',
+    source,
+    text,
+    mode,
+    order: at,
+    said: 0,
+    at,
+    ...given({ parts, context, replyTo, internal, sender }),
+  }
 }
 
 const placeOf = ({ platform, scopeId, chatId, threadId, userId }: Source): string =>

@@ -116,9 +116,7 @@ function giveUp(front: Front, rows: readonly StoredInbox[]): Change[] {
 export function interrupted(route: KeptRoute, now: number): KeptRoute {
   const interruptions = route.interruptions + 1
   const isStuck = interruptions >= mostInterruptions
-  const hold: RouteHold = isStuck
-    ? { ...stuckLoop, at: now }
-    : { kind: 'resume_pending', reason: 'restart_interrupted', at: now }
+  const hold: RouteHold = isStuck ? { ...stuckLoop, at: now } : { kind: 'resume_pending', reason: 'restart_interrupted', at: now }
   const next = { ...withoutTurn(route), interruptions }
   return holdOf(route, 'suspended') === undefined ? withHold(next, hold) : next
 }

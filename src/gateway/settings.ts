@@ -1,5 +1,5 @@
 import { given } from '#kernel'
-import type { Answer } from './answer.ts'
+import type { Answer } from './answer-turn.ts'
 import type { KeyFlags } from './key.ts'
 import { asPolicy, type ResetMode, resetModes, type ResetPolicy } from './reset-policy.ts'
 import {

@@ -47,9 +47,7 @@ export async function beginTurn(
   // What its route shows no more, such as that it is fresh, is no more to be told.
   const known = route.fresh === undefined ? { ...found, route: withoutFresh(found.route) } : found
   const touched =
-    arrival === undefined
-      ? known
-      : { ...known, route: touchedBy(known.route, head.source, arrival.clocks, front.desk.now) }
+    arrival === undefined ? known : { ...known, route: touchedBy(known.route, head.source, arrival.clocks, front.desk.now) }
   const claim = { key: route.key, generation: route.generation, session: session.id }
   let claimed: Claim | undefined
   const run = session.send(await inputOf(session, rows), {
