@@ -27,38 +27,42 @@ describe('over HTTP', () => {
     return { skein, client: await DocumentedClient.of(server.url) }
   }
 
-  verifies('A56 A43', "a child's question is listed at its parent and answered by its id; its parent's cancel ends it", async () => {
-    const { skein, client } = await open()
-    const parent = await skein.sessions.create({ modelOverride: scriptedModel([{ hang: true }]) })
-    const at = `/v1/sessions/${parent.id}`
-    const made = await client.ask('POST', `${at}/spawn`, { body: { title: 'helper', tools: ['risky'], autonomy: 'safe' } })
-    const { id, parent: of } = made.value as Info
-    expect([made.status, of, made.headers.get('location')]).toEqual([201, parent.id, `/v1/sessions/${id}`])
-    const model = scriptedModel([{ calls: [{ tool: 'risky' }] }, { text: 'half', hang: true }])
-    await skein.sessions.open(id, { modelOverride: model })
-    const key = { 'idempotency-key': 'once' }
-    const again = [1, 2].map(() => client.ask('POST', `${at}/spawn`, { body: { title: 'one' }, headers: key }))
-    const [one, two] = (await Promise.all(again)).map(({ value }) => (value as Info).id)
-    expect(one).toBe(two)
-    await client.ask('POST', `/v1/sessions/${id}/inputs`, { body: { input: 'go' } })
-    const open1 = async () => (await client.ask('GET', `${at}/approvals`)).value as { items: { id: string; session: string }[] }
-    await expect.poll(async () => JSON.stringify(await open1())).toContain('apr_')
-    const text = JSON.stringify(await open1())
-    expect(text).toContain(id)
-    const [approval = ''] = /apr_[0-9A-Z]{26}/.exec(text) ?? []
-    expect((await client.ask('POST', `${at}/approvals/${approval}/answer`, { body: { decision: 'allow' } })).status).toBe(200)
-    await expect.poll(() => model.requests.length).toBe(2)
-    expect((await client.ask('POST', `${at}/cancel`)).value).toEqual({ cancelled: true })
-    const ended = await (await skein.sessions.open(id)).entries({ types: ['run_ended'] })
-    expect(ended.map(({ data }) => data)).toMatchObject([{ reason: 'parent_cancelled' }])
-    for (const [body, status] of [
-      [{ autonomy: 'free' }, 400],
-      [{ user: 'eve' }, 400],
-      [{ allowance: { nano: -1 } }, 400],
-      [{ role: 'emperor' }, 400],
-    ] as const)
-      expect([body, (await client.ask('POST', `${at}/spawn`, { body })).status]).toEqual([body, status])
-  })
+  verifies(
+    'A56 A43',
+    "a child's question is listed at its parent and answered by its id; its parent's cancel ends it",
+    async () => {
+      const { skein, client } = await open()
+      const parent = await skein.sessions.create({ modelOverride: scriptedModel([{ hang: true }]) })
+      const at = `/v1/sessions/${parent.id}`
+      const made = await client.ask('POST', `${at}/spawn`, { body: { title: 'helper', tools: ['risky'], autonomy: 'safe' } })
+      const { id, parent: of } = made.value as Info
+      expect([made.status, of, made.headers.get('location')]).toEqual([201, parent.id, `/v1/sessions/${id}`])
+      const model = scriptedModel([{ calls: [{ tool: 'risky' }] }, { text: 'half', hang: true }])
+      await skein.sessions.open(id, { modelOverride: model })
+      const key = { 'idempotency-key': 'once' }
+      const again = [1, 2].map(() => client.ask('POST', `${at}/spawn`, { body: { title: 'one' }, headers: key }))
+      const [one, two] = (await Promise.all(again)).map(({ value }) => (value as Info).id)
+      expect(one).toBe(two)
+      await client.ask('POST', `/v1/sessions/${id}/inputs`, { body: { input: 'go' } })
+      const open1 = async () => (await client.ask('GET', `${at}/approvals`)).value as { items: { id: string; session: string }[] }
+      await expect.poll(async () => JSON.stringify(await open1())).toContain('apr_')
+      const text = JSON.stringify(await open1())
+      expect(text).toContain(id)
+      const [approval = ''] = /apr_[0-9A-Z]{26}/.exec(text) ?? []
+      expect((await client.ask('POST', `${at}/approvals/${approval}/answer`, { body: { decision: 'allow' } })).status).toBe(200)
+      await expect.poll(() => model.requests.length).toBe(2)
+      expect((await client.ask('POST', `${at}/cancel`)).value).toEqual({ cancelled: true })
+      const ended = await (await skein.sessions.open(id)).entries({ types: ['run_ended'] })
+      expect(ended.map(({ data }) => data)).toMatchObject([{ reason: 'parent_cancelled' }])
+      for (const [body, status] of [
+        [{ autonomy: 'free' }, 400],
+        [{ user: 'eve' }, 400],
+        [{ allowance: { nano: -1 } }, 400],
+        [{ role: 'emperor' }, 400],
+      ] as const)
+        expect([body, (await client.ask('POST', `${at}/spawn`, { body })).status]).toEqual([body, status])
+    },
+  )
 
   verifies('A53', 'an allowance is taken with a session and with an input', async () => {
     const { skein, client } = await open()
