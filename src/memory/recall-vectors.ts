@@ -1,4 +1,3 @@
-import type { OwnerIndex } from './recall-index.ts'
 import type { BestOf } from './best-of.ts'
 import type { Fits, Ranked, TextIndex } from './recall-text.ts'
 
@@ -17,13 +16,13 @@ export interface Asked {
 
 /** By the cosine of vectors, every one of the owner's compared exactly. */
 export function vectorRanks(
-  { by, vector: wanted }: Asked,
+  wanted: Float32Array,
+  vectors: Iterable<readonly [id: string, vector: Float32Array]>,
   text: TextIndex,
-  index: OwnerIndex,
   fits: Fits,
   found: BestOf<Ranked>,
 ): void {
-  for (const [id, vector] of index.vectors(by)) {
+  for (const [id, vector] of vectors) {
     const memory = vector.length === wanted.length ? text.memory(id) : undefined
     if (memory === undefined || !fits(memory)) continue
     let score = 0

@@ -70,15 +70,20 @@ export class Recall {
     const fits: Fits = memory => categories === undefined || categories.includes(memory.category)
     const best = new Map<Leg, BestOf<Ranked>>()
     const degraded: string[] = []
-    const vector = this.#embedder === undefined ? undefined : await this.#embedded(this.#embedder, ask.query, degraded, signal)
+    const asked = this.#embedder === undefined ? undefined : await this.#embedded(this.#embedder, ask.query, degraded, signal)
     for await (const index of this.indexes(store, ask.owners)) {
       const text = ask.at === undefined ? index.text : await index.heldAt(ask.at)
       const legs: readonly (readonly [Leg, (found: BestOf<Ranked>) => void])[] = [
         ['fts', found => text.fts(wanted, fits, found)],
         ['ngram', found => text.ngram(wanted, fits, found)],
-        ...(vector === undefined
+        ...(asked === undefined
           ? []
-          : [['vector', (found: BestOf<Ranked>) => vectorRanks(vector, text, index, fits, found)] as const]),
+          : [
+              [
+                'vector',
+                (found: BestOf<Ranked>) => vectorRanks(asked.vector, index.vectors(asked.by), text, fits, found),
+              ] as const,
+            ]),
       ]
       for (const [leg, run] of legs) {
         const found = best.get(leg) ?? new BestOf<Ranked>(deepest, ranksBefore)
