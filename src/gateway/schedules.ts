@@ -130,7 +130,8 @@ export class Schedules {
     const { store, desk } = this.#front
     return await retried(async () => {
       const found = await scheduleRow(store, parseId('sch', id))
-      if (found === undefined) throw new SkeinError('schedule.not_found', `There is no schedule ${id}.`, { details: { schedule: id } })
+      if (found === undefined)
+        throw new SkeinError('schedule.not_found', `There is no schedule ${id}.`, { details: { schedule: id } })
       const row = change(found.row)
       await store.commit([putSchedule(row, found.version), ...fireLater(desk.runtime.ids, row)])
       return row
