@@ -79,7 +79,7 @@ const range = z
     reason: z.string().optional(),
     failure: z.enum(['model', 'timeout', 'parse', 'store', 'auth']).optional(),
     attempts: count,
-    usage: usage.nullable(),
+    usage: z.union([usage, z.null()]),
     cost: z.number().nullable(),
     model: z.string().nullable(),
     promptHash: z.string().nullable(),

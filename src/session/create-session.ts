@@ -69,7 +69,11 @@ export async function planSession(
   creation: Creation = {},
 ): Promise<SessionPlan> {
   const context = await readOwnSettings(runtime, options.context)
-  const created = readCreated(options, { ...more, ...options.more, ...given({ context, view: options.view, memory: options.memory }) })
+  const created = readCreated(options, {
+    ...more,
+    ...options.more,
+    ...given({ context, view: options.view, memory: options.memory }),
+  })
   const alias = options.id === undefined ? null : readAlias(options.id)
   if (created.parent !== null) await checkParent(store, created.parent)
   const now = runtime.clock.now()
@@ -108,7 +112,13 @@ export async function planSession(
     lastAccessedAt: now,
   }
   const changes: Change[] = [
-    { type: 'create_session', session: id, alias, fields, data: { settings, metadata: created.metadata, ...given({ context, view: options.view, memory: options.memory }) } },
+    {
+      type: 'create_session',
+      session: id,
+      alias,
+      fields,
+      data: { settings, metadata: created.metadata, ...given({ context, view: options.view, memory: options.memory }) },
+    },
     { type: 'append', session: id, entries, head: effect },
     ...(creation.alongside ?? []),
   ]

@@ -58,7 +58,7 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'run.not_found': told('The session has no such run.', 'session', 'run'),
   'summary.not_found': told('The session has no such summary.', 'session', 'ref'),
   'archive.not_found': told('There is no such archive.', 'session', 'ref'),
-  'memory.not_found': told('There is no such memory.', 'memory'),
+  'memory.not_found': told('There is no such memory, or no such receipt.', 'memory', 'receipt'),
   'commitment.not_found': told('The session has no such commitment.', 'commitment'),
   'job.not_found': told('There is no such job.', 'job'),
   'route.not_found': told('There is no such route.', 'key'),

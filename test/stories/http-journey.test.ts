@@ -65,6 +65,47 @@ async function askGateway(): Promise<void> {
   await expectStatus('DELETE', `schedules/${id}`, 200)
 }
 
+/** Seals what a session says, learns from it, and takes that back. */
+async function sealAndLearn(user: string): Promise<void> {
+  const ask = async (method: 'GET' | 'POST', path: string, status: number, body?: unknown): Promise<unknown> => {
+    const answered = await client.ask(method, path, body === undefined ? {} : { body })
+    expect([method, path, answered.status]).toEqual([method, path, status])
+    return answered.value
+  }
+  const { id } = (await ask('POST', '/v1/sessions', 201, { user })) as Info
+  const at = `/v1/sessions/${id}`
+  const messages = [
+    { role: 'user', content: 'My name is Ada.' },
+    { role: 'assistant', content: 'Hello Ada.' },
+  ]
+  expect(await ask('POST', `${at}/after-turn`, 200, { messages })).toMatchObject({ status: 'accumulating' })
+  expect(await ask('POST', `${at}/prepare-commit`, 200, {})).toMatchObject({ token: expect.any(String) as string })
+  expect(await ask('GET', `${at}/prepared`, 200)).toMatchObject({ token: expect.any(String) as string })
+  expect(await ask('POST', `${at}/discard-prepared`, 200, {})).toEqual({ discarded: true })
+  const { archive } = (await ask('POST', `${at}/commit`, 200, { wait: true })) as { archive: string }
+  expect(await ask('GET', `${at}/archives`, 200)).toMatchObject({ items: [{ id: archive }] })
+  expect(await ask('GET', `${at}/archives/${archive}`, 200)).toMatchObject({ id: archive, state: 'ready' })
+  await ask('POST', '/v1/memory/extract', 200, { session: id })
+  await expect.poll(async () => (await client.ask('GET', `/v1/memory?owner=${user}`)).text).toContain('Ada')
+  const { items } = (await ask('GET', `/v1/memory?owner=${user}`, 200)) as { items: { id: string }[] }
+  const memory = items[0]?.id ?? ''
+  expect(await ask('GET', `/v1/memory/search?query=name&owner=${user}`, 200)).toMatchObject({ items: [{ id: memory }] })
+  expect(await ask('GET', `/v1/memory/${memory}/history`, 200)).toMatchObject({ items: [{ id: memory }] })
+  expect(await ask('GET', '/v1/memory/pending', 200)).toMatchObject({ items: expect.any(Array) as unknown[] })
+  expect(await ask('GET', `/v1/memory/ranges?session=${id}`, 200)).toMatchObject({ items: [{ session: id }] })
+  expect(await ask('POST', '/v1/memory/rewind', 200, { session: id, seq: 1 })).toBe(true)
+  const undone = (await ask('POST', '/v1/memory/undo', 200, { memory })) as { id: string }
+  expect(await ask('GET', `/v1/memory/receipts/${undone.id}`, 200)).toMatchObject({ id: undone.id })
+  const erased = await client.ask('POST', '/v1/memory/erase', { body: { session: id } })
+  expect([200, 202]).toContain(erased.status)
+  const { id: kept } = (await ask('POST', '/v1/sessions', 201, { user })) as Info
+  await ask('POST', `/v1/sessions/${kept}/append`, 201, { messages })
+  expect(await ask('POST', `/v1/sessions/${kept}/close`, 200, { commit: true })).toMatchObject({
+    archived: true,
+    status: 'sealed',
+  })
+}
+
 /** Tells what a session is about, and asks for it. */
 async function keepState(at: string): Promise<void> {
   const of = async (verb: string, body: object): Promise<unknown> => {
@@ -205,6 +246,7 @@ describe('a session from its first message to its end', () => {
     expect((await ask('DELETE', `/v1/sessions/${copy.id}?erase=true`)).status).toBe(200)
     expect((await ask('GET', '/v1/jobs/idle?kind=nothing&waitMs=0')).value).toEqual({ idle: true })
     await keepState(at)
+    await sealAndLearn('journeyer')
     await askGateway()
 
     const turns = (await ask('GET', `${at}/turns`)).value as { items: { turn: string }[] }
