@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -3,8 +3,21 @@ import type { Change, PartInput, RecordRow, TenantStore } from '#journal'
 import type { BusyMode } from './settings.ts'
 import type { Source } from './source.ts'
 
+export type InboxState =
+  | 'received'
+  | 'refused'
+  | 'handled'
+  | 'queued'
+  | 'steered'
+  | 'collected'
+  | 'running'
+  | 'interrupted'
+  | 'done'
+  | 'failed'
+  | 'dropped'
+
 /** What may become of a message. Every row begins as one of the first six. */
-const moves = {
+const moves: Readonly<Record<InboxState, readonly InboxState[]>> = {
   received: ['refused', 'handled', 'queued', 'steered', 'collected'],
   refused: [],
   handled: [],
@@ -16,8 +29,7 @@ const moves = {
   done: [],
   failed: [],
   dropped: [],
-} as const satisfies Record<string, readonly string[]>
-export type InboxState = keyof typeof moves
+}
 
 export const inboxStates: readonly InboxState[] = Object.keys(moves) as InboxState[]
 export const isOver = (state: InboxState): boolean => moves[state].length === 0
@@ -96,8 +108,7 @@ export function putInbox(row: InboxRow, version: number): Change {
 
 /** Moves a row on. A move that no row makes is a bug and says so. */
 export function movedTo(row: InboxRow, state: InboxState, more: Partial<InboxRow> = {}): InboxRow {
-  if (!(moves[row.state] as readonly string[]).includes(state))
-    throw new Error(`A message that is ${row.state} cannot become ${state}.`)
+  if (!moves[row.state].includes(state)) throw new Error(`A message that is ${row.state} cannot become ${state}.`)
   return { ...row, ...given(more), state }
 }
 

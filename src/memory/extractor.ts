@@ -5,8 +5,15 @@ export const categories = ['profile', 'preference', 'entity', 'event', 'case', '
 export type Category = (typeof categories)[number]
 export type Space = 'user' | 'agent'
 
+interface CategoryRule {
+  readonly owner: Space
+  readonly keyed: boolean
+  readonly uses: boolean
+  readonly alike: boolean
+}
+
 /** What each kind of memory is known by, and whose it is. Source: spec/memory.md 9. */
-export const categoryRules = {
+export const categoryRules: Readonly<Record<Category, CategoryRule>> = {
   profile: { owner: 'user', keyed: true, uses: false, alike: false },
   preference: { owner: 'user', keyed: true, uses: false, alike: true },
   entity: { owner: 'user', keyed: true, uses: false, alike: true },
@@ -15,7 +22,7 @@ export const categoryRules = {
   pattern: { owner: 'agent', keyed: true, uses: false, alike: true },
   skill: { owner: 'agent', keyed: true, uses: true, alike: true },
   tool: { owner: 'agent', keyed: true, uses: true, alike: true },
-} as const satisfies Record<Category, { owner: Space; keyed: boolean; uses: boolean; alike: boolean }>
+}
 
 export interface ExtractorEntry {
   readonly id: EntryId
