@@ -195,8 +195,8 @@ onEveryStore('jobs', makePlace => {
       })
       const begun = place.clock.now()
       for (let ms = 0; ms <= 20_000; ms += pollMs) {
-        const due = await isDue(store, failing.job.id, place.clock.now())
         const before = starts.length
+        const due = await isDue(store, failing.job.id, place.clock.now())
         worker.timers.ring(pollMs)
         if (due) await expect.poll(() => (worker.timers.ring(pollMs), starts.length)).toBe(before + 1)
         await expect.poll(() => stateOf(store, failing.job.id)).not.toBe('running')
