@@ -6,8 +6,17 @@ export interface Import {
   readonly kind: 'values' | 'types' | 'later'
 }
 
+const read = new Map<string, readonly Import[]>()
+
 /** Every way in which a TypeScript file names another module, in order of appearance. Comments and strings name none. */
-export function readImports(file: string, text: string): Import[] {
+export function readImports(file: string, text: string): readonly Import[] {
+  const key = `${file}\n${text}`
+  const found = read.get(key) ?? parseImports(file, text)
+  read.set(key, found)
+  return found
+}
+
+function parseImports(file: string, text: string): Import[] {
   const found: Import[] = []
   const add = (node: ts.Node | undefined, kind: Import['kind']): void => {
     found.push({ specifier: node !== undefined && ts.isStringLiteralLike(node) ? node.text : '?', kind })
