@@ -1,7 +1,7 @@
 import { canonical, type EntryId, messageOf, toJson } from '#kernel'
 import { applyEdit, editOf, hideReplaced, itemOf, type Shown, showEntry } from '#context'
-import { type Entry, type FrontierItem, isType, type Summary, type SummaryId } from '#journal'
-import { branchPlaces, isContent } from './branch-places.ts'
+import { type Entry, type FrontierItem, isType, type SessionRow, type Summary, type SummaryId } from '#journal'
+import { isContent } from './branch-spans.ts'
 import type { ContextState } from './context-state.ts'
 import { readContextState } from './context-state.ts'
 import type { SessionCore } from './core.ts'
@@ -42,7 +42,11 @@ export interface Audit {
 export async function audit(core: SessionCore): Promise<Audit> {
   const row = await core.row()
   const state = await readContextState(core, row)
-  const { ids } = await branchPlaces(core, row)
+  const pages = await branchPages(core, row)
+  const ids = pages
+    .flat()
+    .filter(isContent)
+    .map(entry => entry.id)
   const findings: AuditFinding[] = []
   const { items } = state.frontier
   const expanded: EntryId[] = []
@@ -58,7 +62,7 @@ export async function audit(core: SessionCore): Promise<Audit> {
     }
   }
   const { missing, doubled } = compare(ids, expanded, findings)
-  await replay(core, state, findings)
+  await replay(core, state, pages, findings)
   const unreachable = await followRefs(core, items, findings)
   return { entries: ids.length, ...counts, missing, doubled, unreachable, findings }
 }
@@ -103,10 +107,15 @@ function compare(
 }
 
 /** The frontier from what each edit did, against what each says it is, and against what is in memory. Law C21. */
-async function replay(core: SessionCore, { frontier, show }: ContextState, findings: AuditFinding[]): Promise<void> {
+async function replay(
+  core: SessionCore,
+  { frontier, show }: ContextState,
+  pages: readonly (readonly Entry[])[],
+  findings: AuditFinding[],
+): Promise<void> {
   let items: Shown[] = []
   let version = 0
-  for (const page of await branchPages(core)) {
+  for (const page of pages) {
     const nodes = await nodesOf(core, page)
     const contents = new Map((await contextEntries(core, page)).map(entry => [entry.id, entry]))
     for (const entry of page) {
@@ -131,9 +140,10 @@ async function replay(core: SessionCore, { frontier, show }: ContextState, findi
   if (place !== undefined) findings.push({ kind: 'frontier', ref: place, message: 'It is shown otherwise than the edits say.' })
 }
 
-async function branchPages(core: SessionCore): Promise<Entry[][]> {
+/** Oldest first. */
+async function branchPages(core: SessionCore, { leafId }: SessionRow): Promise<Entry[][]> {
   const pages: Entry[][] = []
-  for (let from = (await core.row()).leafId; from !== null;) {
+  for (let from = leafId; from !== null;) {
     const page: readonly Entry[] = await core.store.branch(core.id, { from, types: frontierTypes, limit: pageSize })
     pages.push([...page].reverse())
     from = page.length < pageSize ? null : (page.at(-1)?.parentId ?? null)

@@ -1,7 +1,7 @@
 import { type BlobId, type EntryId, isObject } from '#kernel'
 import { outlineOf } from '#context'
 import type { Anchor, Entry, Part, SummaryId } from '#journal'
-import { isContent } from './branch-places.ts'
+import { isContent } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 import { notFound, readerOf, splitRef } from './expand.ts'
 import { readSummary, wholeSummaries } from './summary-nodes.ts'

@@ -11,7 +11,7 @@ import {
   type ShowOptions,
 } from '#context'
 import type { Entry, Message, SummaryId } from '#journal'
-import { isContent } from './branch-places.ts'
+import { isContent } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 import { contextEntries } from './frontier.ts'
 import { toMessages } from './read-messages.ts'

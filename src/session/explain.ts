@@ -1,4 +1,4 @@
-import { isContent } from './branch-places.ts'
+import { isContent } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 import { notFound, readerOf, splitRef } from './expand.ts'
 import { readContext } from './read-context.ts'
@@ -17,5 +17,5 @@ export async function explain(core: SessionCore, ref: unknown): Promise<Standing
   if (!isContent(entry) || entry.parentId === null) return absent('not_content')
   const { row, frontier } = context.state
   const standings = await readStandings(core, row, { ...context, frontier })
-  return await withCauses(core, frontier, id, standings.of(id, part))
+  return await withCauses(core, frontier, entry, await standings.of(entry, part))
 }

@@ -42,6 +42,7 @@ export {
   setContextView,
   viewsArchives,
 } from './read-context.ts'
+export { branchSpans, type BranchSpans, isOnBranch } from './branch-spans.ts'
 export { audit, type Audit, type AuditFinding } from './audit.ts'
 export { describe, type Described } from './describe.ts'
 export { expand, type Expanded, type ExpandOptions, pageTokens } from './expand.ts'

@@ -1,10 +1,10 @@
-import { isObject, type JsonObject, mergePatch } from '#kernel'
+import { given, isObject, type JsonObject, mergePatch } from '#kernel'
 import { type Entry, headEffect, isType, type NewEntry, type SessionFields, type SessionRow } from '#journal'
 import type { SessionCore } from './core.ts'
 
 /** What people read of a session, as it was once an entry had been written. */
 export interface Marks extends Pick<SessionFields, 'title' | 'tags' | 'preview' | 'lastMessageAt'> {
-  /** The metadata, whether parts are longer than what is indexed, and whether what is shown was ever changed. */
+  /** The metadata, whether parts are longer than what is indexed, and whether what is shown was ever changed or the leaf moved. */
   readonly data: JsonObject
 }
 
@@ -18,6 +18,7 @@ export async function marksAt(core: Pick<SessionCore, 'store'>, row: SessionRow,
   const kept = {
     ...(row.data['large'] === true ? { large: true } : {}),
     ...(row.data['edited'] === true ? { edited: true } : {}),
+    ...given({ moved: row.data['moved'] }),
   }
   if (seq === row.seq) {
     const { title, tags, preview, lastMessageAt, data } = row

@@ -1,8 +1,8 @@
 import type { EntryId } from '#kernel'
 import { excerptRound, literalTexts, readableText } from '#context'
 import { decodeCursor, encodeCursor, type Entry, fetchParts, type Message } from '#journal'
-import { contentTypes, isContent } from './branch-places.ts'
-import { excerptLength, type RecallAsk, type RecallMatch, type RecallSource } from './recall-source.ts'
+import { contentTypes, isContent } from './branch-spans.ts'
+import { excerptLength, isIn, type RecallAsk, type RecallMatch, type RecallSource } from './recall-source.ts'
 
 const pageSize = 100
 
@@ -20,7 +20,7 @@ export async function findLiteral(
     if (index < Number(number)) continue
     const after = index === Number(number) ? (last as EntryId | undefined) : undefined
     for await (const entry of backwards(source, after)) {
-      if (!source.places.at.has(entry.id) || !ask.takes(entry)) continue
+      if (!isIn(source, entry) || !ask.takes(entry)) continue
       const excerpt = await excerptIn(source, entry, ask.query)
       if (excerpt === undefined) continue
       if (matches.length === ask.limit) {

@@ -1,7 +1,7 @@
 import { isObject } from '#kernel'
 import type { RecallTerm } from '#context'
 import type { Entry, SessionRow } from '#journal'
-import type { BranchPlaces } from './branch-places.ts'
+import { type BranchSpans, isOnBranch, type Place } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 
 /** Of a hit, in UTF-16 units. */
@@ -14,7 +14,14 @@ export type Reading = Pick<SessionCore, 'id' | 'store' | 'memory' | 'runtime'>
 export interface RecallSource {
   readonly reading: Reading
   readonly row: SessionRow
-  readonly places: BranchPlaces
+  readonly spans: BranchSpans
+  /** Those of sessions that were forked from it, each with the newest entry that was copied: what those show is found there. */
+  readonly copies: readonly { readonly spans: BranchSpans; readonly upTo: number }[]
+}
+
+/** Whether an entry of the session is to be found in this source. */
+export function isIn({ spans, copies }: RecallSource, place: Place): boolean {
+  return isOnBranch(spans, place) && !copies.some(copy => place.seq <= copy.upTo && isOnBranch(copy.spans, place))
 }
 
 /** What is looked for. */

@@ -1,8 +1,8 @@
 import type { EntryId } from '#kernel'
 import { countTerms, excerptRound, isRecalled, rankTexts, type RecallTerm, type WordCounts } from '#context'
 import { decodeCursor, encodeCursor, type Entry, fetchParts, type Message, searchText, searchWords } from '#journal'
-import { contentTypes, isContent } from './branch-places.ts'
-import { excerptLength, type RecallAsk, type RecallMatch, type RecallSource } from './recall-source.ts'
+import { contentTypes, isContent, isWithin } from './branch-spans.ts'
+import { excerptLength, isIn, type RecallAsk, type RecallMatch, type RecallSource } from './recall-source.ts'
 
 /** How many the index is asked for at most, of what was said and of results, so that neither crowds out the other. */
 const indexed = 100
@@ -36,7 +36,7 @@ export async function findWords(
   }
   const scores = rankTexts(
     found.map(({ counts }) => counts),
-    sources.reduce((sum, { places }) => sum + places.at.size, 0),
+    sources.reduce((sum, { row }) => sum + row.totals.messages, 0),
   )
   const ranked = found
     .map((candidate, at) => ({ candidate, score: scores[at] ?? 0 }))
@@ -55,7 +55,7 @@ async function byIndex(
   ask: RecallAsk,
   upTo: number,
 ): Promise<{ readonly candidates: Candidate[]; readonly complete: boolean }> {
-  const { reading, places } = source
+  const { reading, spans } = source
   const query = ask.terms.map(({ word, prefix }) => (prefix ? `${word}*` : word)).join(' ')
   if (query === '') return { candidates: [], complete: true }
   let complete = true
@@ -63,7 +63,7 @@ async function byIndex(
   for (const roles of roleGroups) {
     const { hits, behind } = await reading.store.search({ query, match: 'any', session: reading.id, roles, limit: indexed })
     complete &&= behind === undefined && hits.length < indexed
-    for (const { entry, seq } of hits) if (places.at.has(entry) && seq <= upTo) ids.add(entry)
+    for (const { entry, seq } of hits) if (seq <= upTo && isWithin(spans, seq)) ids.add(entry)
   }
   const entries = await Promise.all([...ids].map(id => reading.store.entry(reading.id, id)))
   const candidates: Candidate[] = []
@@ -75,12 +75,12 @@ async function byIndex(
 }
 
 async function byScan(source: RecallSource, ask: RecallAsk, upTo: number): Promise<Candidate[]> {
-  const { reading, row, places } = source
+  const { reading, row } = source
   const found: Candidate[] = []
   for (let from = row.leafId; from !== null;) {
     const page: readonly Entry[] = await reading.store.branch(reading.id, { from, types: contentTypes, limit: pageSize })
     for (const entry of page) {
-      if (!isContent(entry) || entry.seq > upTo || !places.at.has(entry.id)) continue
+      if (entry.seq > upTo) continue
       const candidate = await candidateOf(source, entry, ask)
       if (candidate !== undefined) found.push(candidate)
     }
@@ -90,7 +90,7 @@ async function byScan(source: RecallSource, ask: RecallAsk, upTo: number): Promi
 }
 
 async function candidateOf(source: RecallSource, entry: Entry, ask: RecallAsk): Promise<Candidate | undefined> {
-  if (!ask.takes(entry)) return undefined
+  if (!isContent(entry) || !isIn(source, entry) || !ask.takes(entry)) return undefined
   const counts = countTerms(searchWords(await textOf(source, entry)), ask.terms)
   if (counts.counts.every(count => count === 0)) return undefined
   return { source, id: entry.id, seq: entry.seq, counts }

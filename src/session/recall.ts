@@ -1,7 +1,7 @@
 import { cutCodePoints, type EntryId, invalidInput, type SessionId, type TurnId, isObject } from '#kernel'
 import { isFailed, recallTerms } from '#context'
 import { checkLimit, type Entry, type Message, type Role, searchWords, type SessionRow, type SummaryId } from '#journal'
-import { type BranchPlaces, branchPlaces } from './branch-places.ts'
+import { branchSpans, contentAfter, contentBefore } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 import { readContext } from './read-context.ts'
 import { findLiteral } from './recall-literal.ts'
@@ -74,20 +74,23 @@ export async function recall(
   const standings = await readStandings(core, row, { ...context, frontier: context.state.frontier })
   const hits = await Promise.all(
     matches.map(async ({ source, entry, excerpt }): Promise<RecallHit> => {
-      const { shown, via } = source === own ? standings.of(entry.id) : { shown: 'absent' as const, via: [] }
-      const at = source.places.at.get(entry.id) ?? -1
-      const [before, after] = await Promise.all([neighbour(source, at - 1, forModel), neighbour(source, at + 1, forModel)])
+      const { reading, spans } = source
+      const [{ shown, via }, before, after] = await Promise.all([
+        source === own ? standings.of(entry) : absentHere,
+        contentBefore(reading, entry),
+        contentAfter(reading, spans, entry),
+      ])
       return {
         ref: entry.id,
-        ...(source === own ? {} : { session: source.reading.id }),
+        ...(source === own ? {} : { session: reading.id }),
         role: roleOf(entry),
         at: entry.at,
         turn: entry.turn ?? null,
         shown,
         via: via[0] ?? null,
         excerpt,
-        before,
-        after,
+        before: neighbour(before, forModel),
+        after: neighbour(after, forModel),
       }
     }),
   )
@@ -116,35 +119,31 @@ const isFailedEntry = ({ type, data }: Entry): boolean => type === 'message_adde
 const sourceOf = async (reading: Reading, row: SessionRow): Promise<RecallSource> => ({
   reading,
   row,
-  places: await branchPlaces(reading, row),
+  spans: await branchSpans(reading, row),
+  copies: [],
 })
 
 /** The sessions that this one was forked from, nearest first, as far as they are there and the same user's. */
 async function lineageOf({ store, runtime }: SessionCore, own: RecallSource): Promise<RecallSource[]> {
   const found: RecallSource[] = []
   const seen = new Set([own.reading.id])
-  for (let row = own.row; ;) {
-    const from = isObject(row.data['forkedFrom']) ? (row.data['forkedFrom']['session'] as SessionId) : undefined
+  for (let { row, spans, copies, reading } = own; ;) {
+    const forked = isObject(row.data['forkedFrom']) ? row.data['forkedFrom'] : {}
+    const [from, at] = [forked['session'] as SessionId | undefined, forked['entry'] as EntryId | undefined]
     if (from === undefined || seen.has(from)) return found
     seen.add(from)
     const before = await store.session(from)
     if (before === undefined || before.hidden || before.state === 'deleted' || before.user !== own.row.user) return found
-    const source = await sourceOf({ id: from, store, memory: {}, runtime }, before)
-    // What was copied from there is found here.
-    const places = without(source.places, [own, ...found])
-    found.push({ ...source, places })
-    row = before
+    // Copies keep their place, so what was copied from there is told by it.
+    const upTo = at === undefined ? 0 : ((await store.entry(reading.id, at))?.seq ?? 0)
+    copies = [...copies.map(copy => ({ ...copy, upTo: Math.min(copy.upTo, upTo) })), { spans, upTo }]
+    const source = { ...(await sourceOf({ id: from, store, memory: {}, runtime }, before)), copies }
+    found.push(source)
+    ;({ row, spans, reading } = source)
   }
 }
 
-function without(places: BranchPlaces, known: readonly RecallSource[]): BranchPlaces {
-  const at = new Map([...places.at].filter(([id]) => !known.some(source => source.places.at.has(id))))
-  return { ...places, at }
-}
-
-async function neighbour({ reading, places }: RecallSource, at: number, forModel: boolean): Promise<RecallNeighbour | null> {
-  const id = places.ids[at]
-  const entry = id === undefined ? undefined : await reading.store.entry(reading.id, id)
+function neighbour(entry: Entry | undefined, forModel: boolean): RecallNeighbour | null {
   if (entry === undefined) return null
   return {
     ref: entry.id,
@@ -152,6 +151,8 @@ async function neighbour({ reading, places }: RecallSource, at: number, forModel
     excerpt: forModel && isFailedEntry(entry) ? '[a failed attempt, not shown]' : briefOf(entry),
   }
 }
+
+const absentHere = { shown: 'absent', via: [] } as const
 
 /** The beginning of an entry, without reading what is kept apart. */
 function briefOf({ data }: Entry): string {

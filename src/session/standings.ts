@@ -9,7 +9,7 @@ import {
   type Summary,
   type SummaryId,
 } from '#journal'
-import { type BranchPlaces, branchPlaces } from './branch-places.ts'
+import { branchSpans, isOnBranch, type Place } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
 import { splitRef } from './expand.ts'
 import type { Frontier } from './frontier.ts'
@@ -47,19 +47,19 @@ export interface Rendered {
 
 /** Where entries stand, for who asks after many: the frontier summary that covers each, without the way down to its leaf. */
 export interface Standings {
-  of(id: EntryId, part?: number): Standing
+  of(entry: Place & { readonly id: EntryId }, part?: number): Promise<Standing>
 }
 
 export async function readStandings(core: SessionCore, row: SessionRow, context: Rendered): Promise<Standings> {
-  const places = await branchPlaces(core, row)
+  const spans = await branchSpans(core, row)
   const { items } = context.frontier
   const entries = new Map<EntryId, ShownEntry>()
   for (const item of items) if (item.kind === 'entry') entries.set(item.entry.id, item)
   return {
-    of: (id, part) => {
-      const item = entries.get(id)
+    async of(entry, part) {
+      const item = entries.get(entry.id)
       if (item !== undefined) return standingOf(item, context, part)
-      const cover = coverOf(items, places, id)
+      const cover = isOnBranch(spans, entry) ? await coverOf(core, items, entry.seq) : undefined
       return cover === undefined ? absent('other_branch') : covered(cover)
     },
   }
@@ -100,35 +100,49 @@ function ruleOf(repairs: readonly Repair[], id: EntryId): RepairRule {
   return repairs.findLast(({ ref }) => ref === id || ref.startsWith(`${id}#`))?.rule ?? 'empty_message'
 }
 
-function coverOf(items: readonly Shown[], { at }: BranchPlaces, id: EntryId): Summary | undefined {
-  const place = at.get(id)
-  if (place === undefined) return undefined
-  for (const item of items) {
-    if (item.kind !== 'summary') continue
-    const { first, last } = item.summary.covers
-    if (place >= (at.get(first) ?? Infinity) && place <= (at.get(last) ?? -1)) return item.summary
-  }
-  return undefined
+/** The summary that stands for an entry of the branch. */
+async function coverOf(core: SessionCore, items: readonly Shown[], seq: number): Promise<Summary | undefined> {
+  const summaries = items.flatMap(item => (item.kind === 'summary' ? [item.summary] : []))
+  const ranges = await Promise.all(summaries.map(summary => rangeOf(core, summary)))
+  return summaries[ranges.findIndex(({ from, to }) => from <= seq && seq <= to)]
+}
+
+const known = new WeakMap<Summary, { readonly from: number; readonly to: number }>()
+
+/** Where a summary's first and last entry stand in the journal. */
+async function rangeOf({ id, store }: SessionCore, summary: Summary): Promise<{ readonly from: number; readonly to: number }> {
+  const { first, last } = summary.covers
+  const before = known.get(summary)
+  if (before !== undefined) return before
+  const [from, to] = await Promise.all([store.entry(id, first), store.entry(id, last)])
+  const range = { from: from?.seq ?? Infinity, to: to?.seq ?? -1 }
+  known.set(summary, range)
+  return range
 }
 
 /** With the way down to the leaf, and the compaction that made it so. */
-export async function withCauses(core: SessionCore, frontier: Frontier, id: EntryId, found: Standing): Promise<Standing> {
+export async function withCauses(
+  core: SessionCore,
+  frontier: Frontier,
+  { id, seq }: Place & { readonly id: EntryId },
+  found: Standing,
+): Promise<Standing> {
   if (!isChanged(found)) return found
   const [top] = found.via
-  const via = top === undefined ? [] : await wayDown(core, top, id)
+  const via = top === undefined ? [] : await wayDown(core, top, seq)
   const causes = await causesOf(core, frontier, [{ ref: top ?? id }])
   return { ...found, via, since: causes.get(top ?? id) ?? null }
 }
 
 /** From a node to the leaf that covers the entry. */
-async function wayDown(core: SessionCore, top: SummaryId, id: EntryId): Promise<SummaryId[]> {
-  const { at } = await branchPlaces(core, await core.row())
-  const place = at.get(id) ?? -1
+async function wayDown(core: SessionCore, top: SummaryId, seq: number): Promise<SummaryId[]> {
   const way: SummaryId[] = []
   for (let node = await readSummary(core, top); node !== undefined;) {
     way.push(node.id)
-    const children: (Summary | undefined)[] = await Promise.all(node.children.map(child => readSummary(core, child)))
-    node = children.find(child => child !== undefined && place <= (at.get(child.covers.last) ?? -1))
+    const read: (Summary | undefined)[] = await Promise.all(node.children.map(child => readSummary(core, child)))
+    const children = read.flatMap(child => child ?? [])
+    const ends = await Promise.all(children.map(child => rangeOf(core, child)))
+    node = children[ends.findIndex(({ to }) => seq <= to)]
   }
   return way
 }
