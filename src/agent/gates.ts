@@ -1,3 +1,4 @@
+import { cwd as workingFolder } from 'node:process'
 import { isObject, messageOf } from '#kernel'
 import { isType } from '#journal'
 import { draft } from '#session'
@@ -25,7 +26,7 @@ export type GateFinding = boolean | { readonly passed: boolean; readonly output?
 export type Gate =
   | (GateCommon & {
       readonly kind: 'command'
-      /** By `/bin/sh -c`, in the session's folder, for 120,000 ms at most. */
+      /** By `/bin/sh -c`, in the session's folder, else the process's, for 120,000 ms at most. */
       readonly command: { readonly command: string; readonly cwd?: string; readonly timeoutMs?: number }
     })
   /** Every file that git shows as changed matches one of the globs. */
@@ -131,8 +132,7 @@ async function byCommand(
   { command, cwd, timeoutMs = timeoutDefault }: Extract<Gate, { kind: 'command' }>['command'],
   { core, signal }: RunPlace,
 ): Promise<Found> {
-  const folder = cwd ?? (await core.row()).cwd
-  if (folder === null) return { state: 'blocked', output: 'The session has no folder, and the gate names none.' }
+  const folder = cwd ?? (await core.row()).cwd ?? workingFolder()
   const { exitCode, timedOut, output } = await runCommand(command, { cwd: folder, timeoutMs, signal })
   if (timedOut) return { state: 'blocked', exitCode, output: `${output}\n[Took longer than ${timeoutMs} ms]` }
   return { state: exitCode === 0 ? 'passed' : exitCode === null ? 'blocked' : 'failed', exitCode, output }
