@@ -111,6 +111,24 @@ export async function proveBranch(session: Session, before?: Proof): Promise<Pro
   expect(stands.map(({ ref }) => ref)).toEqual(items.map(item => ('summary' in item ? item.summary : item.entry)))
   const { findings } = await session.audit()
   expect(findings).toEqual([])
+
+  // C80: where each stands, also off the branch, and by which nodes.
+  for (const { id, type } of all.filter(isContent)) {
+    const { shown: how, via, reason } = await session.explain(id)
+    const at = itemOf.get(id)
+    const item = at === undefined || at < 0 ? undefined : items[at]
+    if (at === undefined) expect([type, how, reason]).toEqual([type, 'absent', 'other_branch'])
+    else if (item === undefined || !('summary' in item)) expect([id, how, reason]).not.toEqual([id, 'absent', 'other_branch'])
+    else {
+      expect([id, how, via[0]]).toEqual([id, 'summary', item.summary])
+      expect(expanded(via.at(-1) ?? '')).toContain(id)
+      expect(summaries.get(via.at(-1) ?? '')?.kind).toBe('leaf')
+    }
+  }
+  for (const { ref, before: behind, after } of (await session.recall('e', { mode: 'literal', limit: 20 })).hits) {
+    const at = place.get(ref) ?? NaN
+    expect([behind?.ref, ref, after?.ref]).toEqual([content[at - 1], content[at], content[at + 1]])
+  }
   return { entries: bytes, version, items, summaries }
 }
 

@@ -1,4 +1,4 @@
-import { isSkeinError, type SessionId } from '#kernel'
+import { type EntryId, isSkeinError, type SessionId } from '#kernel'
 import type { Message, Store, TenantStore } from '#journal'
 import { messageTokens, weightsCounter } from '#context'
 import { isType } from '#journal'
@@ -233,29 +233,63 @@ describe('assembling', () => {
       )
   })
 
-  verifies('C27', 'reads what it shows, not the history behind it', async () => {
-    const rowsOf = async (turns: number): Promise<number> => {
-      const place = await memoryPlace()
-      let rows = 0
-      const store = countingRows(await place.store(), count => (rows += count))
-      const first = await place.open({ context: { ...tight, summarizer: scriptedSummarizer() } })
-      const session = await first.sessions.create()
-      for (let n = 0; n < turns; n++) {
-        await session.record(turn(n))
-        if (n % 5 === 4) await session.compact({ targetTokens: 1_500 })
+  /** Rows that a fresh session object reads for each, of a history of so many turns that was compacted all along. */
+  const rowsOf = async (turns: number, moves: number, verbs: Record<string, Verb>): Promise<Record<string, number>> => {
+    const place = await memoryPlace()
+    let rows = 0
+    const store = countingRows(await place.store(), count => (rows += count))
+    const first = await place.open({ context: { ...tight, summarizer: scriptedSummarizer() } })
+    const session = await first.sessions.create()
+    for (let n = 0; n < turns; n++) {
+      await session.record(turn(n))
+      if (n % 5 === 4) await session.compact({ targetTokens: 1_500 })
+      if (n % 20 < moves) {
+        const { leafId } = await session.info()
+        await session.record({ user: 'a way that was left', assistant: 'nothing' })
+        await session.moveTo(leafId as EntryId)
       }
-      const { openSkein } = await import('#skein')
+    }
+    const refs = { old: (await session.conversation())[2]?.id as EntryId, summary: (await session.summaries())[0]?.id as string }
+    const { openSkein } = await import('#skein')
+    const read: Record<string, number> = {}
+    for (const [name, verb] of Object.entries(verbs)) {
       const again = await openSkein({ store, worker: false, clock: place.clock, context: tight })
       const opened = await again.sessions.open(session.id)
       rows = 0
-      await opened.context({ compact: false })
-      const read = rows
+      await verb(opened, refs)
+      read[name] = rows
       await again.close()
-      return read
     }
-    const [few, many] = [await rowsOf(20), await rowsOf(200)]
-    expect(few).toBeGreaterThan(0)
-    expect(many).toBeLessThan(few * 2 + 20)
+    return read
+  }
+  type Verb = (session: Session, refs: { readonly old: EntryId; readonly summary: string }) => Promise<unknown>
+
+  verifies('C27', 'reads what it shows, not the history behind it', async () => {
+    const verbs = { context: (session: Session) => session.context({ compact: false }) }
+    const [few, many] = [await rowsOf(20, 0, verbs), await rowsOf(200, 0, verbs)]
+    expect(few['context']).toBeGreaterThan(0)
+    expect(many['context']).toBeLessThan((few['context'] ?? 0) * 2 + 20)
+  })
+
+  verifies('C27 C76 C80', 'searches and explains without reading the branch, also where the leaf was moved', async () => {
+    const verbs: Record<string, Verb> = {
+      words: async session => expect((await session.recall('question 7')).hits.length).toBeGreaterThan(0),
+      explain: async (session, { old }) => expect((await session.explain(old)).shown).toBe('summary'),
+      'describe an entry': (session, { old }) => session.describe(old),
+      'describe a summary': (session, { summary }) => session.describe(summary),
+      expand: (session, { summary }) => session.expand(summary, { limit: 5 }),
+    }
+    for (const moves of [0, 1]) {
+      const [few, many] = [await rowsOf(40, moves, verbs), await rowsOf(400, moves, verbs)]
+      for (const name of Object.keys(verbs)) {
+        expect(few[name]).toBeGreaterThan(0)
+        // Those of 18 more moves, and twice what is shown.
+        expect([name, many[name]]).toEqual([
+          name,
+          expect.toSatisfy((rows: number) => rows < 2 * (few[name] ?? 0) + 40 + 60 * moves),
+        ])
+      }
+    }
   })
 
   verifies('C29', 'takes a system for one call, and says that it broke the prefix', async () => {
