@@ -1,5 +1,6 @@
 import { isSkeinError } from '#kernel'
 import type { Change, TenantStore } from '#journal'
+import { withoutVersions } from './closing.ts'
 import { type Evidence, isCurrent, type Memory, memoryOf, rowOf } from './memory-types.ts'
 import { ownerMark, readBook, toldChange } from './memory-shelf.ts'
 import type { Book } from './reconcile.ts'
@@ -22,16 +23,11 @@ const tries = 20
  * gone holds again. Pure.
  */
 export function versionsLeft({ versions }: Pick<Book, 'versions'>, isGone: IsGone): Memory[] | undefined {
-  const kept = versions.map(version => ({ ...version, evidence: version.evidence.filter(one => !isGone(one, version)) }))
-  if (kept.every(({ evidence }, index) => evidence.length === versions[index]?.evidence.length)) return undefined
-  const left = kept.filter(({ evidence }) => evidence.length > 0)
-  const dropped = versions.filter(({ version }) => !left.some(one => one.version === version))
-  if (left.some(isCurrent) || !dropped.some(isCurrent)) return left
-  const closed = left.findLast(
-    ({ validFrom, validTo, retiredAt }) =>
-      retiredAt === null && dropped.some(by => isCurrent(by) && validTo === Math.max(validFrom, by.validFrom)),
-  )
-  return left.map(version => (version === closed ? { ...version, validTo: null } : version))
+  const kept = versions.map(version => version.evidence.filter(one => !isGone(one, version)))
+  if (kept.every((evidence, index) => evidence.length === versions[index]?.evidence.length)) return undefined
+  const evidence = new Map(versions.map(({ version }, index) => [version, kept[index] ?? []]))
+  const gone = versions.flatMap(({ version }) => (evidence.get(version)?.length === 0 ? [version] : []))
+  return withoutVersions(versions, new Set(gone)).map(one => ({ ...one, evidence: evidence.get(one.version) ?? [] }))
 }
 
 /** Takes evidence away from every memory of a tenant, and memories without any left, one transaction for each owner. Law M61. */

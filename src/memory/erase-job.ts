@@ -6,6 +6,7 @@ import { type IsGone, unlearn } from './erase-books.ts'
 import { entriesErased } from './erase-entries.ts'
 import { addCounts, type ErasePlan, type EraseReceipt, planCollection, putReceipt, receiptIn } from './erase-receipt.ts'
 import { forgetUris } from './erase-uris.ts'
+import { categoryRules } from './extractor.ts'
 import type { Evidence, Memory } from './memory-types.ts'
 import { receiptCollection } from './undo.ts'
 
@@ -95,6 +96,8 @@ function goneBy(plan: ErasePlan): IsGone {
   const entries = new Set<string>(plan.entries)
   const cites = ({ session, entry, fromSeq, toSeq }: Evidence): boolean =>
     session === plan.session && (entry === null ? plan.seqs.some(seq => fromSeq <= seq && seq <= toSeq) : entries.has(entry))
-  const isWhole = ({ id, owner }: Memory): boolean => id === plan.memory || (plan.user !== null && owner === plan.user)
+  // An agent may have the user's name; what it has learnt is its own.
+  const isWhole = ({ id, owner, category }: Memory): boolean =>
+    id === plan.memory || (owner === plan.user && categoryRules[category].owner === 'user')
   return (evidence, memory) => isWhole(memory) || sessions.has(evidence.session) || cites(evidence)
 }

@@ -104,7 +104,8 @@ async function planOf(
     return { ...none, user: target.user, sessions: await sessionsOf(store, { user: target.user }) }
   }
   if ('memory' in target) {
-    const owner = (await readBook(store, target.memory))?.versions.at(-1)?.owner
+    const book = isId('mem', target.memory) ? await readBook(store, target.memory) : undefined
+    const owner = book?.versions.at(-1)?.owner
     if (owner === undefined || !mayChange(owner)) throw missing('memory', target.memory)
     return { ...none, memory: target.memory }
   }

@@ -25,7 +25,7 @@ import { rewindTo } from './ranges-rewind.ts'
 import { pageOfRanges, type Range, type RangesFilter } from './ranges-view.ts'
 import { erase, readTarget } from './erase.ts'
 import type { EraseReceipt, EraseTarget } from './erase-receipt.ts'
-import { type Receipt, receiptCollection, undo, type UndoTarget } from './undo.ts'
+import { type Receipt, receiptCollection, receiptFor, undo, type UndoTarget } from './undo.ts'
 import { type MemoryHits, ownersAllowed, type Recall } from './recall.ts'
 
 export interface MemorySearch {
@@ -80,7 +80,10 @@ const checkSearch = shape<MemorySearch>(
   },
   'search',
 )
-const checkList = shape<MemoriesFilter>({ categories: inCategories, limit: wholeNumber(1, 200), cursor: aText }, 'filter')
+const aCursor: Check = (value, path) => {
+  if (!isId('mem', value)) throw invalidInput(path, 'Expected the next of another page.')
+}
+const checkList = shape<MemoriesFilter>({ categories: inCategories, limit: wholeNumber(1, 200), cursor: aCursor }, 'filter')
 const checkRanges = shape<RangesFilter>(
   {
     session: ofSession,
@@ -160,7 +163,7 @@ export class Memories {
   async history(ref: string): Promise<readonly Memory[]> {
     if (typeof ref !== 'string') throw invalidInput('id', 'Expected the id or uri of a memory.')
     const id = ref.startsWith('skein:') ? await this.#idOf(ref) : ref
-    const book = id === undefined ? undefined : await readBook(this.#store, id)
+    const book = isId('mem', id) ? await readBook(this.#store, id) : undefined
     const owner = book?.versions.at(-1)?.owner
     if (book === undefined || owner === undefined || !this.#mayRead(owner)) throw unknownMemory(ref)
     return [...book.versions].reverse()
@@ -232,10 +235,12 @@ export class Memories {
     return await erase(erasing, readTarget(target), (what, id) => (what === 'memory' ? unknownMemory(id) : unknownSession(id)))
   }
 
-  /** What an undo or an erasing did; null for an unknown id. */
+  /** What an undo or an erasing did, as far as the caller may read it; null for an unknown id. */
   async receipt(id: string): Promise<Receipt | EraseReceipt | null> {
-    const record = typeof id === 'string' ? await this.#store.record(receiptCollection, id) : undefined
-    return record === undefined ? null : (record.value as unknown as Receipt | EraseReceipt)
+    const record = isId('evt', id) ? await this.#store.record(receiptCollection, id) : undefined
+    const found = record?.value as unknown as Receipt | EraseReceipt | undefined
+    if (found === undefined || found.of === 'erase') return found ?? null
+    return receiptFor(found, owner => this.#mayRead(owner))
   }
 
   async #lagging(reader: string): Promise<SessionId[]> {

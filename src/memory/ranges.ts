@@ -105,14 +105,14 @@ export interface StoredRange {
 
 export const rangeOf = (record: RecordRow): StoredRange => ({ row: record.value as unknown as RangeRow, version: record.version })
 
-/** All ranges of a session with their records, also those that a rewind replaced: what they taught is still there. */
+/** All ranges of a session, or of all, with their records, also those that a rewind replaced: what they taught is still there. */
 export async function rangesOf(
   store: TenantStore,
-  session: SessionId,
+  session?: SessionId,
 ): Promise<{ readonly row: RangeRow; readonly record: RecordRow }[]> {
   const found: { readonly row: RangeRow; readonly record: RecordRow }[] = []
   for (let cursor: string | undefined; ;) {
-    const page = await store.records(rangeCollection, { tag: session, limit: 500, ...given({ cursor }) })
+    const page = await store.records(rangeCollection, { limit: 500, ...given({ tag: session, cursor }) })
     found.push(...page.items.map(record => ({ row: rangeOf(record).row, record })))
     if (page.next === undefined) return found
     cursor = page.next

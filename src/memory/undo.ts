@@ -1,6 +1,7 @@
 import { type Id, isId, isSkeinError, type JobId, type Json, SkeinError } from '#kernel'
 import type { Change, TenantStore } from '#journal'
 import type { Runtime } from '#session'
+import { heldBefore } from './closing.ts'
 import { ownerIn, type Memory } from './memory-types.ts'
 import { readBook, shelfChanges } from './memory-shelf.ts'
 import { type RangeRow, rangesOf } from './ranges.ts'
@@ -25,6 +26,15 @@ export interface Receipt {
   readonly reopened: readonly Touched[]
   /** Versions that a later one stands on. */
   readonly kept: readonly Touched[]
+}
+
+/** A receipt without what belongs to others; null if that is all of it. Law M76. */
+export function receiptFor(receipt: Receipt, mayRead: (owner: string) => boolean): Receipt | null {
+  const isSeen = ({ uri }: Touched): boolean => mayRead(ownerIn(uri) ?? '')
+  const [retired, reopened, kept] = [receipt.retired, receipt.reopened, receipt.kept].map(touched => touched.filter(isSeen))
+  const seen: Receipt = { ...receipt, retired: retired ?? [], reopened: reopened ?? [], kept: kept ?? [] }
+  const count = (one: Receipt): number => one.retired.length + one.reopened.length + one.kept.length
+  return count(seen) === 0 && count(receipt) > 0 ? null : seen
 }
 
 export const receiptCollection = 'memory_receipt'
@@ -92,7 +102,7 @@ function takeBack(
       receipt.kept.push(touched(found))
       continue
     }
-    const closed = found.validTo === null ? held.versions.findLast(one => isClosedBy(one, found)) : undefined
+    const closed = heldBefore(held.versions, found)
     const versions = held.versions.map(one => {
       if (one === found) return { ...one, retiredAt: now }
       return one === closed ? { ...one, validTo: null } : one
@@ -107,20 +117,13 @@ function takeBack(
 const isAfter = (one: Memory, other: Memory): boolean =>
   one.retiredAt === null && one.version > other.version && one.validFrom >= (other.validTo ?? Infinity)
 
-const isClosedBy = (one: Memory, by: Memory): boolean =>
-  one !== by &&
-  one.retiredAt === null &&
-  one.version < by.version &&
-  one.validTo !== null &&
-  one.validTo === Math.max(one.validFrom, by.validFrom)
-
 const touched = ({ id, uri, version }: Memory): Touched => ({ id, uri, version })
 
 /** By owner the books that are meant, and which of their versions. */
 async function chosenBy(parts: UndoParts, target: UndoTarget): Promise<Map<string, Map<string, IsMeant>>> {
   const { store } = parts
   if (typeof target === 'string') {
-    const book = await readBook(store, target)
+    const book = isId('mem', target) ? await readBook(store, target) : undefined
     const newest = book?.versions.at(-1)
     if (newest === undefined || !parts.mayChange(newest.owner)) throw unknown('memory', target)
     // Once that is retired, an older one that is in force again is not meant.
@@ -142,14 +145,18 @@ async function chosenBy(parts: UndoParts, target: UndoTarget): Promise<Map<strin
   return chosen
 }
 
+/** A job is forgotten after a week, its ranges never: then they are looked for. */
 async function rangesOfJob(store: TenantStore, job: string): Promise<RangeRow[]> {
   const row = isId('job', job) ? await store.job(job as JobId) : undefined
-  if (row?.session == null) throw unknown('job', job)
-  return (await rangesOfSession(store, row.session)).filter(range => range.job === job)
+  if (row?.session === null) return []
+  const ranges = await rangesOf(store, row?.session)
+  const found = ranges.flatMap(range => (range.row.job === job ? [range.row] : []))
+  if (row === undefined && found.length === 0) throw unknown('job', job)
+  return found
 }
 
 async function rangesOfArchive(store: TenantStore, archive: string): Promise<RangeRow[]> {
-  const row = await store.archive(archive)
+  const row = isId('arc', archive) ? await store.archive(archive) : undefined
   if (row === undefined) throw unknown('archive', archive)
   const ranges = await rangesOfSession(store, row.session)
   return ranges.filter(({ fromSeq, toSeq }) => fromSeq >= row.fromSeq && toSeq <= row.toSeq)
