@@ -1,5 +1,8 @@
-/* Tools: the model asks, Skein runs them and tells the model. The demo model calls what `/call NAME JSON` says. */
-import { openSkein, type Tool } from 'skein'
+/* The code of docs/tools.md. */
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileTools, openSkein, type Tool } from 'skein'
 
 const weather: Tool<{ city: string }> = {
   name: 'weather',
@@ -15,26 +18,46 @@ const weather: Tool<{ city: string }> = {
 
 await using skein = await openSkein({ store: 'memory:', tools: [weather] })
 const session = await skein.sessions.create()
-
 for (const city of ['Oslo', 'Atlantis']) {
-  const run = session.send(`/call weather {"city":"${city}"}`)
-  for await (const event of run) {
-    if (event.type === 'tool_delta') console.log('…', event.text)
-    if (event.type === 'tool_ended') console.log(event.tool, event.status)
-  }
-  const { status, steps, text } = await run.result()
+  const { status, steps, text } = await session.send(`/call weather {"city":"${city}"}`).result()
   console.log(status, steps, text)
 }
-
-// Calls and results are messages of the journal, durable before the next step began.
 console.log((await session.messages()).flatMap(({ parts }) => parts.map(({ type }) => type)).join(' '))
 
-/* Prints:
-… looking out of a window in Oslo
-weather ok
-done 2 weather returned: {"city":"Oslo","sky":"clear","celsius":21}
-… looking out of a window in Atlantis
-weather error
-done 2 weather returned: There is no such city.
-text tool_call tool_result text text tool_call tool_result text
-*/
+const cwd = mkdtempSync(join(tmpdir(), 'skein-tools-'))
+const coder = await skein.sessions.create({ cwd, tools: fileTools({ cwd }), policy: { denyWrites: ['secrets/**'] } })
+const call = async (tool: string, input: object): Promise<void> => {
+  const { text } = await coder.send(`/call ${tool} ${JSON.stringify(input)}`).result()
+  console.log(text.replaceAll(cwd, '.'))
+}
+await call('write', { path: 'notes.txt', content: 'one\n' })
+await call('edit', { path: 'notes.txt', oldText: 'one', newText: 'two' })
+await call('write', { path: 'secrets/key.txt', content: 'abc' })
+await call('read', { path: '../outside.txt' })
+
+const mail: Tool<{ to: string }> = {
+  name: 'mail',
+  description: 'Sends a letter.',
+  input: { type: 'object', properties: { to: { type: 'string' } }, required: ['to'] },
+  approval: true,
+  run: ({ to }) => `sent to ${to}`,
+}
+const asking = await skein.sessions.create({ tools: [mail], approvals: 'wait' })
+const run = asking.send('/call mail {"to":"ada@example.com"}')
+for await (const event of run) {
+  if (event.type !== 'approval_requested') continue
+  for (const { id, tool, input, message } of await asking.approvals.list()) {
+    console.log(tool, input, message)
+    await asking.approvals.answer(id, { decision: 'allow', by: 'grace' })
+  }
+}
+console.log((await run.result()).text)
+
+const [created] = await coder.checkpoints.list()
+const preview = await coder.checkpoints.preview({ to: created?.checkpoint ?? '' })
+console.log(preview.items.map(({ path, action }) => `${action} ${path}`).join())
+const { checkpoint } = await coder.checkpoints.apply(preview.token)
+
+const back = await coder.checkpoints.preview({ to: checkpoint ?? '' })
+await coder.checkpoints.apply(back.token)
+console.log(readFileSync(join(cwd, 'notes.txt'), 'utf8').trim())

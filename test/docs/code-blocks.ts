@@ -13,7 +13,7 @@ export function codeBlocks(page: string): CodeBlock[] {
 }
 
 /** Pages whose code is one program, kept in `examples/` under the page's name. */
-export const pageExamples: readonly string[] = ['own-model', 'context']
+export const pageExamples: readonly string[] = ['own-model', 'context', 'tools', 'runs', 'models']
 
 export const titleOf = (page: string): string => `The code of docs/${page}.md.`
 
