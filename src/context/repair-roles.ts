@@ -30,13 +30,21 @@ function joinNeighbours(items: readonly Item[], asked: Asked): Item[] {
   return familyRules[asked.family].resultsAre === 'user' ? out.map((item, at) => behindResults(item, out[at - 1], asked)) : out
 }
 
+/** The newest group that began with a message, and what it became: the same group is the same object again. */
+const known = new WeakMap<Message, { readonly group: readonly Item[]; readonly item: Item }>()
+
 /** The first message with the parts of all; what it says beside its parts stays, so that it begins as it did alone. Law C25. */
 function joined(group: readonly Item[]): Item {
   const [first] = group as readonly [Item]
   if (group.length === 1) return first
+  const before = known.get(first.message)
+  if (before?.group.length === group.length && group.every(({ message }, at) => message === before.group[at]?.message))
+    return before.item
   const parts = group.flatMap(({ message }): readonly Part[] => message.parts)
   const { model: _model, ...rest } = first.message
-  return { message: { ...rest, parts, ...given({ model: makerOf(group) }) }, ref: first.ref }
+  const item = { message: { ...rest, parts, ...given({ model: makerOf(group) }) }, ref: first.ref }
+  known.set(first.message, { group, item })
+  return item
 }
 
 /** Whose reasoning is in the messages, where there is any: it must not count as somebody else's. */

@@ -1,4 +1,4 @@
-import { type ErrorCode, invalidInput, isObject, type Json, SkeinError, toJson } from '#kernel'
+import { type ErrorCode, invalidInput, isObject, SkeinError } from '#kernel'
 import {
   assemble,
   type ContextMessage,
@@ -26,12 +26,12 @@ import { compactSession } from './compact.ts'
 import type { CompactionCause } from './compaction-cause.ts'
 import { type ContextState, prefixOf, readContextState, type RequestOptions } from './context-state.ts'
 import type { SessionCore } from './core.ts'
-import { type MessageFormat, writeMessages } from './formats/messages.ts'
+import type { MessageFormat } from './formats/messages.ts'
 import { type MessageInput, readMessage, readParts } from './message-input.ts'
 import { readToolDescriptions } from './marks.ts'
 import { changedNotes, noteEntries } from './notes.ts'
-import { fileContents } from './read-messages.ts'
 import { type ContextItem, contextItems } from './standings.ts'
+import { writeContext } from './write-context.ts'
 
 export interface ContextOptions extends Omit<RequestOptions, 'offered'> {
   /** Shown as the newest user message, not stored: a text, parts, or a message. */
@@ -188,9 +188,15 @@ function familyFor({ facts, row }: ContextState, format: ContextOptions['format'
 const takenMedia = ({ facts: { capabilities } }: ContextState): readonly string[] | undefined =>
   capabilities === undefined || capabilities.images === true ? undefined : []
 
+/** The same object for the same message, so that what was written of it stays known. */
+const bare = new WeakMap<ContextMessage, Message>()
+
 function withoutRef(message: ContextMessage): Message {
   if (message.ref === undefined) return message
+  const known = bare.get(message)
+  if (known !== undefined) return known
   const { ref: _ref, ...rest } = message
+  bare.set(message, rest)
   return rest
 }
 
@@ -230,19 +236,6 @@ export function checkContextOptions({ system, tools, maxTokens }: ContextOptions
   if (tools !== undefined) readToolDescriptions(tools)
   if (maxTokens !== undefined && !(Number.isSafeInteger(maxTokens) && maxTokens > 0))
     throw invalidInput('maxTokens', 'Expected a whole number from 1.')
-}
-
-/** What the messages of a context became in a format, as long as they are. Whoever asks again gets a copy to change. */
-const written = new WeakMap<readonly Message[], { readonly format: MessageFormat; readonly messages: Json }>()
-
-async function writeContext(core: SessionCore, messages: readonly Message[], format: MessageFormat): Promise<readonly unknown[]> {
-  const known = written.get(messages)
-  if (known?.format === format) return toJson(known.messages) as readonly Json[]
-  const made = writeMessages(format, messages, await fileContents(core, messages))
-  // Files may stand as bytes or urls, which are no JSON.
-  if (messages.some(({ parts }) => parts.some(part => part.type === 'file'))) return made
-  written.set(messages, { format, messages: made as Json })
-  return toJson(made) as readonly Json[]
 }
 
 function formatFor({ format = 'auto' }: ContextOptions, { facts }: ContextState): MessageFormat {
