@@ -1,5 +1,6 @@
 import type { Inbound, InboxReceipt } from './inbound.ts'
 import type { Destination } from './outbox-row.ts'
+import type { SourceInput } from './source.ts'
 
 export interface AdapterCapabilities {
   /** UTF-16 units of one message. */
@@ -20,6 +21,10 @@ export interface AdapterHost {
   receive(message: Inbound): Promise<InboxReceipt>
   /** The gateway's time. */
   now?(): number
+  /** Whether somebody may speak from there; what is large need not be fetched for who may not. */
+  maySpeak?(source: SourceInput): Promise<boolean>
+  /** Whether there is a session for messages from there already. */
+  knows?(source: SourceInput): Promise<boolean>
 }
 
 export interface Outgoing {

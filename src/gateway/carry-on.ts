@@ -3,7 +3,7 @@ import type { Run } from '#agent'
 import type { Change } from '#journal'
 import { routeAt } from './find-route.ts'
 import { movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
-import { openTurnRecord } from './rebind.ts'
+import { markOpen } from './queue.ts'
 import { type FoundRoute, holdOf, putRoute } from './route.ts'
 import { answering, type EndPorts, endingOf } from './turn-begin.ts'
 import type { Claim } from './turn-end.ts'
@@ -67,7 +67,7 @@ async function resume(ports: CarryOnPorts, found: FoundRoute, rows: readonly Sto
       return [
         ...rows.map(({ row, version }) => putInbox(movedTo(row, 'running'), version)),
         putRoute({ ...found, route: again }),
-        ...openTurnRecord(again),
+        markOpen(again),
       ]
     },
     atEnd: (result, dropped) => endingOf(ports, claim, result, dropped),

@@ -4,11 +4,12 @@ import { actorSessions, namedSession } from './actor-sessions.ts'
 import { readSituation } from './decide.ts'
 import type { Exchange } from './exchange.ts'
 import { routeAt } from './find-route.ts'
-import { type InboxRow, openInbox } from './inbox-row.ts'
+import { busyInbox, type InboxRow } from './inbox-row.ts'
 import type { Handled } from './intake.ts'
 import { clearResumePending, suspend } from './holds.ts'
 import { resetRoute, switchRoute } from './operations.ts'
 import { readPeople } from './person.ts'
+import { queueOf } from './queue.ts'
 import type { Command, CommandName } from './read-command.ts'
 import { resolveSource } from './resolve.ts'
 import { evaluateReset } from './reset-policy.ts'
@@ -65,8 +66,7 @@ export async function runCommand(exchange: Exchange, { name, rest }: Command, ro
 
 async function isBusy({ exchange, key, found }: Asked): Promise<boolean> {
   if (found?.route.openTurn !== undefined) return true
-  const open = await openInbox(exchange.front.store, key)
-  return open.some(({ row }) => row.state === 'running')
+  return (await busyInbox(exchange.front.store, key)).some(({ row }) => row.state === 'running')
 }
 
 async function reset({ exchange, row, rest, found }: Asked): Promise<string> {
@@ -172,13 +172,13 @@ async function compact({ exchange, session }: Asked): Promise<string> {
 
 async function status({ exchange, row, found, key, session }: Asked): Promise<string> {
   const { desk, store } = exchange.front
-  const open = await openInbox(store, key)
-  const waiting = open.filter(one => one.row.state !== 'running' && one.row.state !== 'steered').length
   const route = found?.route
+  const busy = (await busyInbox(store, key)).map(one => one.row.state)
+  const waiting = queueOf(route ?? {}).waiting + busy.filter(state => state === 'interrupted').length
   const lines = [
     `Key: ${key}`,
     `Session: ${session === undefined ? 'none yet' : lineOf(session)}`,
-    `Turn: ${open.some(one => one.row.state === 'running') ? 'going on' : 'none'}, waiting: ${waiting}`,
+    `Turn: ${busy.includes('running') ? 'going on' : 'none'}, waiting: ${waiting}`,
   ]
   if (session !== undefined) lines.push(`Usage: ${usageLine(session)}`)
   if (route !== undefined && route.holds.length > 0)

@@ -6,18 +6,21 @@ import { Authority } from './authority.ts'
 import { changeRoute } from './change-route.ts'
 import { deliveryWork, sendMs } from './deliver-job.ts'
 import { type Front, sendingOf } from './desk.ts'
+import { routeAt } from './find-route.ts'
 import type { Inbound, InboxReceipt } from './inbound.ts'
-import { type InboxRow, movedTo, openInbox, putInbox, unfinishedInbox } from './inbox-row.ts'
+import { busyInbox, type InboxRow, movedTo, putInbox } from './inbox-row.ts'
 import { type Handled, Intake } from './intake.ts'
 import { withHold } from './holds.ts'
 import { deliverKind, outboxChanges, type OutboxRow, outboxRow, placeOf, writeFileKind } from './outbox-row.ts'
 import { fileAdapter } from './output-file.ts'
 import { Pairings } from './pairings.ts'
+import { hasQueue, openMarks, unmarkOpen } from './queue.ts'
 import { pseudonymKey } from './pseudonym-key.ts'
 import type { Command } from './read-command.ts'
-import { closeTurn, withoutTurn } from './rebind.ts'
+import { withoutTurn } from './rebind.ts'
 import { recoverRoutes } from './recover.ts'
-import type { Source } from './source.ts'
+import { contextOf } from './source-context.ts'
+import { decodeSource, type Source } from './source.ts'
 import { destinationOf, replyRow } from './turn-end.ts'
 import { Turns } from './turns.ts'
 import { isHookAdapter } from './webhook.ts'
@@ -176,14 +179,29 @@ export class Exchange {
 
   async #look(): Promise<void> {
     await recoverRoutes(this.front, 0, { only: 'unfinished' })
-    const keys = new Set((await unfinishedInbox(this.front.store)).flatMap(({ row }) => row.key ?? []))
-    for (const key of keys) await this.turns.pump(key)
+    for await (const { key, version } of openMarks(this.front.store)) {
+      await this.turns.pump(key)
+      await this.#unmark(key, version)
+    }
+  }
+
+  /** Where all is over, nobody looks any more. */
+  async #unmark(key: string, version: number): Promise<void> {
+    const { store } = this.front
+    const route = (await routeAt(store, key))?.route
+    if (route?.openTurn !== undefined || (await hasQueue(store, key)) || (await busyInbox(store, key)).length > 0) return
+    await store.commit([unmarkOpen({ key }, version)]).catch(unlessConflict)
   }
 
   async #startOne(adapter: GatewayAdapter): Promise<void> {
     const { desk, tenant } = this.front
     const { platform, capabilities } = adapter
-    const host: AdapterHost = { now: () => desk.now, receive: message => this.handle(message, { outside: true }) }
+    const host: AdapterHost = {
+      now: () => desk.now,
+      receive: message => this.handle(message, { outside: true }),
+      maySpeak: source => this.maySpeak(decodeSource(source)),
+      knows: async source => (await contextOf(this.front, decodeSource(source))).sessionId !== undefined,
+    }
     try {
       await adapter.start(host)
       this.#adapters.set(platform, adapter)
@@ -241,7 +259,7 @@ export class Exchange {
       // Another process may have taken the turn over.
       const row = await store.session(session)
       if (openTurn === undefined || openTurn.turnId !== turn || row?.lease.owner !== desk.runtime.owner) return undefined
-      const rows = (await openInbox(store, route.key)).filter(
+      const rows = (await busyInbox(store, route.key)).filter(
         ({ row }) => row.state === 'running' && row.turn === openTurn.turnId,
       )
       const [head] = rows
@@ -253,7 +271,6 @@ export class Exchange {
       return {
         route: withHold(withoutTurn(route), hold),
         alongside: [
-          ...closeTurn(route),
           ...rows.map(({ row, version }) => putInbox(movedTo(row, 'interrupted'), version)),
           ...outboxChanges(sendingOf(this.front), notice),
         ],
@@ -261,4 +278,9 @@ export class Exchange {
     })
     await (await sessions.open(session)).close({ graceMs: 0 })
   }
+}
+
+/** Something has begun there since. */
+function unlessConflict(error: unknown): void {
+  if (!isSkeinError(error) || error.code !== 'store.conflict') throw error
 }

@@ -1,5 +1,6 @@
 import { type EntryId, given, type Id, type Json, type RunId, type SessionId, type TurnId } from '#kernel'
 import type { Change, PartInput, RecordRow, TenantStore } from '#journal'
+import { storedKey } from './route.ts'
 import type { BusyMode } from './settings.ts'
 import type { Source } from './source.ts'
 
@@ -81,26 +82,23 @@ export const inboxCollection = 'gateway.inbox'
 /** How long what is over can be looked up, and an event's id is known. */
 export const inboxLifeMs: number = 7 * 86_400_000
 
-const openTag = 'open'
-const openOf = (key: string): string => `open ${key}`
 const stateTag = (state: InboxState): string => `state ${state}`
-/** Further than any two messages are apart: what interrupts comes before all that waits. */
-const ahead = 10_000_000_000_000
-export const routeTag = (key: string): string => `route ${key}`
+const routeTag = (key: string): string => `route ${storedKey(key)}`
+/** What a turn has, or had when it was cut short; what waits for one stands in its route's queue. */
+const busyTag = (key: string): string => `busy ${storedKey(key)}`
+const busy: ReadonlySet<InboxState> = new Set(['running', 'interrupted', 'steered'])
 
-/** Stores a row, new (version 0) or as it is now. Tags say what is waited for and where. */
+/** Stores a row, new (version 0) or as it is now. */
 export function putInbox(row: InboxRow, version: number): Change {
-  const open = !isOver(row.state)
-  const tags = open
-    ? [openTag, ...(row.key === undefined ? [] : [openOf(row.key)]), stateTag(row.state)]
-    : [...(row.key === undefined ? [] : [routeTag(row.key)]), stateTag(row.state)]
+  const { key, state } = row
+  const ofRoute = key === undefined ? [] : [routeTag(key), ...(busy.has(state) ? [busyTag(key)] : [])]
   return {
     type: 'put_record',
     collection: inboxCollection,
     key: row.id,
     value: row as unknown as Json,
-    tags,
-    sort: open && row.mode === 'interrupt' ? row.order - ahead : row.order,
+    tags: [stateTag(state), ...ofRoute],
+    sort: row.order,
     ...(row.endedAt === undefined ? {} : { expiresAt: row.endedAt + inboxLifeMs }),
     expectVersion: version,
   }
@@ -117,28 +115,10 @@ export async function inboxRow(store: TenantStore, id: string): Promise<StoredIn
   return record === undefined ? undefined : storedInbox(record)
 }
 
-/** What is not over of a route, in the order in which it is to be dealt with. */
-export async function openInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
-  return (await allOf(store, openOf(key))).map(storedInbox)
-}
-
-/** The first of them: enough to see what goes on and what comes next. */
-export async function nextInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
-  return (await store.records(inboxCollection, { tag: openOf(key), limit: 200 })).items.map(storedInbox)
-}
-
-/** What was said to a run while it went on. */
-export async function steeredInto(store: TenantStore, run: RunId): Promise<StoredInbox[]> {
-  return (await allOf(store, stateTag('steered'))).map(storedInbox).filter(({ row }) => row.run === run)
-}
-
-/** The place of a message that comes behind these. */
-export const orderBehind = (open: readonly StoredInbox[], at: number): number =>
-  open.reduce((order, { row }) => Math.max(order, row.order + 1), at)
-
-/** What is not over anywhere. */
-export async function unfinishedInbox(store: TenantStore): Promise<StoredInbox[]> {
-  return (await allOf(store, openTag)).map(storedInbox)
+/** What a turn of a route has, or had when it was cut short, in the order of arrival. */
+export async function busyInbox(store: TenantStore, key: string): Promise<StoredInbox[]> {
+  const { items } = await store.records(inboxCollection, { tag: busyTag(key), limit: 1_000 })
+  return items.map(storedInbox)
 }
 
 export const inboxTag = ({ state, key }: { readonly state?: InboxState; readonly key?: string }): string | undefined =>
@@ -146,14 +126,4 @@ export const inboxTag = ({ state, key }: { readonly state?: InboxState; readonly
 
 export function storedInbox({ value, version }: Pick<RecordRow, 'value' | 'version'>): StoredInbox {
   return { row: value as unknown as InboxRow, version }
-}
-
-async function allOf(store: TenantStore, tag: string): Promise<RecordRow[]> {
-  const rows: RecordRow[] = []
-  for (let cursor: string | undefined; ;) {
-    const page = await store.records(inboxCollection, { tag, limit: 200, ...given({ cursor }) })
-    rows.push(...page.items)
-    if (page.next === undefined) return rows
-    cursor = page.next
-  }
 }

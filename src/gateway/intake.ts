@@ -8,21 +8,14 @@ import { changeRoute } from './change-route.ts'
 import { type Front, sendingOf } from './desk.ts'
 import { type Inbound, type InboxReceipt, isBlank, readInbound, type ReadInbound } from './inbound.ts'
 import { routeAt } from './find-route.ts'
-import {
-  inboxCollection,
-  inboxLifeMs,
-  type InboxRow,
-  movedTo,
-  openInbox,
-  orderBehind,
-  putInbox,
-  type StoredInbox,
-} from './inbox-row.ts'
+import { busyInbox, inboxCollection, inboxLifeMs, type InboxRow, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
 import { KeyedLocks } from './keyed-locks.ts'
 import { outboxChanges } from './outbox-row.ts'
+import { arrived, joinQueue, markOpen, orderAfter, queueOf } from './queue.ts'
 import { type Command, readCommand } from './read-command.ts'
 import { type Clocks, type Resolved, resolveSource, touchedBy } from './resolve.ts'
-import { type KeptRoute, putRoute } from './route.ts'
+import { type FoundRoute, putRoute } from './route.ts'
+import { retried } from './retried.ts'
 import type { BusyMode } from './settings.ts'
 import type { Source } from './source.ts'
 import { replyRow } from './turn-end.ts'
@@ -55,15 +48,16 @@ interface Arriving {
   readonly write: Writing
   readonly row: InboxRow
   readonly resolved: Resolved
-  /** What is not over of the route. */
-  readonly open: readonly StoredInbox[]
+  /** Its route as it was when the session was resolved. */
+  readonly found: FoundRoute
+  /** What a turn of the route has. */
+  readonly busy: readonly StoredInbox[]
 }
 
 const clocksOf = ({ internal }: InboxRow): Clocks => (internal === true ? 'activity' : 'user')
 const isAway = ({ code }: SkeinError): boolean => code.startsWith('store.')
 
 const eventCollection = 'gateway.event'
-const waits: ReadonlySet<string> = new Set(['queued', 'collected', 'interrupted'])
 
 /** Takes messages in: each is stored, once, before anybody is told what becomes of it. */
 export class Intake {
@@ -121,17 +115,18 @@ export class Intake {
     const resolved = await resolveSource(this.#front, source, { clocks: 'none' })
     const { route, isShared } = resolved
     const speaker = isShared && !isHosts ? await this.#ports.speaker(row) : undefined
-    const open = await openInbox(this.#front.store, route.key)
-    const keyed: InboxRow = { ...row, key: route.key, order: orderBehind(open, row.at), ...given({ speaker }) }
-    const arriving: Arriving = { write, row: keyed, resolved, open }
-    const receipt = (open.length === 0 ? await this.#begin(arriving) : undefined) ?? (await this.#wait(arriving))
+    const [found, busy] = await Promise.all([this.#kept(route), busyInbox(this.#front.store, route.key)])
+    const keyed: InboxRow = { ...row, key: route.key, order: orderAfter(found.route, row.at), ...given({ speaker }) }
+    const arriving: Arriving = { write, row: keyed, resolved, found, busy }
+    const isFree = busy.length === 0 && queueOf(found.route).waiting === 0
+    const receipt = (isFree ? await this.#begin(arriving) : undefined) ?? (await this.#wait(arriving))
     if (receipt.status !== 'refused')
       desk.events.tell(tenant, desk.now, { type: 'message_received', id, key: route.key, sessionId: resolved.session.id })
     return receipt
   }
 
   /** Begins the turn in the commit that stores the message; undefined where the session is another's for now. */
-  async #begin({ write, row, resolved }: Arriving): Promise<InboxReceipt | undefined> {
+  async #begin({ write, row, resolved, found }: Arriving): Promise<InboxReceipt | undefined> {
     const { desk } = this.#front
     let receipt: InboxReceipt | undefined
     const alongside: Arrival['alongside'] = ({ turn }, { id, session }) => {
@@ -139,7 +134,7 @@ export class Intake {
       return write.event(receipt)
     }
     try {
-      const step = await this.#ports.turns.begin([{ row, version: 0 }], resolved, { clocks: clocksOf(row), alongside })
+      const step = await this.#ports.turns.begin([{ row, version: 0 }], resolved, { found, clocks: clocksOf(row), alongside })
       if (step === 'begun') return receipt
       return undefined
     } catch (error) {
@@ -150,55 +145,57 @@ export class Intake {
     }
   }
 
-  async #wait(arriving: Arriving): Promise<InboxReceipt> {
-    const { write, row, resolved, open } = arriving
+  async #wait({ write, row, resolved, found, busy }: Arriving): Promise<InboxReceipt> {
     const { session, route } = resolved
     const { desk } = this.#front
     const { turns } = this.#ports
     const { key } = route
-    const running = open.find(({ row: other }) => other.state === 'running')
-    const sessionId = session.id
+    const running = busy.find(({ row: other }) => other.state === 'running')
     if (running !== undefined && row.mode === 'reject') return await this.#refuse(write, row, 'busy')
     if (running !== undefined && (row.mode === 'steer' || row.mode === 'followUp')) {
       const steered = await steerInto(session, row, write)
       if (steered !== undefined) {
-        await changeRoute(this.#front, key, now => ({ route: touchedBy(now.route, row.source, clocksOf(row), desk.now) }))
+        await changeRoute(this.#front, key, now => ({
+          route: touchedBy(arrived(now.route, row.order), row.source, clocksOf(row), desk.now),
+        }))
         return steered
       }
     }
-    const waiting = open.filter(({ row: other }) => waits.has(other.state))
-    if (waiting.length >= desk.settings.queueMax) {
+    const queue = queueOf(found.route)
+    const cutOff = busy.filter(({ row: other }) => other.state === 'interrupted').length
+    if (queue.waiting + cutOff >= desk.settings.queueMax) {
       const told = replyRow(desk.runtime.ids, row, 'Too many messages are waiting here; this one was not taken.', desk.now)
       return await this.#refuse(write, row, 'queue_full', outboxChanges(sendingOf(this.#front), [told]))
     }
-    const found = { route: touchedBy(await this.#kept(route), row.source, clocksOf(row), desk.now), version: route.version }
-    if (running !== undefined && row.mode === 'collect') {
-      const receipt = { inboxId: row.id, status: 'collected', sessionId } as const
-      await write.commit([putInbox({ ...row, state: 'collected' }, 0), putRoute(found)], receipt)
-      turns.pumpIn(key, quietMs)
-      return receipt
-    }
+    const collects = running !== undefined && row.mode === 'collect'
     const interrupts = running !== undefined && row.mode === 'interrupt' && !(await this.#hasUnstoppable(session))
     const run = interrupts ? turns.goingOn(key) : undefined
     // Whoever interrupts comes before those that wait, behind those that interrupted before.
     const kept: InboxRow = {
       ...row,
       mode: interrupts ? 'interrupt' : row.mode === 'interrupt' ? 'next' : row.mode,
-      state: 'queued',
+      state: collects ? 'collected' : 'queued',
     }
-    const position = 1 + (interrupts ? waiting.filter(({ row: other }) => other.mode === 'interrupt').length : waiting.length)
-    const status = interrupts ? 'interrupting' : 'queued'
-    const receipt: InboxReceipt = { inboxId: row.id, status, position, sessionId }
-    await write.commit([putInbox(kept, 0), putRoute(found)], receipt)
+    const joined = joinQueue(touchedBy(found.route, row.source, clocksOf(row), desk.now), [kept])
+    const position = 1 + (interrupts ? queue.interrupting : queue.waiting + cutOff)
+    const receipt: InboxReceipt = {
+      inboxId: row.id,
+      status: interrupts ? 'interrupting' : kept.state === 'collected' ? 'collected' : 'queued',
+      ...(collects ? {} : { position }),
+      sessionId: session.id,
+    }
+    const changed = putRoute({ ...found, route: joined.route })
+    await write.commit([putInbox(kept, 0), ...joined.changes, changed, markOpen(route)], receipt)
     if (interrupts) void this.#cutOff(run, running.row)
-    void turns.pump(key)
+    if (collects) turns.pumpIn(key, quietMs)
+    else void turns.pump(key)
     return receipt
   }
 
   /** The route as it is kept, of which the version that was read stands. Throws `store.conflict` if it was changed since. */
-  async #kept({ key, version }: Resolved['route']): Promise<KeptRoute> {
+  async #kept({ key, version }: Resolved['route']): Promise<FoundRoute> {
     const found = await routeAt(this.#front.store, key)
-    if (found?.version === version) return found.route
+    if (found?.version === version) return found
     throw new SkeinError('store.conflict', `Route ${key} has changed.`)
   }
 
@@ -233,16 +230,24 @@ export class Intake {
     const kept = { ...movedTo(row, isRefused ? 'refused' : 'handled'), endedAt: desk.now, ...more }
     const receipt: InboxReceipt = isRefused ? { ...begun, status: 'refused', ...given({ reason: handled.refused }) } : begun
     const answer = { ...replyRow(ids, row, handled.answer, desk.now), ...given({ key: handled.key }) }
-    const behind = handled.behind === undefined ? [] : [putInbox(handled.behind, 0)]
-    await store.commit([
+    const changes = [
       putInbox(kept, 1),
-      ...behind,
       ...(isRefused ? write.event(receipt, 1) : []),
       ...outboxChanges(sendingOf(this.#front), [answer]),
-    ])
+    ]
+    await retried(async () => await store.commit([...changes, ...(await this.#behind(handled.behind))]))
     this.#ports.wakeDeliveries()
     if (handled.key !== undefined) void this.#ports.turns.pump(handled.key)
     return receipt
+  }
+
+  /** What puts a message behind a command into the queue of its route. */
+  async #behind(row: InboxRow | undefined): Promise<Change[]> {
+    const found = row?.key === undefined ? undefined : await routeAt(this.#front.store, row.key)
+    if (row === undefined || found === undefined) return []
+    const kept: InboxRow = { ...row, order: orderAfter(found.route, row.at) }
+    const { route, changes } = joinQueue(found.route, [kept])
+    return [putInbox(kept, 0), ...changes, putRoute({ ...found, route }), markOpen(route)]
   }
 
   /** What breaks off, because the store is away, is forgotten, so that it can be said again. */

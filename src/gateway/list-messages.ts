@@ -2,11 +2,12 @@ import { aText, given, invalidInput, oneOf, parseId, shape, SkeinError, wholeNum
 import type { Page } from '#journal'
 import type { Front } from './desk.ts'
 import type { Exchange } from './exchange.ts'
-import { inboxCollection, type InboxRow, inboxStates, type InboxState, inboxTag, openInbox, storedInbox } from './inbox-row.ts'
+import { busyInbox, inboxCollection, type InboxRow, inboxStates, type InboxState, inboxTag, storedInbox } from './inbox-row.ts'
 import {
   deliverLater,
   outboxCollection,
   outboxKeyTag,
+  outboxOpenTag,
   type OutboxRow,
   outboxRow,
   type OutboxState,
@@ -16,6 +17,7 @@ import {
   storedOutbox,
   withCode,
 } from './outbox-row.ts'
+import { hasQueue } from './queue.ts'
 import { sendingOf } from './desk.ts'
 
 interface Paging {
@@ -91,7 +93,7 @@ export async function retryOutbox(exchange: Exchange, id: string): Promise<Outbo
 
 /** Whether something of a route waits or is on its way. */
 export async function hasWaiting(front: Front, key: string): Promise<boolean> {
-  if ((await openInbox(front.store, key)).length > 0) return true
-  const rows = await front.store.records(outboxCollection, { tag: outboxKeyTag(key), order: 'desc', limit: 50 })
-  return rows.items.some(record => ['pending', 'sending'].includes(storedOutbox(record).row.state))
+  const { store } = front
+  if ((await busyInbox(store, key)).length > 0 || (await hasQueue(store, key))) return true
+  return (await store.records(outboxCollection, { tag: outboxOpenTag(key), limit: 1 })).items.length > 0
 }

@@ -7,7 +7,9 @@ import { formatKey, legacyOf, parseKey, type SessionKey } from './key.ts'
 import { joined, type Learning } from './joined-persons.ts'
 import { overlay } from './overlay.ts'
 import { keyOfPerson, type Person } from './person.ts'
-import { closeTurn, moveKey, openTurnRecord, reindexKey, withoutTurn } from './rebind.ts'
+import { moveBusy, moveWaiting } from './move-waiting.ts'
+import { joinedQueues, markOpen } from './queue.ts'
+import { moveKey, reindexKey, withoutTurn } from './rebind.ts'
 import { deleteRoute, type FoundRoute, type KeptRoute, putRoute } from './route.ts'
 import { boundAgain, isThere, leaveSession } from './session-bond.ts'
 
@@ -45,7 +47,7 @@ interface Moved {
 }
 
 async function moveRoute(
-  { desk: { runtime } }: Front,
+  { desk: { runtime }, store: rows }: Front,
   store: Reads,
   found: FoundRoute,
   goes: Person,
@@ -59,7 +61,13 @@ async function moveRoute(
   if (key === route.key) return { key, changes: [putRoute({ ...found, route: { ...route, person } })], events: [] }
   const legacyKey = legacyOf(parts)
   const index = await reindexKey(store, route.legacyKey, route.key, legacyKey, key)
-  const aside = [deleteRoute(found), moveKey(route.key, key), ...index, ...closeTurn(route)]
+  const aside = [
+    deleteRoute(found),
+    moveKey(route.key, key),
+    ...index,
+    ...(await moveWaiting(rows, route.key, key)),
+    markOpen({ key }),
+  ]
   const there = await readRouteRow(store, key)
   if (there === undefined) {
     const next: KeptRoute = { ...route, key, legacyKey, person }
@@ -71,7 +79,7 @@ async function moveRoute(
         ...aside,
         ...(isThere(row) ? boundAgain(runtime, row, bound) : []),
         putRoute({ route: next, version: 0 }),
-        ...openTurnRecord(next),
+        ...(await moveBusy(rows, route.key, key)),
       ],
       events: [],
     }
@@ -79,9 +87,10 @@ async function moveRoute(
   const isLater = route.lastUserAt > there.route.lastUserAt
   const [kept, ended] = isLater ? [route, there.route] : [there.route, route]
   const generation = isLater ? there.route.generation + 1 : there.route.generation
+  const queue = joinedQueues(there.route, route)
   const next: KeptRoute = isLater
-    ? { ...there.route, ...movable(route), generation, person, ...given({ user: there.route.user }) }
-    : { ...there.route, person }
+    ? { ...there.route, ...movable(route), generation, person, queue, ...given({ user: there.route.user }) }
+    : { ...there.route, person, queue }
   const [endedRow, keptRow] = await Promise.all([store.session(ended.sessionId), store.session(kept.sessionId)])
   const leaving = { key: ended.key, generation: ended.generation, reason: 'session_merged', next: kept.sessionId }
   const bound = { key, generation, person, previous: ended.sessionId, reason: 'session_merged' }
@@ -89,7 +98,6 @@ async function moveRoute(
     key,
     changes: [
       ...aside,
-      ...(isLater ? closeTurn(there.route) : []),
       ...leaveSession(runtime, isThere(endedRow) ? endedRow : undefined, leaving, 'session_merged'),
       ...(isLater && isThere(keptRow) ? boundAgain(runtime, keptRow, bound) : []),
       putRoute({ route: next, version: there.version }),

@@ -5,8 +5,9 @@ import { changeRoute } from './change-route.ts'
 import type { Front } from './desk.ts'
 import { endRun } from './end-run.ts'
 import { findRoute, routeAt } from './find-route.ts'
-import { closeTurn, freshSession, type Rebinding, withoutTurn } from './rebind.ts'
+import { freshSession, type Rebinding, withoutTurn } from './rebind.ts'
 import { withoutFresh } from './resolve.ts'
+import { unmarkTurn } from './queue.ts'
 import { retried } from './retried.ts'
 import { type FoundRoute, putRoute, type Route, shownRoute } from './route.ts'
 import { boundAgain, isThere, leaveSession } from './session-bond.ts'
@@ -106,7 +107,7 @@ async function commitSwitch(
     ...(taken?.changes ?? []),
     ...(taken === undefined ? [] : [putRoute(taken.found)]),
     ...boundAgain(runtime, target, owned),
-    ...closeTurn(route),
+    ...(await unmarkTurn(store, route)),
     putRoute({ route: next, version }),
   ])
   return { found: { route: next, version }, left: route.sessionId, version: version + 1 }

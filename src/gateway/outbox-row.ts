@@ -1,5 +1,6 @@
 import { given, type Id, type Json, type JobId, type NewId, type SessionId } from '#kernel'
 import type { Change, RecordRow, TenantStore } from '#journal'
+import { storedKey } from './route.ts'
 
 /** A place that an adapter can send to. */
 export interface Destination {
@@ -58,7 +59,9 @@ const jobAttempts = 1_000
 
 const isOpen = (state: OutboxState): boolean => state === 'pending' || state === 'sending'
 export const outboxStateTag = (state: OutboxState): string => `state ${state}`
-export const outboxKeyTag = (key: string): string => `route ${key}`
+export const outboxKeyTag = (key: string): string => `route ${storedKey(key)}`
+/** What of a route is still to go out. */
+export const outboxOpenTag = (key: string): string => `open ${storedKey(key)}`
 
 /** What goes to `local`. No adapter is called so. */
 export const outputPlatform = 'file'
@@ -79,7 +82,10 @@ export function putOutbox(row: OutboxRow, version: number): Change {
     collection: outboxCollection,
     key: row.id,
     value: row as unknown as Json,
-    tags: [outboxStateTag(row.state), ...(row.key === undefined ? [] : [outboxKeyTag(row.key)])],
+    tags: [
+      outboxStateTag(row.state),
+      ...(row.key === undefined ? [] : [outboxKeyTag(row.key), ...(isOpen(row.state) ? [outboxOpenTag(row.key)] : [])]),
+    ],
     sort: row.at,
     ...(isOpen(row.state) ? {} : { expiresAt: (row.endedAt ?? row.at) + lifeMs }),
     expectVersion: version,

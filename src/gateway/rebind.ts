@@ -5,6 +5,7 @@ import type { Front } from './desk.ts'
 import { keysOf, type Reads } from './find-route.ts'
 import type { SessionKey } from './key.ts'
 import { keyOfPerson, type Person, putPerson } from './person.ts'
+import { unmarkTurn } from './queue.ts'
 import { deleteRoute, type Fresh, type FoundRoute, gatewayRecords, type KeptRoute, storedKey } from './route.ts'
 import { boundAtBirth, isThere, leaveSession, sideEntries } from './session-bond.ts'
 import type { Source } from './source.ts'
@@ -98,7 +99,7 @@ export async function freshSession(
         ...given({ person: route.person }),
       }),
       ...(keeps ? [] : leaveSession(runtime, isThere(before) ? before : undefined, leaving, 'session_reset')),
-      ...closeTurn(route),
+      ...(await unmarkTurn(store, route)),
     ],
   }
 }
@@ -212,18 +213,4 @@ export function moveKey(from: string, to: string): Change {
 
 export function withoutTurn({ openTurn: _turn, ...route }: KeptRoute): KeptRoute {
   return route
-}
-
-/** What is kept beside a route while its turn is open, so that dead ones are found. */
-export function openTurnRecord(route: KeptRoute): Change[] {
-  return route.openTurn === undefined
-    ? []
-    : [{ type: 'put_record', collection: gatewayRecords.open, key: storedKey(route.key), value: { key: route.key } }]
-}
-
-/** The same when it has none any more. */
-export function closeTurn(route: KeptRoute): Change[] {
-  return route.openTurn === undefined
-    ? []
-    : [{ type: 'delete_record', collection: gatewayRecords.open, key: storedKey(route.key) }]
 }

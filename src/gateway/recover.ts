@@ -4,11 +4,12 @@ import { changeRoute } from './change-route.ts'
 import { type Front, sendingOf } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { tell, withHold } from './holds.ts'
-import { type InboxRow, movedTo, nextInbox, putInbox, type StoredInbox } from './inbox-row.ts'
+import { busyInbox, type InboxRow, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
 import { outboxChanges } from './outbox-row.ts'
-import { closeTurn, withoutTurn } from './rebind.ts'
+import { withoutTurn } from './rebind.ts'
 import { replyRow } from './turn-end.ts'
-import { gatewayRecords, holdOf, type KeptRoute, type OpenTurn, readRoute, type RouteHold, sortOf } from './route.ts'
+import { openMarks, queueOf, unmarkOpen } from './queue.ts'
+import { holdOf, type KeptRoute, type OpenTurn, readRoute, type RouteHold, sortOf } from './route.ts'
 
 /** So many interruptions in a row and the route is suspended. */
 export const mostInterruptions = 3
@@ -56,15 +57,8 @@ async function mark(front: Front, key: string, from: number): Promise<boolean> {
 async function interruptedRoutes(front: Front): Promise<number> {
   const { store } = front
   let count = 0
-  for (let cursor: string | undefined; ;) {
-    const page = await store.records(gatewayRecords.open, { limit: 200, ...given({ cursor }) })
-    for (const { value } of page.items) {
-      const key = (value as { readonly key?: string } | null)?.key
-      if (key !== undefined && (await interrupt(front, key))) count++
-    }
-    if (page.next === undefined) return count
-    cursor = page.next
-  }
+  for await (const { key } of openMarks(store)) if (await interrupt(front, key)) count++
+  return count
 }
 
 /**
@@ -84,10 +78,15 @@ export async function interrupt(front: Front, key: string): Promise<boolean> {
     const next = interrupted(route, desk.now)
     hold = next.holds.find(one => !route.holds.includes(one))
     const isStuck = hold?.reason === 'stuck_loop'
-    const rows = (await nextInbox(store, route.key)).filter(({ row }) => row.state === 'running' && row.turn === turnId)
+    const rows = (await busyInbox(store, route.key)).filter(({ row }) => row.state === 'running' && row.turn === turnId)
     const cutOff = rows.map(({ row, version }) => ({ row: movedTo(row, 'interrupted'), version }))
     dropped = isStuck ? cutOff.map(({ row }) => row) : []
-    return { route: next, alongside: [...closeTurn(route), ...(isStuck ? giveUp(front, cutOff) : cutOff.map(putStored))] }
+    // What was cut short is looked after until it is over.
+    const isOver = (isStuck || rows.length === 0) && queueOf(next).waiting === 0
+    return {
+      route: next,
+      alongside: [...(isStuck ? giveUp(front, cutOff) : cutOff.map(putStored)), ...(isOver ? [unmarkOpen(next)] : [])],
+    }
   })
   if (done?.changed !== true) return false
   if (hold !== undefined) tell(front, done.found, 'route_hold_added', hold)

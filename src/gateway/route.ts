@@ -58,6 +58,15 @@ export interface Route {
   readonly expiryFinalized: boolean
 }
 
+/** How much of a route waits for a turn. It stands on the route, whose version puts all who come and go in one order. */
+export interface Queue {
+  /** With those that interrupt. */
+  readonly waiting: number
+  readonly interrupting: number
+  /** The order of whoever came last. */
+  readonly last: number
+}
+
 /** A route as it is kept: what it shows, and whose it is. */
 export interface KeptRoute extends Omit<Route, 'version'> {
   /** The row of the person that it uses, `platform:scope:id`. */
@@ -66,6 +75,7 @@ export interface KeptRoute extends Omit<Route, 'version'> {
   readonly user?: string
   /** Imported: the first source with its legacy key adopts it. Law G12. */
   readonly waits?: true
+  readonly queue?: Queue
 }
 
 /** A route as it was read. `version` is 0 for one that is not stored yet. */
@@ -81,7 +91,7 @@ export const gatewayRecords = {
   person: 'gateway.person',
   /** Key that led to a session → the key that leads there now. */
   moved: 'gateway.moved',
-  /** Keys of routes with an open turn. */
+  /** Keys of routes where something is not over: a turn, or a message that waits. */
   open: 'gateway.open',
   /** The tenant's pseudonym key. */
   secret: 'gateway.secret',
@@ -100,7 +110,7 @@ export function readRoute(row: RouteRow | undefined): FoundRoute | undefined {
 
 /** What callers see of a route. */
 export function shownRoute({ route, version }: FoundRoute): Route {
-  const { person: _person, user: _user, waits: _waits, ...shown } = route
+  const { person: _person, user: _user, waits: _waits, queue: _queue, ...shown } = route
   return { ...shown, version }
 }
 

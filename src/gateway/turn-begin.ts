@@ -1,4 +1,4 @@
-import { given, type RunId, type SessionId, SkeinError } from '#kernel'
+import { given, type SessionId, SkeinError } from '#kernel'
 import type { Placed, Run, SendOptions, TurnResult } from '#agent'
 import type { Change, Message } from '#journal'
 import type { MemorySession } from '#memory'
@@ -7,8 +7,8 @@ import { hostAnswers } from './answer.ts'
 import type { Front } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { freshNotice } from './fresh-notice.ts'
-import { inboxRow, type InboxRow, movedTo, putInbox, steeredInto, type StoredInbox } from './inbox-row.ts'
-import { openTurnRecord } from './rebind.ts'
+import { busyInbox, inboxRow, type InboxRow, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
+import { arrived, leaveQueue, markOpen } from './queue.ts'
 import { type Clocks, type Resolved, touchedBy, withoutFresh } from './resolve.ts'
 import { type FoundRoute, putRoute } from './route.ts'
 import { ruleFor } from './settings.ts'
@@ -25,6 +25,8 @@ export interface EndPorts {
 
 /** What rides in the commit that begins the turn of a message which is stored by it. */
 export interface Arrival {
+  /** The route as it was read; what changed it since refuses the commit. */
+  readonly found: FoundRoute
   /** Which clocks of the route it sets. */
   readonly clocks: Clocks
   alongside(placed: Placed, row: InboxRow): readonly Change[]
@@ -41,13 +43,15 @@ export async function beginTurn(
   arrival?: Arrival,
 ): Promise<Run | undefined> {
   const { front } = ports
-  const found = await routeAt(front.store, route.key)
+  const found = arrival?.found ?? (await routeAt(front.store, route.key))
   if (found === undefined || found.version !== route.version) return undefined
   const [{ row: head }] = rows
   // What its route shows no more, such as that it is fresh, is no more to be told.
   const known = route.fresh === undefined ? { ...found, route: withoutFresh(found.route) } : found
   const touched =
-    arrival === undefined ? known : { ...known, route: touchedBy(known.route, head.source, arrival.clocks, front.desk.now) }
+    arrival === undefined
+      ? known
+      : { ...known, route: touchedBy(arrived(known.route, head.order), head.source, arrival.clocks, front.desk.now) }
   const claim = { key: route.key, generation: route.generation, session: session.id }
   let claimed: Claim | undefined
   const run = session.send(await inputOf(session, rows), {
@@ -94,7 +98,9 @@ function claimChanges(
   { run, turn, token }: Placed,
 ): Change[] {
   const [head] = rows
-  const route = turnOpened(found.route, { turnId: turn, inboxId: head.row.id, at: now, fence: token })
+  const waited = rows.flatMap(({ row, version }) => (version === 0 ? [] : [row]))
+  const left = leaveQueue(found.route, waited)
+  const route = turnOpened(left.route, { turnId: turn, inboxId: head.row.id, at: now, fence: token })
   const begun = { key: route.key, session, run, turn, startedAt: now }
   return [
     ...rows.map(({ row, version }) => {
@@ -106,7 +112,8 @@ function claimChanges(
       )
     }),
     putRoute({ ...found, route }),
-    ...openTurnRecord(route),
+    ...left.changes,
+    markOpen(route),
   ]
 }
 
@@ -134,7 +141,9 @@ export async function endingOf(
     result,
     found,
     rows,
-    steered: await steeredInto(store, first.row.run as RunId),
+    steered: (await busyInbox(store, first.row.key ?? claim.key)).filter(
+      ({ row }) => row.state === 'steered' && row.run === first.row.run,
+    ),
     dropped,
     notice: freshNotice(found?.route.fresh, policy, first.row.source.platform),
     mostChars: mostChars(first.row.source.platform),

@@ -3,7 +3,7 @@ import type { TurnResult } from '#agent'
 import type { Change } from '#journal'
 import { type InboxRow, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
 import { type Destination, outboxChanges, type OutboxRow } from './outbox-row.ts'
-import { closeTurn } from './rebind.ts'
+import { intoQueue, joinQueue, queueOf, unmarkOpen } from './queue.ts'
 import { turnClosed } from './turn-marks.ts'
 import { type FoundRoute, type KeptRoute, putRoute } from './route.ts'
 import { splitText } from './split-text.ts'
@@ -56,19 +56,39 @@ export function endTurn(end: TurnEnd): readonly Change[] {
         : undefined
   return [
     ...rows.map(({ row, version }) => putInbox(movedTo(row, state, { endedAt: now, ...given({ reason }) }), version)),
-    ...steeredRows(end),
-    ...(isHere ? [putRoute({ ...found, route: afterTurn(found.route, end) }), ...closeTurn(found.route)] : []),
+    ...steeredChanges(end),
+    ...routeChanges(end, isHere),
     ...outboxChanges(end, answers),
   ]
 }
 
+const isUnheard = ({ input }: InboxRow, { dropped }: TurnEnd): boolean => input !== undefined && dropped.includes(input)
+
 /** Those that the run showed are done with it; the others are said again, as turns of their own. Law G62. */
-function steeredRows({ steered, dropped, rows, now }: TurnEnd): Change[] {
-  return steered.map(({ row, version }) => {
-    const { input, run: _run, turn: _turn, into: _into, ...rest } = row
-    if (input !== undefined && dropped.includes(input)) return putInbox(movedTo(rest, 'queued', { said: row.said + 1 }), version)
-    return putInbox(movedTo(row, 'done', { endedAt: now, ...given({ into: rows[0]?.row.id }) }), version)
-  })
+function steeredChanges(end: TurnEnd): Change[] {
+  const { steered, found, rows, now } = end
+  const into = given({ into: rows[0]?.row.id })
+  return steered.map(({ row, version }) =>
+    isUnheard(row, end)
+      ? putInbox(saidAgain(row, found?.route.key), version)
+      : putInbox(movedTo(row, 'done', { endedAt: now, ...into }), version),
+  )
+}
+
+/** What a run did not hear waits for a turn of its own, under the key that its route has by now. */
+export function saidAgain(row: InboxRow, key: string | undefined): InboxRow {
+  const { input: _input, run: _run, turn: _turn, into: _into, ...rest } = row
+  return movedTo(rest, 'queued', { said: row.said + 1, ...given({ key }) })
+}
+
+function routeChanges(end: TurnEnd, isHere: boolean): Change[] {
+  const { found, steered } = end
+  const again = steered.flatMap(({ row }) => (isUnheard(row, end) ? [saidAgain(row, found?.route.key)] : []))
+  if (found === undefined) return again.flatMap(row => intoQueue(row.key ?? '', [row]))
+  const { route, changes } = joinQueue(found.route, again)
+  if (!isHere) return again.length === 0 ? [] : [...changes, putRoute({ ...found, route })]
+  const isOver = queueOf(route).waiting === 0
+  return [...changes, putRoute({ ...found, route: afterTurn(route, end) }), ...(isOver ? [unmarkOpen(route)] : [])]
 }
 
 function afterTurn(route: KeptRoute, { result, rows, now }: TurnEnd): KeptRoute {

@@ -1,19 +1,19 @@
-import { every, isSkeinError, type SessionId, wait } from '#kernel'
+import { every, given, isSkeinError, type SessionId, wait } from '#kernel'
 import type { Run } from '#agent'
-import { isType } from '#journal'
 import { draft } from '#session'
 import { askToCancel, isAskedToCancel } from './cancel-asked.ts'
 import { carryOn, type CarryOnPorts } from './carry-on.ts'
-import { type Front, sendingOf } from './desk.ts'
+import type { Front } from './desk.ts'
 import { endRunMs } from './end-run.ts'
 import { routeAt } from './find-route.ts'
-import { type InboxRow, movedTo, nextInbox, openInbox, putInbox, type StoredInbox } from './inbox-row.ts'
-import { outboxChanges } from './outbox-row.ts'
+import { busyInbox, type InboxRow, type InboxState, movedTo, putInbox, type StoredInbox } from './inbox-row.ts'
+import { letGo } from './let-go.ts'
+import { queueGroup, queueHead, queuePage } from './queue.ts'
 import { interrupt } from './recover.ts'
 import { type Resolved, resolveSource } from './resolve.ts'
 import { sideEntries } from './session-bond.ts'
 import { type Arrival, beginTurn } from './turn-begin.ts'
-import { replyRow } from './turn-end.ts'
+import { sayAgain } from './stranded.ts'
 
 /** What turns need of the rest of the gateway. */
 export interface TurnPorts extends CarryOnPorts {
@@ -43,6 +43,8 @@ export const quietMs = 500
 const askedMs = 2_000
 const stopLookMs = 250
 const stopLooks = 60
+/** How many waiting messages are dropped in one commit. */
+const dropPage = 500
 
 /** Runs what waits in the inbox, one turn of a route at a time, in the order of arrival. */
 export class Turns {
@@ -90,7 +92,7 @@ export class Turns {
     try {
       while (mine.again && !this.#stopped && !this.#held.has(key) && !this.#going.has(key)) {
         mine.again = false
-        const step = await this.#next(key)
+        const step = await this.#next(key).catch(orAgain)
         if (step === 'later') this.pumpIn(key, laterMs)
         mine.again ||= step === 'again'
       }
@@ -138,19 +140,22 @@ export class Turns {
         await going.over
         continue
       }
-      const open = await openInbox(store, key)
-      const running = open.find(({ row }) => row.state === 'running')
+      const busy = await busyInbox(store, key)
+      const running = busy.find(({ row }) => row.state === 'running')
       if (running !== undefined && (await this.#lookAfter(key, [running])) === 'again') continue
+      const cutOff = busy.filter(({ row }) => row.state === 'interrupted')
+      const stranded = running === undefined ? busy.filter(({ row }) => row.state === 'steered') : []
       // What waits goes first: the process that has the turn would begin it.
-      const left = open.filter(({ row }) => row.state !== 'running' && (running === undefined || row.state !== 'steered'))
+      const waiting = await queuePage(store, key, dropPage)
       try {
-        await this.drop(left, 'stopped')
+        await this.drop(key, [...waiting, ...cutOff, ...stranded], 'stopped')
       } catch (error) {
         if (isSkeinError(error) && error.code === 'store.conflict' && looks < stopLooks) continue
         throw error
       }
-      stopped ||= left.some(({ row }) => row.state === 'interrupted')
-      dropped += left.filter(({ row }) => row.state !== 'interrupted').length
+      stopped ||= cutOff.length > 0
+      dropped += waiting.length + stranded.length
+      if (waiting.length === dropPage) continue
       if (running === undefined || looks >= stopLooks) return { stopped, dropped }
       stopped = true
       await askToCancel(this.#front, running.row.turn ?? '')
@@ -173,19 +178,16 @@ export class Turns {
 
   async #next(key: string): Promise<Step> {
     const { store, desk } = this.#front
-    const open = await nextInbox(store, key)
-    const running = open.filter(({ row }) => row.state === 'running')
+    const [busy, head] = await Promise.all([busyInbox(store, key), queueHead(store, key)])
+    const of = (state: InboxState): StoredInbox[] => busy.filter(({ row }) => row.state === state)
+    const [running, cutOff, stranded] = [of('running'), of('interrupted'), of('steered')]
     if (running.length > 0) return await this.#lookAfter(key, running)
-    const cutOff = open.filter(({ row }) => row.state === 'interrupted')
-    if (cutOff.length > 0) return await this.#carryOn(key, cutOff, open)
-    const stranded = open.filter(({ row }) => row.state === 'steered')
-    if (stranded.length > 0) return await this.#sayAgain(stranded)
-    const [head] = open
+    if (cutOff.length > 0) return await this.#carryOn(key, cutOff, head !== undefined)
+    if (stranded.length > 0) return await this.#sayAgain(key, stranded)
     if (head === undefined) return await this.#follow(key)
     if (head.row.state === 'queued') return await this.begin([head])
-    const group = open.filter(
-      ({ row }) => row.state === 'collected' && row.sender === head.row.sender && row.internal === head.row.internal,
-    )
+    const group = await queueGroup(store, key, head)
+    if (group.length === 0) return 'again'
     const newest = group.at(-1)?.row ?? head.row
     const quietInMs = Math.max(...group.map(({ row }) => row.at)) + quietMs - desk.now
     if (quietInMs <= 0 || this.#quiet.get(key) === newest.id) return await this.begin(group as [StoredInbox])
@@ -210,22 +212,9 @@ export class Turns {
     return 'again'
   }
 
-  /** What was said to a run that has ended without a word of it is a turn of its own; what it heard is done with it. */
-  async #sayAgain(rows: readonly StoredInbox[]): Promise<Step> {
-    const { store, desk } = this.#front
-    const changes = rows.map(async ({ row, version }) => {
-      if (await this.#wasHeard(row)) return putInbox(movedTo(row, 'done', { endedAt: desk.now, reason: 'interrupted' }), version)
-      const { input: _input, run: _run, turn: _turn, ...rest } = row
-      return putInbox(movedTo(rest, 'queued', { said: row.said + 1 }), version)
-    })
-    await store.commit(await Promise.all(changes))
+  async #sayAgain(key: string, rows: readonly StoredInbox[]): Promise<Step> {
+    await sayAgain(this.#front, key, rows)
     return 'again'
-  }
-
-  async #wasHeard({ session, input, run }: InboxRow): Promise<boolean> {
-    if (session === undefined || input === undefined) return false
-    const told = await this.#front.store.entries(session, { types: ['input_delivered'], order: 'desc', limit: 1_000 })
-    return told.some(entry => entry.run === run && isType(entry, 'input_delivered') && entry.data.input === input)
   }
 
   /**
@@ -235,7 +224,7 @@ export class Turns {
   async begin(rows: readonly [StoredInbox, ...StoredInbox[]], resolved?: Resolved, arrival?: Arrival): Promise<Step> {
     const [{ row: head, version }] = rows
     const isNew = version === 0
-    if (!isNew && !(await this.#ports.mayGoOn(head))) return await this.drop(rows, 'unauthorized')
+    if (!isNew && !(await this.#ports.mayGoOn(head))) return await this.drop(keyOf(head), rows, 'unauthorized')
     const place = resolved ?? (await resolveSource(this.#front, head.source, { clocks: 'none', settled: true }))
     try {
       const run = await beginTurn(this.#ports, rows, place, arrival)
@@ -247,7 +236,7 @@ export class Turns {
       if (error.code === 'store.conflict' || error.code === 'session.not_found') return 'again'
       if (error.code === 'session.ended') return await this.#reopen(place.session.id)
       if (error.retryable || error.code === 'session.held') return 'later'
-      return await this.drop(rows, error.code, `The turn failed: ${error.code}.`)
+      return await this.drop(keyOf(head), rows, error.code, `The turn failed: ${error.code}.`)
     }
   }
 
@@ -293,34 +282,19 @@ export class Turns {
   }
 
   /** A turn that died goes on by itself where it may; else the next message ends it and goes before it. Law G41. */
-  async #carryOn(key: string, cutOff: readonly StoredInbox[], open: readonly StoredInbox[]): Promise<Step> {
+  async #carryOn(key: string, cutOff: readonly StoredInbox[], othersWait: boolean): Promise<Step> {
     const carried = await carryOn(this.#ports, key, cutOff)
     if (carried === 'again' || carried === 'later') return carried
-    if (carried === 'may_not') {
-      const others = open.some(({ row }) => row.state === 'queued' || row.state === 'collected')
-      return others ? await this.drop(cutOff, 'interrupted') : 'none'
-    }
-    if ('gone' in carried) return await this.drop(cutOff, carried.gone, carried.told)
+    if (carried === 'may_not') return othersWait ? await this.drop(key, cutOff, 'interrupted') : 'none'
+    if ('gone' in carried) return await this.drop(key, cutOff, carried.gone, carried.told)
     const { route } = carried.found
     this.#attend(route.key, route.sessionId, carried.run)
     return 'begun'
   }
 
-  /** Ends rows that wait without a turn, and says why where somebody should know. */
-  async drop(rows: readonly StoredInbox[], reason: string, told?: string): Promise<Step> {
-    const { store, desk, tenant } = this.#front
-    const [head] = rows
-    if (head === undefined) return 'none'
-    const reply =
-      told === undefined ? [] : outboxChanges(sendingOf(this.#front), [replyRow(desk.runtime.ids, head.row, told, desk.now)])
-    await store.commit([
-      ...rows.map(({ row, version }) => {
-        const waiting = row.state === 'collected' || row.state === 'steered' ? movedTo(row, 'queued') : row
-        return putInbox(movedTo(waiting, 'dropped', { reason, endedAt: desk.now }), version)
-      }),
-      ...reply,
-    ])
-    desk.events.tell(tenant, desk.now, ...rows.map(({ row }) => ({ type: 'message_dropped', id: row.id, reason }) as const))
+  /** Ends messages without a turn, and says why where somebody should know. */
+  async drop(key: string, rows: readonly StoredInbox[], reason: string, told?: string): Promise<Step> {
+    await letGo(this.#front, key, rows, { reason, ...given({ told }) })
     if (told !== undefined) this.#ports.wakeDeliveries()
     return 'again'
   }
@@ -334,4 +308,13 @@ export class Turns {
       tenant: this.#front.tenant,
     })
   }
+}
+
+/** The route under which a message waits. */
+const keyOf = ({ key = '' }: InboxRow): string => key
+
+/** Who was overtaken looks again. */
+function orAgain(error: unknown): Step {
+  if (isSkeinError(error) && error.code === 'store.conflict') return 'again'
+  throw error
 }

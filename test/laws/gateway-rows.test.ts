@@ -3,6 +3,8 @@ import { manualClock } from '#kernel'
 import { openSkein } from '#skein'
 import { verifies } from '#verifies'
 import { describe, expect } from 'vitest'
+import { gate } from './agent-talk.ts'
+import { allowed, answering, dm, dmKey, fakeAdapter } from './gateway-talk.ts'
 
 /** A store that counts the rows that it gives and the changes that it takes. */
 function counted(store: Store): { readonly store: Store; take(): Record<string, number> } {
@@ -84,5 +86,68 @@ describe('the rows that a resolve touches', () => {
     expect(touched[0]).toEqual(touched[1])
     const [, again] = touched[0] as Record<string, number>[]
     expect(again?.['changes']).toBe(1)
+  })
+})
+
+/** What is counted where a message comes, its turn begins and ends, and its answer goes out, while so many others wait. */
+async function rowsWhileWaiting(count: number): Promise<Record<string, number>[]> {
+  const clock = manualClock(1_795_000_000_000)
+  const plain = memoryStore({ clock })
+  const { store, take } = counted(plain)
+  const steps = [gate(), gate(), gate()]
+  const asked = [gate(), gate(), gate()]
+  let turn = 0
+  const model = answering(async () => {
+    const mine = turn++
+    asked[mine]?.open()
+    await steps[mine]?.promise
+    return `answer ${mine}`
+  })
+  const skein = await openSkein({
+    store,
+    clock,
+    worker: false,
+    env: { HOUSE_API_KEY: 'k' },
+    model: 'house/script',
+    gateway: { ...allowed, busy: 'next', queueMax: 10_000 },
+  })
+  skein.models.register({ provider: 'house', connect: () => model })
+  const adapter = fakeAdapter()
+  await skein.gateway.start({ adapters: [adapter] })
+  const say = async (text: string, chatId = dm.chatId): Promise<void> => {
+    await skein.gateway.handle({ source: { ...dm, chatId }, text })
+  }
+  await say('first')
+  await asked[0]?.promise
+  for (let n = 0; n < count; n++) await say(`waits ${n}`)
+  const phases: Record<string, number>[] = []
+  take()
+  await say('one more')
+  phases.push(take())
+  steps[0]?.open()
+  await asked[1]?.promise
+  await expect
+    .poll(async () => (await plain.in('default').records('gateway.outbox', { tag: 'state delivered' })).items)
+    .toHaveLength(1)
+  phases.push(take())
+  await skein.gateway.handle({ source: dm, text: '/status' })
+  phases.push(take())
+  expect((await skein.gateway.get(dmKey))?.openTurn).toBeDefined()
+  expect(adapter.sent[0]).toMatchObject({ text: 'answer 0' })
+  for (const step of steps) step.open()
+  await skein.gateway.handle({ source: dm, text: '/stop' })
+  await skein.close()
+  return phases
+}
+
+describe('the rows that a message touches', () => {
+  verifies('G55 G63', 'are as many while a thousand wait as while ten do', async () => {
+    const few = await rowsWhileWaiting(10)
+    const many = await rowsWhileWaiting(1_000)
+    // A look at the clock may come in between; a look at all that waits would be hundreds.
+    for (const [phase, counts] of many.entries())
+      for (const [name, rows] of Object.entries(counts))
+        expect([phase, name, rows <= (few[phase]?.[name] ?? 0) + 20]).toEqual([phase, name, true])
+    expect(many[0]?.['commit'] ?? many[0]?.['changes']).toBe(few[0]?.['commit'] ?? few[0]?.['changes'])
   })
 })
