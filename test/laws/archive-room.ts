@@ -1,5 +1,6 @@
 import type { Archiver, CommitResult } from '#memory'
 import type { Session, Skein, SkeinOptions } from '#skein'
+import { systemTimers, type Timers } from '#kernel'
 import { expect } from 'vitest'
 import { memoryPlace, type Place } from './stores.ts'
 
@@ -20,6 +21,11 @@ export async function sealed(committing: Promise<CommitResult>): Promise<Sealed>
   const done = await committing
   if (!done.archived) throw new Error(`Nothing was sealed: ${done.reason}.`)
   return done
+}
+
+/** Half a minute passes in half a second, for what gives up after so long. */
+export const hastyTimers: Timers = {
+  after: (ms, run, options) => systemTimers.after(ms / 60, run, options),
 }
 
 export interface ArchiveRoom {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Extractor } from '#memory'
 import type { SkeinOptions } from '#skein'
 import { verifies } from '#verifies'
-import { archiveRoom, assistant, sealed, user } from './archive-room.ts'
+import { archiveRoom, assistant, hastyTimers, sealed, user } from './archive-room.ts'
 import { codeOf } from './compacting-room.ts'
 import { everyEntry } from './branch-proof.ts'
 import { onEveryStore } from './stores.ts'
@@ -121,7 +121,10 @@ describe('a prepared commit', () => {
 
   verifies('M42', 'is held up by no extraction, and tells how that went', async () => {
     const failing: Extractor = { name: 'failing', version: '1', extract: () => Promise.reject(new Error('no')) }
-    const { session, skein } = await archiveRoom({ memory: { commit: 'manual', extractor: failing } })
+    const { session, skein } = await archiveRoom({
+      memory: { commit: 'manual', extractor: failing },
+      timers: hastyTimers,
+    })
     await session.append([user('a'), assistant('b')])
     const preparing = session.prepareCommit()
     await expect.poll(async () => (await skein.jobs.list({ kind: 'memory.extract' })).length).toBe(1)

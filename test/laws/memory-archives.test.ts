@@ -138,7 +138,9 @@ onEveryStore('sealing what is live', makePlace => {
     const session = await skein.sessions.create()
     await session.append([user('a'), assistant('b')])
     await session.state.update({ objective: 'to hold' })
+    const learner = await place.open({ worker: true })
     const { token } = await session.prepareCommit()
+    await learner.close()
     const before = await session.info()
     fails = true
     expect(await codeOf(session.commit())).toBe('store.unavailable')
