@@ -6,6 +6,7 @@ import { type AgentGear, checkAgent, type InputOptions, type KeptSettings, type 
 import type { AgentPorts, RunDefaults } from './ports.ts'
 import { readLimits, readStance, settingsOfSession } from './stance.ts'
 import { Spending } from './allowance-spending.ts'
+import { endElsewhere } from './ask-to-end.ts'
 import { endChildren } from './children.ts'
 import { parentOf } from './delegate.ts'
 import { prefillSession } from './prefill-session.ts'
@@ -159,8 +160,9 @@ export class AgentSession extends ContextSession {
   }
 
   /**
-   * Ends the run of this process, if there is one: the provider and running tools are told, tools that go on are waited for
-   * 5 s or as long as `cancelGraceMs` says, and what came so far is kept.
+   * Ends the run that goes on, in whatever process: the provider and running tools are told, tools that go on are waited for 5 s
+   * or as long as `cancelGraceMs` says, and what came so far is kept. One whose process died is ended, too, once its lease is
+   * over. Resolves when it has ended.
    */
   async cancel(): Promise<{ cancelled: boolean }> {
     return await this.#end('cancel')
@@ -174,8 +176,9 @@ export class AgentSession extends ContextSession {
   async #end(how: 'cancel' | 'abort'): Promise<{ cancelled: boolean }> {
     const run = activeRunOf(this.#core)
     run?.control[how]()
-    const [, hadChildren] = await Promise.all([run?.control.over, endChildren(this.#core, how)])
-    return { cancelled: run !== undefined || hadChildren }
+    const ended = run === undefined ? endElsewhere(this.#core, how) : run.control.over.then(() => true)
+    const [hadRun, hadChildren] = await Promise.all([ended, endChildren(this.#core, how)])
+    return { cancelled: hadRun || hadChildren }
   }
 
   get #allPorts(): AgentPorts {

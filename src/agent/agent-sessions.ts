@@ -8,12 +8,12 @@ import { findApproval } from './approvals.ts'
 import type { Approval } from './approvals-row.ts'
 import { badConfig } from './policy/bad-config.ts'
 import { isFolder } from './policy/real-place.ts'
-import { runCollection } from './input-queue.ts'
 import { keptAmong } from './held-settings.ts'
 import { keepOptions } from './kept-options.ts'
 import type { RecoverOptions, Recovery } from './recover.ts'
 import { prefillSession } from './prefill-session.ts'
 import { checkTools } from './run-gear.ts'
+import { runCollection } from './run-row.ts'
 import { aiSdkTools, describeTool, readTools, type Tool } from './tool.ts'
 
 interface AgentSessionsParts {

@@ -5,15 +5,18 @@ import { changedNotes, type Draft, draft, holdsOf, noteDrafts, type Plan, readCo
 import { abandonedTurn } from './abandon.ts'
 import { changesOf } from './alongside.ts'
 import { carryOn, type Going, judgeOf } from './carry-on.ts'
-import { putRun } from './input-queue.ts'
+import { waitingInputs } from './input-queue.ts'
 import { joinPlans } from './join-plans.ts'
 import { keepRunOptions } from './kept-options.ts'
 import { refOf } from './run-options.ts'
 import { promptPlan } from './run-prompt.ts'
+import { putRun, readRunRow } from './run-row.ts'
 import type { TurnResult } from './turn-result.ts'
 
 export interface Beginning extends Going {
   readonly input: Id<'inp'>
+  /** The input was admitted before, and waits until somebody takes it back. */
+  readonly waits?: boolean
   /** What is said, and that it was admitted or is delivered; may refuse. */
   said(row: SessionRow): Plan | Promise<Plan>
   readonly signal?: AbortSignal | undefined
@@ -40,6 +43,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
       async (now): Promise<Plan> => {
         const held = holdsOf(now.data)
         if (held.length > 0) throw new SkeinError('session.held', `Held by ${held.join(', ')}.`, { details: { holds: held } })
+        const version = beginning.waits === true ? await versionWhileWaiting(core, input) : undefined
         index = now.counters.turnCount
         const mark = { run, turn }
         const said = await beginning.said(now)
@@ -74,7 +78,7 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
           ...said,
           drafts,
           alongside: [
-            putRun(core, run),
+            putRun(core, run, given({ expectVersion: version })),
             ...(said.alongside ?? []),
             ...changesOf(gear.alongside, core, now, { run, turn, input }),
           ],
@@ -90,6 +94,14 @@ export async function beginRun(core: SessionCore, beginning: Beginning): Promise
     if (core.activeRun === run) core.activeRun = undefined
     throw error
   }
+}
+
+/** Of the run's row, which moves on when the input is taken back. Throws `store.conflict` once it was. */
+async function versionWhileWaiting(core: SessionCore, input: Id<'inp'>): Promise<number> {
+  const { version } = await readRunRow(core)
+  const row = await core.row()
+  if (waitingInputs(row).some(waiting => waiting.input === input)) return version
+  throw new SkeinError('store.conflict', `Input ${input} waits no more.`)
 }
 
 function splitBy<T>(items: readonly T[], isSecond: (item: T) => boolean): [T[], T[]] {

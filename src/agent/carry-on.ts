@@ -3,6 +3,7 @@ import type { SessionCore } from '#session'
 import { type RunControl, setActiveRun } from './active-runs.ts'
 import { Spending } from './allowance-spending.ts'
 import { enlist, tellParent, watchChildren } from './children.ts'
+import { heedEnds } from './heed-ends.ts'
 import type { Judge } from './judge.ts'
 import { keptOptions } from './kept-options.ts'
 import { executeRun } from './run.ts'
@@ -36,6 +37,7 @@ export async function carryOn(
   const { child } = await keptOptions(core)
   const delist = child?.linked === true ? enlist(core, child.parent, control) : undefined
   const children = watchChildren(core, control)
+  const heedNoMore = heedEnds(core, run, control)
   const { alongside: _alongside, asked: _asked, held: _held, limitsOf, traceId, ...options } = gear
   const spending = new Spending(core, limitsOf(run))
   const { cancelled: signal, aborted } = control
@@ -55,6 +57,7 @@ export async function carryOn(
     if (result.reason !== 'lease_lost' && result.reason !== 'store_error') await tellParent(core, run, index, result)
     return result
   } finally {
+    heedNoMore()
     delist?.()
     core.activeRun = undefined
   }

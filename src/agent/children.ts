@@ -3,6 +3,7 @@ import type { SessionRow } from '#journal'
 import { draft, type Runtime, SessionCore } from '#session'
 import type { RunControl } from './active-runs.ts'
 import type { AgentGear, SendOptions } from './agent-options.ts'
+import { endChildrenElsewhere } from './ask-to-end.ts'
 import { keptOptions } from './kept-options.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -51,11 +52,19 @@ export function enlist(core: SessionCore, parent: SessionId, control: RunControl
   }
 }
 
-/** Ends what children of a session do in this process; resolves when it has ended. True if there was any. Law A56. */
+/**
+ * Ends what children of a session do: resolves when it has ended in this process and other processes have been asked for it.
+ * True if there was any. Law A56.
+ */
 export async function endChildren(core: SessionCore, how: ChildEnding): Promise<boolean> {
   const children = [...(active.get(core.runtime)?.get(keyOf(core, core.id)) ?? [])]
-  await Promise.all(children.map(async child => await endRun(child, how)))
-  return children.length > 0
+  const here = new Set(children.map(child => child.core.id))
+  const [elsewhere] = await Promise.all([
+    // Whoever carries the parent on carries its children on, too.
+    how === 'leave' ? false : endChildrenElsewhere(core, how, here),
+    ...children.map(async child => await endRun(child, how)),
+  ])
+  return elsewhere || children.length > 0
 }
 
 async function endRun({ core, control }: ActiveChild, how: ChildEnding): Promise<void> {

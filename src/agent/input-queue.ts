@@ -13,6 +13,7 @@ import { blobsOf, type Change, type Delivery, type Entry, type InputAdmitted, ty
 import { type Draft, draft, messageDrafts, type MessageInput, type Plan, type SessionCore } from '#session'
 import { type Alongside, changesOf } from './alongside.ts'
 import { keyedInput, type InputReceipt } from './input-receipt.ts'
+import { putRun, readRunRow, runCollection } from './run-row.ts'
 
 export type Queued = Exclude<Delivery, 'start'>
 
@@ -50,30 +51,10 @@ export function goingOn(core: SessionCore, row: SessionRow): ReturnType<typeof r
   return running !== undefined && (core.activeRun === running.run || isHeld) ? running : undefined
 }
 
-/**
- * One row per session whose run goes on: its version tells the run's last commit of inputs that came in between, so none is
- * admitted to a run that has ended. Without a run it says that turns are waiting. Law A12.
- */
-export const runCollection = 'run'
-
-export const putRun = (core: SessionCore, run: RunId | null, expectVersion?: number): Change => ({
-  type: 'put_record',
-  collection: runCollection,
-  key: core.id,
-  value: { run },
-  tags: [core.id],
-  ...(expectVersion === undefined ? {} : { expectVersion }),
-})
-
-export async function runVersion(core: SessionCore): Promise<{ readonly run: unknown; readonly version: number }> {
-  const record = await core.store.record(runCollection, core.id)
-  return { run: isObject(record?.value) ? record.value['run'] : undefined, version: record?.version ?? 0 }
-}
-
 /** What the commit that ends a run does to its row. Fails with `store.conflict` if an input came since `version`. */
-export function leaveRun(core: SessionCore, row: SessionRow, version: number): Change[] {
+export function leaveRun(core: SessionCore, row: Pick<SessionRow, 'data'>, version: number): Change[] {
   if (version === 0) return []
-  if (waitingInputs(row).some(({ delivery }) => delivery === 'next')) return [putRun(core, null, version)]
+  if (waitingInputs(row).some(({ delivery }) => delivery === 'next')) return [putRun(core, null, { expectVersion: version })]
   return [{ type: 'delete_record', collection: runCollection, key: core.id, expectVersion: version }]
 }
 
@@ -114,7 +95,7 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
       const { entries } = await core.side(
         async row => {
           const running = goingOn(core, row)
-          const { run, version } = await runVersion(core)
+          const { run, asked: toEnd, version } = await readRunRow(core)
           if (running === undefined || run !== running.run || run !== (asked.run ?? run)) throw notRunning(core)
           if (row.state === 'ended') throw new SkeinError('session.ended', `Session ${core.id} has ended.`)
           place = delivery === 'next' ? own : { run: running.run, turn: running.turn ?? own.turn }
@@ -136,7 +117,7 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
             ...stowed,
             drafts: [item],
             alongside: [
-              putRun(core, running.run, version),
+              putRun(core, running.run, { expectVersion: version, asked: toEnd }),
               ...receipts,
               ...changesOf(asked.alongside, core, row, { ...place, input }),
             ],

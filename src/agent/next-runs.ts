@@ -1,4 +1,4 @@
-import { isSkeinError, type RunId, wait } from '#kernel'
+import { given, isSkeinError, type RunId, wait } from '#kernel'
 import { isType } from '#journal'
 import type { SessionCore } from '#session'
 import { RunControl } from './active-runs.ts'
@@ -7,7 +7,9 @@ import { beginRun, type Begun } from './begin-run.ts'
 import type { AgentPorts, RunDefaults } from './ports.ts'
 import { readGear } from './run-gear.ts'
 import { readRunOptions } from './kept-options.ts'
-import { admittedEntries, deliveryOf, droppedInputs, type Waiting, waitingInputs } from './input-queue.ts'
+import { admittedEntries, deliveryOf, droppedInputs, leaveRun, type Waiting, waitingInputs } from './input-queue.ts'
+import { listOrNone } from './join-plans.ts'
+import { putRun, readRunRow } from './run-row.ts'
 
 /** What a turn that is to come was given in this process. */
 export interface Coming {
@@ -20,9 +22,9 @@ export interface Coming {
 const coming = new WeakMap<SessionCore, Map<RunId, Coming>>()
 const leaving = new WeakSet<SessionCore>()
 
-export function expectNext(core: SessionCore, run: RunId, given: Coming): void {
+export function expectNext(core: SessionCore, run: RunId, next: Coming): void {
   const known = coming.get(core) ?? new Map<RunId, Coming>()
-  coming.set(core, known.set(run, given))
+  coming.set(core, known.set(run, next))
 }
 
 export const forgetNext = (core: SessionCore, run: RunId): void => void coming.get(core)?.delete(run)
@@ -55,19 +57,27 @@ async function beginNext(core: SessionCore, ports: AgentPorts, defaults: RunDefa
   const next = queued.find(waiting => waiting.entry === entry?.id)
   if (entry === undefined || next === undefined || !isType(entry, 'input_admitted')) return false
   const { run, turn, input } = next
-  const given = coming.get(core)?.get(run)
-  const { ports: its = ports, defaults: ours = defaults, control = new RunControl() } = given ?? {}
-  if (control.cancelled.aborted) return await drop(core, next, 'user_cancelled')
+  const mine = coming.get(core)?.get(run)
+  const { ports: its = ports, defaults: ours = defaults, control = new RunControl() } = mine ?? {}
+  if (control.cancelled.aborted) return await takeBack(core, run, 'user_cancelled')
   let begun: Begun
   try {
     // What was said in another process goes by what was said there.
     const { trust, options: kept } = entry.data
-    const options: SendOptions = given?.options ?? { ...readRunOptions(kept), ...(trust === undefined ? {} : { trust }) }
+    const options: SendOptions = mine?.options ?? { ...readRunOptions(kept), ...(trust === undefined ? {} : { trust }) }
     const gear = await readGear(core, its, options, ours)
-    begun = await beginRun(core, { run, turn, input, gear, control, said: () => deliveryOf(core, [entry], { run, turn }) })
+    begun = await beginRun(core, {
+      run,
+      turn,
+      input,
+      waits: true,
+      gear,
+      control,
+      said: () => deliveryOf(core, [entry], { run, turn }),
+    })
   } catch (error) {
     if (!isSkeinError(error) || error.retryable || error.code.startsWith('store.')) throw error
-    return await drop(core, next, error.code)
+    return await takeBack(core, run, error.code)
   }
   forgetNext(core, run)
   void begun
@@ -80,13 +90,32 @@ async function beginNext(core: SessionCore, ports: AgentPorts, defaults: RunDefa
   return false
 }
 
-async function drop(core: SessionCore, next: Waiting, reason: string): Promise<boolean> {
-  await core.side(row => ({
-    drafts: waitingInputs(row).some(({ input }) => input === next.input) ? droppedInputs([next], reason) : [],
-  }))
-  coming.get(core)?.get(next.run)?.control.end()
-  forgetNext(core, next.run)
-  return true
+/**
+ * Takes a turn back that waits, whoever said it, so that it never begins, in whatever process. False if it waits no more. Its
+ * run's row moves on, so that of a beginning and this one is refused.
+ */
+export async function takeBack(core: SessionCore, run: RunId, reason: string): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    let found: Waiting | undefined
+    try {
+      await core.side(async row => {
+        const waiting = waitingInputs(row).filter(({ delivery }) => delivery === 'next')
+        found = waiting.find(next => next.run === run)
+        if (found === undefined) return { drafts: [] }
+        const { run: going = null, asked, version } = await readRunRow(core)
+        const isLast = going === null && waiting.length === 1
+        const left = isLast ? leaveRun(core, { data: {} }, version) : [putRun(core, going, { expectVersion: version, asked })]
+        return { drafts: droppedInputs([found], reason), ...given({ alongside: listOrNone(left) }) }
+      })
+    } catch (error) {
+      if (!isSkeinError(error) || error.code !== 'store.conflict' || tries >= 100) throw error
+      continue
+    }
+    if (found === undefined) return false
+    coming.get(core)?.get(run)?.control.end()
+    forgetNext(core, run)
+    return true
+  }
 }
 
 const noticeOf = (core: SessionCore, error: unknown) => ({

@@ -1,12 +1,12 @@
 import { given, type Id, invalidInput, isObject, SkeinError, toJson } from '#kernel'
 import { type Entry, fetchParts, higher, isTrust, isType, type RunHeld, type SessionRow, type Trust } from '#journal'
 import type { Plan, SessionCore } from '#session'
-import { endOrphan } from './abandon.ts'
+import { endAsAsked, endOrphan } from './abandon.ts'
 import { RunControl } from './active-runs.ts'
 import { checkAgent, type SendOptions } from './agent-options.ts'
 import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
 import { carryOn, judgeOf } from './carry-on.ts'
-import { putRun, runningIn, waitingFor } from './input-queue.ts'
+import { runningIn, waitingFor } from './input-queue.ts'
 import type { InputReceipt } from './input-receipt.ts'
 import { joinPlans } from './join-plans.ts'
 import { readRunOptions } from './kept-options.ts'
@@ -19,6 +19,7 @@ import { type Run, runFace } from './run-face.ts'
 import { readGear } from './run-gear.ts'
 import type { Resumed } from './run-options.ts'
 import { promptPlan } from './run-prompt.ts'
+import { putRun, readRunRow } from './run-row.ts'
 
 export interface RecoverOptions {
   /** Carry the plan out and go on with the run. Default: only tell it. */
@@ -51,7 +52,8 @@ export async function recoverRun(
 ): Promise<Recovery> {
   checkAgent.recover(options)
   const { apply = false, approvals = 'wait', answers = {} } = options
-  const found = apply && (await endOrphan(core)) ? undefined : await readCutOff(core, await core.row())
+  const found =
+    apply && ((await endAsAsked(core)) || (await endOrphan(core))) ? undefined : await readCutOff(core, await core.row())
   if (found === undefined) {
     if (apply) void followUpRuns(core, ports, defaults)
     return { plan: null, run: null }
@@ -75,11 +77,14 @@ export async function recoverRun(
     await core.path(
       async (row): Promise<Plan> => {
         if (runningIn(row)?.run !== run || row.seq !== found.seq) throw busy(core, run)
+        const { version, asked: toEnd } = await readRunRow(core)
+        // Whoever recovers it next ends it.
+        if (toEnd !== undefined) throw busy(core, run)
         const kept = await promptPlan(core, row, gear)
         return {
           ...joinPlans(kept, mended.plan),
           alongside: [
-            putRun(core, run),
+            putRun(core, run, { expectVersion: version }),
             ...changesOf(options.alongside, core, row, { run, turn, input: found.input as Id<'inp'> }),
           ],
         }

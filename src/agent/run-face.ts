@@ -2,8 +2,10 @@ import { canonical, given, type RunId, sha256, toJson } from '#kernel'
 import { digestable, isEntryEvent, type SessionCore, sessionEvents, type SessionEvent } from '#session'
 import { activeRunOf, type RunControl } from './active-runs.ts'
 import { checkAgent, type InputOptions } from './agent-options.ts'
+import { endElsewhere } from './ask-to-end.ts'
 import { duplicateOf, inputKey, type InputReceipt } from './input-receipt.ts'
 import { notRunning, type Queued, queueInput } from './input-queue.ts'
+import { takeBack } from './next-runs.ts'
 import { admitsNext } from './read-result.ts'
 import { readUserInput } from './read-user-input.ts'
 import type { TurnResult } from './turn-result.ts'
@@ -40,13 +42,11 @@ export function runFace(
     const known = await receipt.catch(() => undefined)
     if (known === undefined) return
     const { runId, disposition } = known
-    if (disposition !== 'started') {
-      const run = activeRunOf(core)
-      if (run?.id !== runId) return
-      run.control[how]()
-      return await run.control.over
-    }
-    await control.over
+    if (disposition === 'started') return await control.over
+    const run = activeRunOf(core)
+    if (run?.id !== runId) return void ((await takeBack(core, runId, 'user_cancelled')) || (await endElsewhere(core, how, runId)))
+    run.control[how]()
+    await run.control.over
   }
   const cancel = (): Promise<void> => end('cancel')
   const say = async (delivery: Queued, more: unknown, moreOptions: InputOptions = {}): Promise<InputReceipt> => {

@@ -21,9 +21,10 @@ import {
   type SessionCore,
   turnEnding,
 } from '#session'
-import { admittedEntries, deliveryOf, droppedInputs, leaveRun, runVersion, type Waiting, waitingFor } from './input-queue.ts'
+import { admittedEntries, deliveryOf, droppedInputs, leaveRun, type Waiting, waitingFor } from './input-queue.ts'
 import { joinPlans, listOrNone } from './join-plans.ts'
 import { refOf, type RunOptions } from './run-options.ts'
+import { readRunRow } from './run-row.ts'
 import type { RunPlace } from './run-seams.ts'
 import type { StepOutcome } from './stream-step.ts'
 import type { RunSpan } from './telemetry.ts'
@@ -267,7 +268,7 @@ export class RunRecord {
           async row => {
             const waiting = waitingFor(row, run)
             if (waiting.length > 0 && goesOn(ending)) throw new InputCame()
-            const { version } = await runVersion(this.core)
+            const { version } = await readRunRow(this.core)
             const dropped = droppedInputs(waiting, reason)
             const more = await atEnd?.(
               ending,

@@ -1,5 +1,4 @@
 import { given, type SessionId } from '#kernel'
-import { SkeinError } from '#kernel'
 import type { ExportFormat, SessionEvent } from '#session'
 import type { Session, Skein } from '#skein'
 import { localGateway } from './gateway-verbs.ts'
@@ -50,8 +49,8 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     },
     events: (id, { after, types, signal }) => eventsOf(open(id), { signal, ...given({ after, types }) }),
     send: async (id, input, options) => await started(await open(id), input, options),
-    cancel: elsewhere,
-    abort: elsewhere,
+    cancel: async id => await (await open(id)).cancel(),
+    abort: async id => await (await open(id)).abort(),
     recover: async (id, options) => {
       const { plan, run } = await (await open(id)).recover(options)
       await run?.result()
@@ -73,12 +72,6 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
     },
     [Symbol.asyncDispose]: () => house.close(),
   }
-}
-
-const elsewhere = async (): Promise<never> => {
-  throw new SkeinError('input.invalid', 'A run is cancelled where it runs: press Ctrl-C there, or name its server with --url.', {
-    details: { path: '--url' },
-  })
 }
 
 /** As many as a server gives at once. */

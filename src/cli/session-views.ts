@@ -41,12 +41,8 @@ export function addSessionViews(program: Command, run: Runner): void {
     .option('--types <types>', 'only these, with commas between')
     .description('follow a session; ends with Ctrl-C')
     .action(run(watch))
-  program.command('cancel').argument('<session>').description('end the run that goes on; over --url').action(run(cancel))
-  program
-    .command('abort')
-    .argument('<session>')
-    .description('the same, without waiting for tools that go on; over --url')
-    .action(run(abort))
+  program.command('cancel').argument('<session>').description('end the run that goes on, wherever it does').action(run(cancel))
+  program.command('abort').argument('<session>').description('the same, without waiting for tools that go on').action(run(abort))
   program
     .command('recover')
     .argument('<session>')

@@ -121,7 +121,7 @@ export const runRoutes: readonly Route[] = [
     method: 'post',
     path: '/v1/sessions/{id}/cancel',
     operation: 'session.cancel',
-    summary: 'Ends the run that is going on; what came so far is kept.',
+    summary: 'Ends the run that is going on, in whatever process; what came so far is kept.',
     body: z.strictObject({}),
     bodyOptional: true,
     answers: { 200: cancelled },

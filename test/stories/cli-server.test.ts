@@ -183,6 +183,17 @@ describe('a run that takes long', () => {
     expect((await going.ended).code).toBe(130)
   })
 
+  verifies('A19', 'is cancelled from elsewhere on the same store, without a server', async () => {
+    const going = place.start(['run', 'hello', '--model', silent.model], { env: silent.env })
+    await going.sees(/Wait for it/)
+    const [session] = (JSON.parse(await output(['sessions', 'ls', '--json'])) as { items: { id: string; running: unknown }[] })
+      .items
+    expect(session?.running).not.toBeNull()
+    expect(await output(['cancel', session?.id ?? '', '--json'])).toBe('{"cancelled":true}\n')
+    expect((await going.ended).code).toBe(130)
+    expect(await output(['abort', session?.id ?? '', '--json'])).toBe('{"cancelled":false}\n')
+  })
+
   it('is watched from elsewhere', async () => {
     const id = await newSession('first')
     const watching = place.start(['watch', id, '--url', url, '--types', 'message_added', '--json'])
