@@ -101,12 +101,12 @@ export class Gateway {
 
   /**
    * Takes what came to a webhook of any tenant of this opening. Throws `path.not_found` for a name that no running adapter has,
-   * `auth.required` for what is not signed, and what `handle` throws.
+   * `auth.required` for what is not signed, and what `handle` throws. A platform with words of its own is answered in them.
    */
-  async hook(name: string, request: HookRequest): Promise<InboxReceipt> {
+  async hook(name: string, request: HookRequest): Promise<InboxReceipt | Response> {
     const adapter = this.#front.desk.hooks.get(name)
     if (adapter === undefined) throw new SkeinError('path.not_found', `There is no hook ${name}.`, { details: { path: name } })
-    return (await adapter.receive(name, request)) as InboxReceipt
+    return (await adapter.receive(name, request)) as InboxReceipt | Response
   }
 
   /** What somebody should look at; repairs nothing. */

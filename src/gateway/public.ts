@@ -23,5 +23,7 @@ export {
   type SendFault,
 } from './adapter.ts'
 export { type Inbound, type InboxReceipt } from './inbound.ts'
+export { type ChatAdapter } from './chat-sdk/chat.ts'
+export { type ChatSdkAdapter, chatSdkAdapter, type ChatSdkOptions } from './chat-sdk-adapter.ts'
 export { terminalAdapter, type TerminalOptions } from './terminal.ts'
 export { type Webhook, webhookAdapter, type WebhookOptions } from './webhook.ts'

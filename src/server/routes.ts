@@ -5,7 +5,7 @@ import { collectionRoutes } from './collection-routes.ts'
 import { contextRoutes } from './context-routes.ts'
 import { eventRoute } from './event-route.ts'
 import { gatewayEventRoute } from './gateway-event-route.ts'
-import { gatewayHookRoute } from './gateway-hook-route.ts'
+import { gatewayHookRoutes } from './gateway-hook-route.ts'
 import { gatewayRoutes } from './gateway-routes.ts'
 import { gatewayScheduleRoutes } from './gateway-schedule-routes.ts'
 import { importRoute } from './import-route.ts'
@@ -42,6 +42,6 @@ export const routes: readonly Route[] = [
   ...jobRoutes,
   ...gatewayRoutes,
   ...gatewayScheduleRoutes,
-  gatewayHookRoute,
+  ...gatewayHookRoutes,
   gatewayEventRoute,
 ]
