@@ -12,7 +12,7 @@ import {
 import type { JobDone, JobStep } from '#jobs'
 import { draft, placeDrafts } from '#session'
 import type { Runtime } from '#session'
-import { anchorText, rangeMessages } from './archive-messages.ts'
+import { anchorText, rangeMessages, withCounts } from './archive-messages.ts'
 import { archiveData, type StoredArchive, storedArchive } from './archive-row.ts'
 import { type Paid, writeArchive } from './archive-write.ts'
 import type { Archiver, ArchiveTexts } from './archiver.ts'
@@ -54,7 +54,7 @@ export async function summarizeDue(
       ? undefined
       : qualityOf(works, range, { overview: written.asWritten, abstract: written.abstract }, previous)
   const data = {
-    ...row.data,
+    ...withCounts(row, range).data,
     state: 'ready' as const,
     overview,
     abstract,

@@ -1,6 +1,7 @@
 import { invalidInput, isId } from '#kernel'
 import type { Page } from '#journal'
 import type { SessionCore } from '#session'
+import { counted } from './archive-messages.ts'
 import { type Archive, archiveOf, type StoredArchive, storedArchive, unknownArchive } from './archive-row.ts'
 import type { ArchivesOptions } from './commit-types.ts'
 
@@ -18,7 +19,7 @@ export async function listArchives(
   const rest = after === undefined ? rows : rows.filter(row => isBehind(row, after))
   const shown = rest.slice(0, limit)
   const last = shown.at(-1)
-  const items = shown.map(row => archiveOf(core.store.tenant, row))
+  const items = await Promise.all(shown.map(async row => archiveOf(core.store.tenant, await counted(core, row))))
   const next = last === undefined || rest.length <= limit ? {} : { next: { value: cursorAt(last) } }
   return Object.defineProperties([...items], { items: { value: items }, ...next }) as unknown as ArchivesPage
 }
@@ -33,7 +34,7 @@ export async function oneArchive(core: SessionCore, id: unknown): Promise<Archiv
   await core.row()
   const row = isId('arc', id) ? await core.store.archive(id) : undefined
   if (row === undefined || row.session !== core.id) throw unknownArchive(core.id, String(id))
-  return archiveOf(core.store.tenant, storedArchive(row))
+  return archiveOf(core.store.tenant, await counted(core, storedArchive(row)))
 }
 
 type Place = Pick<StoredArchive, 'toSeq' | 'fromSeq' | 'id'>

@@ -2,7 +2,7 @@ import { canonical, type EntryId } from '#kernel'
 import { type Entry, fetchParts, isType, type Message, type Part } from '#journal'
 import type { SessionCore } from '#session'
 import type { ArchivedMessage } from './archiver.ts'
-import type { ArchiveCounts } from './archive-row.ts'
+import type { ArchiveCounts, StoredArchive } from './archive-row.ts'
 
 type Reads = Pick<SessionCore, 'id' | 'store'>
 
@@ -10,6 +10,12 @@ const pageSize = 200
 
 /** Messages of a range on the branch of its end, oldest first, with large payloads fetched. */
 export async function rangeMessages(core: Reads, fromSeq: number, endEntry: EntryId): Promise<readonly Entry<string, Message>[]> {
+  const found = await rangeEntries(core, fromSeq, endEntry)
+  const { entries } = await fetchParts(core.store, found, { outlined: 'stub', files: 'trust' })
+  return entries as readonly Entry<string, Message>[]
+}
+
+async function rangeEntries(core: Reads, fromSeq: number, endEntry: EntryId): Promise<Entry[]> {
   const found: Entry[] = []
   walk: for (let from: EntryId | null = endEntry; from !== null;) {
     const page: readonly Entry[] = await core.store.branch(core.id, { from, limit: pageSize })
@@ -19,8 +25,21 @@ export async function rangeMessages(core: Reads, fromSeq: number, endEntry: Entr
     }
     from = page.length < pageSize ? null : (page.at(-1)?.parentId ?? null)
   }
-  const { entries } = await fetchParts(core.store, found.reverse(), { outlined: 'stub', files: 'trust' })
-  return entries as readonly Entry<string, Message>[]
+  return found.reverse()
+}
+
+/** An archive with what its commit left uncounted. `messages` are those of its range. */
+export function withCounts(archive: StoredArchive, messages: readonly Entry[]): StoredArchive {
+  const { uncounted = false, ...data } = archive.data
+  if (!uncounted) return archive
+  const { user, assistant, tool, tokens } = countMessages(messages)
+  return { ...archive, data: { ...data, counts: { user, assistant, tool, tokens } } }
+}
+
+/** The same for whoever shows it before its job has come to it: then what it holds is read. */
+export async function counted(core: Reads, archive: StoredArchive): Promise<StoredArchive> {
+  if (archive.data.uncounted !== true) return archive
+  return withCounts(archive, await rangeEntries(core, archive.fromSeq, archive.data.endEntry))
 }
 
 /** Of live entries: how many messages of whom, and their tokens. */

@@ -45,6 +45,8 @@ export interface ArchiveCounts {
 export interface ArchiveData extends Omit<Archive, 'id' | 'uri' | 'session' | 'fromSeq' | 'toSeq' | 'children'> {
   /** Of every role. */
   readonly messages: number
+  /** Nobody has counted yet how many are whose: `counts` has the tokens alone. */
+  readonly uncounted?: boolean
   /** The branch's entry right before the range; null at the root. */
   readonly before: EntryId | null
   /** Of a parent: whether its sources follow each other on one branch. */
@@ -85,6 +87,7 @@ export function archiveUri(tenant: string, session: SessionId, id: string): stri
 export function archiveOf(tenant: string, row: StoredArchive): Archive {
   const {
     messages: _messages,
+    uncounted: _uncounted,
     before: _before,
     chained: _chained,
     cause: _cause,

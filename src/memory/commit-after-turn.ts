@@ -1,8 +1,8 @@
 import type { JobId } from '#kernel'
 import type { SessionCore } from '#session'
 import type { ArchiveId, CommitCause } from './archive-row.ts'
-import { liveCounts } from './commit-cursor.ts'
 import { commitDue } from './commit-triggers.ts'
+import { liveCounts } from './live-counts.ts'
 import type { MemoryParts } from './memory-parts.ts'
 
 /** What became of a turn that a host told of. */

@@ -1,10 +1,11 @@
 import { isObject, isSkeinError, messageOf } from '#kernel'
 import type { SessionRow } from '#journal'
 import type { SessionCore } from '#session'
-import { cursorOf, liveCounts } from './commit-cursor.ts'
+import { cursorOf } from './commit-cursor.ts'
 import { dueCause, type LiveState, type Policy, type PolicyCause, readPolicy } from './commit-policy.ts'
 import { commitSession } from './commit.ts'
 import type { CommitResult } from './commit-types.ts'
+import { liveCounts, liveStart } from './live-counts.ts'
 import type { MemoryParts } from './memory-parts.ts'
 
 /** The session's own policy over its process's. */
@@ -13,28 +14,16 @@ export function policyOf(parts: MemoryParts, row: Pick<SessionRow, 'data'>): Pol
   return own === undefined ? parts.settings.commit : readPolicy(own, 'memory.commit', parts.settings.commit)
 }
 
-/** When the oldest live message was said; it only changes with the watermark. */
-const oldest = new WeakMap<SessionCore['memory'], { readonly archivedTo: number; readonly at: number }>()
-
 export async function liveState(core: SessionCore, row: SessionRow): Promise<LiveState> {
-  const { archivedTo, lastCommitAt } = cursorOf(row)
+  const { lastCommitAt } = cursorOf(row)
   const { liveMessages, liveTokens } = await liveCounts(core, row)
   return {
     messages: liveMessages,
     tokens: liveTokens,
-    oldestAt: liveMessages === 0 ? null : await oldestAt(core, archivedTo),
+    oldestAt: liveMessages === 0 ? null : (await liveStart(core, row)).oldestAt,
     newestAt: row.lastMessageAt,
     lastCommitAt,
   }
-}
-
-async function oldestAt(core: SessionCore, archivedTo: number): Promise<number | null> {
-  const known = oldest.get(core.memory)
-  if (known?.archivedTo === archivedTo) return known.at
-  const [first] = await core.store.entries(core.id, { after: archivedTo, types: ['message_added'], limit: 1 })
-  if (first === undefined) return null
-  oldest.set(core.memory, { archivedTo, at: first.at })
-  return first.at
 }
 
 export async function dueNow(core: SessionCore, parts: MemoryParts, row: SessionRow): Promise<PolicyCause | undefined> {

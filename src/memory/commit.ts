@@ -1,13 +1,14 @@
 import { given, isObject, isSkeinError, type Json, type JobId, SkeinError } from '#kernel'
-import { type Change, checkKey, type SessionRow } from '#journal'
+import { type Change, checkKey, isPath, type SessionRow } from '#journal'
 import { digestOf, type SessionCore } from '#session'
 import { type ArchiveData, archiveData, type ArchiveId, archiveUri, type CommitCause } from './archive-row.ts'
-import { countMessages } from './archive-messages.ts'
-import { archiveReader, branchAfter, cursorData, type Cursor, cursorOf, liveCounts, moveOf } from './commit-cursor.ts'
-import { chooseEnd } from './commit-end.ts'
+import { archiveReader, cursorData, type Cursor, cursorOf, moveOf } from './commit-cursor.ts'
 import type { CommitOptions, CommitResult, Sealed } from './commit-types.ts'
 import type { MemoryParts } from './memory-parts.ts'
 import { usePrepared } from './prepared.ts'
+import { isLive, liveBranch } from './live-branch.ts'
+import { liveCounts } from './live-counts.ts'
+import { sealRange } from './seal-range.ts'
 import { whenReady } from './commit-wait.ts'
 
 export const summarizeKind = 'archive.summarize'
@@ -75,35 +76,23 @@ async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, 
   const askedThrough = ask.through ?? null
   const cursor = cursorOf(row)
   const { clock, ids } = core.runtime
-  const throughSeq = ask.through === undefined ? undefined : await placeOf(core, ask.through)
+  const now = clock.now()
+  const throughSeq = ask.through === undefined ? undefined : await placeOf(core, row, ask.through)
   const used = ask.token === undefined ? undefined : await usePrepared(core, parts, row, ask.token)
-  const live = await branchAfter(core, row.leafId, cursor.archivedTo)
-  if (
-    throughSeq !== undefined &&
-    throughSeq.onPath &&
-    throughSeq.seq > cursor.archivedTo &&
-    !live.some(({ id }) => id === ask.through)
+  const range = await sealRange(
+    core,
+    row,
+    { ...given({ throughSeq }), keepTurns: ask.keepTurns ?? 0, sealsOpenCalls: ask.cause === 'close' },
+    now,
   )
-    throw new SkeinError('entry.not_found', `Entry ${String(ask.through)} is not on the branch.`, {
-      details: { entry: String(ask.through) },
-    })
-  const end = chooseEnd(live, {
-    ...given({ throughSeq: throughSeq?.seq }),
-    keepTurns: ask.keepTurns ?? 0,
-    running: runningTurn(row),
-    sealsOpenCalls: ask.cause === 'close',
-  })
-  if (end === undefined) {
+  if (range === undefined) {
     return { changes: [], memo: { ...nothing, asked: askedThrough }, result: nothing, askedThrough }
   }
-  const sealed = live.filter(({ seq }) => seq <= end.seq)
-  const counts = countMessages(sealed)
-  const before = await liveCounts(core, row)
+  const { end } = range
+  const { liveTokens } = await liveCounts(core, row)
   const id = used?.archive ?? ids('arc')
   const job = ids('job')
-  const now = clock.now()
   const cause = ask.cause ?? 'manual'
-  const messages = sealed.filter(({ type }) => type === 'message_added')
   const extraction = await parts.extraction.extractionChanges({
     core,
     row,
@@ -113,19 +102,15 @@ async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, 
     ...given({ sessionTime: ask.sessionTime, traceId: ask.traceId }),
   })
   const data: ArchiveData = {
+    ...range.data,
     state: 'sealed',
     overview: '',
     abstract: '',
     by: 'fallback',
-    counts: { user: counts.user, assistant: counts.assistant, tool: counts.tool, tokens: counts.tokens },
-    messages: counts.messages,
     endEntry: end.id,
-    before: sealed[0]?.parentId ?? null,
     chained: true,
     cause,
     job,
-    startedAt: messages[0]?.at ?? now,
-    endedAt: messages.at(-1)?.at ?? now,
     createdAt: now,
     ...given({ idempotencyKey: ask.idempotencyKey, traceId: ask.traceId }),
   }
@@ -134,7 +119,7 @@ async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, 
     archivedTo: end.seq,
     commits: cursor.commits + 1,
     lastCommitAt: now,
-    base: end.totals ?? row.totals,
+    base: range.totals,
     move: moveOf(row),
   }
   const result: Sealed = {
@@ -144,9 +129,9 @@ async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, 
     uri: archiveUri(core.store.tenant, core.id, id),
     fromSeq,
     toSeq: end.seq,
-    messages: counts.messages,
-    tokensBefore: before.liveTokens,
-    tokensAfter: before.liveTokens - counts.tokens,
+    messages: range.messages,
+    tokensBefore: liveTokens,
+    tokensAfter: liveTokens - range.tokens,
     jobs: [job, ...extraction.jobs],
     extraction: extraction.extraction,
     cause,
@@ -167,14 +152,15 @@ async function planSeal(core: SessionCore, parts: MemoryParts, row: SessionRow, 
   }
 }
 
-const runningTurn = ({ data }: SessionRow): `trn_${string}` | null =>
-  isObject(data['running']) && typeof data['running']['turn'] === 'string' ? (data['running']['turn'] as `trn_${string}`) : null
-
-/** Where an entry stands in the journal. Throws `entry.not_found`. */
-async function placeOf(core: SessionCore, id: NonNullable<CommitOptions['through']>): Promise<{ seq: number; onPath: boolean }> {
+/** Where an entry stands in the journal. Throws `entry.not_found`, also for one that the leaf has left behind. */
+async function placeOf(core: SessionCore, row: SessionRow, id: NonNullable<CommitOptions['through']>): Promise<number> {
+  const details = { details: { entry: id } }
   const entry = await core.store.entry(core.id, id)
-  if (entry !== undefined) return { seq: entry.seq, onPath: entry.parentId !== null }
-  throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${id}.`, { details: { entry: id } })
+  if (entry === undefined) throw new SkeinError('entry.not_found', `Session ${core.id} has no entry ${id}.`, details)
+  const branch = await liveBranch(core, row)
+  if (isPath(entry) && entry.seq > branch.archivedTo && !isLive(branch, entry))
+    throw new SkeinError('entry.not_found', `Entry ${id} is not on the branch.`, details)
+  return entry.seq
 }
 
 export function summarizeLater(core: Pick<SessionCore, 'id'>, job: JobId, archive: ArchiveId, traceId?: string): Change {

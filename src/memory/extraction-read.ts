@@ -4,7 +4,7 @@ import { type Entry, type EntryOf, fetchParts, isType, type TenantStore } from '
 import type { Heard } from './extraction-plan.ts'
 import { shownText } from './extraction-text.ts'
 
-type Message = EntryOf<'message_added'>
+export type Message = EntryOf<'message_added'>
 
 const pageSize = 500
 /** What the frame around an entry takes. */
@@ -18,15 +18,34 @@ export async function messagesIn(
   after: number,
   to: number,
 ): Promise<Message[]> {
+  return await withParts(store, (await spokenIn(store, session, leaf, after, to, Infinity)) ?? [])
+}
+
+/** The same as they are stored; undefined where they are more than `most`, of which no more is read then. */
+export async function spokenIn(
+  store: TenantStore,
+  session: SessionId,
+  leaf: EntryId,
+  after: number,
+  to: number,
+  most: number,
+): Promise<Entry[] | undefined> {
   const found: Entry[] = []
   for (let from: EntryId | null = leaf; from !== null;) {
-    const page = await store.branch(session, { from, types: ['message_added'], limit: pageSize })
+    const limit = Math.min(pageSize, most + 1)
+    const page: readonly Entry[] = await store.branch(session, { from, types: ['message_added'], limit })
     const oldest = page.at(-1)
     found.push(...page.filter(({ seq }) => seq > after && seq <= to))
-    if (oldest === undefined || page.length < pageSize || oldest.seq <= after) break
+    if (found.length > most) return undefined
+    if (oldest === undefined || page.length < limit || oldest.seq <= after) break
     from = oldest.parentId
   }
-  const { entries } = await fetchParts(store, found.reverse(), { files: 'trust' })
+  return found.reverse()
+}
+
+/** What was said, by whom but the system; with the parts that are kept apart. */
+export async function withParts(store: TenantStore, messages: readonly Entry[]): Promise<Message[]> {
+  const { entries } = await fetchParts(store, messages, { files: 'trust' })
   return entries.filter((entry): entry is Message => isType(entry, 'message_added') && entry.data.role !== 'system')
 }
 

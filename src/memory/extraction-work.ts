@@ -5,7 +5,8 @@ import type { ConnectedModel } from '#models'
 import type { Runtime } from '#session'
 import { attemptError, failureIn, keepAnswer, plainCandidates, type StoredAnswer, storedAnswer } from './extraction-answer.ts'
 import { isRace, ownersOf, settlement, settleRange, summaryOf } from './extraction-apply.ts'
-import { skippedOutcome } from './extraction-cut.ts'
+import { cutSchema, skippedOutcome } from './extraction-cut.ts'
+import { cutRange } from './extraction-cut-job.ts'
 import type { RangeHeard } from './extraction-candidates.ts'
 import { messagesIn } from './extraction-read.ts'
 import { shownText } from './extraction-text.ts'
@@ -33,9 +34,9 @@ export interface ExtractionWorkParts {
   alongside?(owner: string): readonly Change[]
 }
 
-/** The work of `memory.extract`: one range, asked once, however often it is tried. */
+/** The work of `memory.extract`: one range, asked once, however often it is tried; a long one is cut first. */
 export function extractionWork(parts: ExtractionWorkParts): JobWork {
-  return { schema: 1, timeoutMs: 120_000, run: (job, signal) => learnSettled(parts, job, signal) }
+  return { schema: cutSchema, timeoutMs: 120_000, run: (job, signal) => learnSettled(parts, job, signal) }
 }
 
 /** A range that a rewind changed meanwhile is read again; who has lost the claim is done. */
@@ -68,6 +69,7 @@ async function learn(parts: ExtractionWorkParts, job: JobRow, signal: AbortSigna
     )
     return { ended: true }
   }
+  if (range.row.uncut === true) return await cutRange(runtime, store, job, range)
   const heard = await hear(store, session, range)
   const kept = await storedAnswer(store, job, range)
   const asked = kept === undefined ? await ask(parts, { store, job, session, range, heard }, signal) : { range, answer: kept }

@@ -14,6 +14,7 @@ import {
   ofExtractor,
   queuedReader,
   rangeCollection,
+  rangeOf,
   type RangeRow,
   type RangeState,
   stateOf,
@@ -140,7 +141,9 @@ export class Extraction implements ExtractionPort {
     const { name } = this
     if (name === undefined) return ''
     const newest = await store.records(rangeCollection, { tag: ofExtractor(id, name), order: 'desc', limit: 1 })
-    return `${name} ${newest.items[0]?.key ?? ''}`
+    const [range] = newest.items
+    // That one was cut adds nothing.
+    return `${name} ${range === undefined ? '' : (rangeOf(range).row.of?.range ?? range.key)}`
   }
 
   async extractionInfo({ store, id }: Pick<SessionCore, 'store' | 'id'>): Promise<JsonObject> {

@@ -16,7 +16,7 @@ import { type ArchivesPage, listArchives, oneArchive, readArchives } from './arc
 import type { Archive } from './archive-row.ts'
 import { type ArchivesContext, archivesView, sessionArchivesContext, showsArchives } from './archives-context.ts'
 import { afterAppend, type AfterTurned } from './commit-after-turn.ts'
-import { baseOf, cursorOf, liveCounts, liveTurns } from './commit-cursor.ts'
+import { cursorOf } from './commit-cursor.ts'
 import { commitIfDue, policyOf } from './commit-triggers.ts'
 import {
   type AfterTurn,
@@ -27,6 +27,7 @@ import {
   type PrepareOptions,
 } from './commit-types.ts'
 import { commitSession } from './commit.ts'
+import { baseOf, liveCounts, liveTurns } from './live-counts.ts'
 import type { MemoryParts } from './memory-parts.ts'
 import { discardPrepared, prepareCommit, type Prepared, preparedOf } from './prepared.ts'
 import { StateSession } from './state-session.ts'

@@ -2,10 +2,10 @@ import { given, isObject, type Json, sameDigest, SkeinError } from '#kernel'
 import type { Change, RecordRow, SessionRow } from '#journal'
 import type { SessionCore } from '#session'
 import type { ArchiveId } from './archive-row.ts'
-import { branchAfter, cursorOf, moveOf } from './commit-cursor.ts'
-import { chooseEnd } from './commit-end.ts'
+import { cursorOf, moveOf } from './commit-cursor.ts'
 import type { PrepareOptions } from './commit-types.ts'
 import type { MemoryParts } from './memory-parts.ts'
+import { sealRange } from './seal-range.ts'
 
 /** One prepared commit of each session. */
 export const preparedCollection = 'commit.prepared'
@@ -60,9 +60,7 @@ async function extractLive(
 ): Promise<Json> {
   for (let round = 1; ; round++) {
     const row = await core.row()
-    const live = await branchAfter(core, row.leafId, cursorOf(row).archivedTo)
-    const running = isObject(row.data['running']) ? (row.data['running']['turn'] as `trn_${string}`) : null
-    const end = chooseEnd(live, { keepTurns: 0, running, sealsOpenCalls: false })
+    const end = (await sealRange(core, row, { keepTurns: 0, sealsOpenCalls: false }, 0))?.end
     if (end === undefined) return { extraction: 'none' }
     const ask = { core, row, toSeq: end.seq, endEntry: end.id, extract: true, ...given({ sessionTime, traceId }) }
     try {

@@ -64,14 +64,20 @@ export interface RangeRow {
   readonly fromSeq: number
   readonly toSeq: number
   readonly piece: EntryPiece | null
-  /** The branch that ended here when the range was cut. */
+  /** The branch that ended here when the range was queued. */
   readonly leaf: EntryId
+  /** Nobody has looked yet whether it is too large; its job cuts it, and each piece gets a job of its own. */
+  readonly uncut?: true
+  /** What it was cut from, and by which job. */
+  readonly of?: { readonly range: string; readonly job: JobId }
   readonly job: JobId | null
   readonly sessionTime: string | null
   readonly createdAt: number
   readonly failure: Failure | null
   readonly spent: Spent
   readonly outcome: Outcome | null
+  /** Where it ended before a rewind into it. */
+  readonly wasTo?: number
 }
 
 export const nothingSpent: Spent = { calls: 0, usage: null, cost: null, model: null, promptHash: null }

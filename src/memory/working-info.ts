@@ -1,6 +1,6 @@
 import type { SessionRow } from '#journal'
 import type { SessionCore, SessionInfo } from '#session'
-import { liveCounts } from './commit-cursor.ts'
+import { liveCounts } from './live-counts.ts'
 import { readFolding } from './read-state.ts'
 
 /** What the list of open sessions says of one beside its row. */
