@@ -17,7 +17,7 @@ export const weightsCounter: TokenCounter = {
     let hundredths = 0
     for (let from = 0; from < text.length;) {
       const { read, written } = encoder.encodeInto(from === 0 ? text : text.slice(from), scratch)
-      hundredths += weigh(scratch, written)
+      hundredths += written === read ? weighAscii(scratch, written) : weigh(scratch, written)
       from += read
     }
     return Math.ceil(hundredths / 100)
@@ -27,6 +27,13 @@ export const weightsCounter: TokenCounter = {
 /** UTF-8 is walked twice as fast as a string. A lone surrogate stands in it as U+FFFD, which weighs the same. */
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(65_536)
+
+/** What is as long in UTF-8 as in UTF-16 is ASCII. */
+function weighAscii(bytes: Uint8Array, length: number): number {
+  let hundredths = 0
+  for (let i = 0; i < length; i++) hundredths += byteWeights[bytes[i] as number] as number
+  return hundredths
+}
 
 function weigh(bytes: Uint8Array, length: number): number {
   let hundredths = 0

@@ -180,6 +180,7 @@ export {
   inlineBytes,
   isStub,
   maxPartBytes,
+  ownBlob,
   type PartInput,
   type Stub,
   stowParts,

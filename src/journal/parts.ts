@@ -77,10 +77,18 @@ function stowPart(part: PartInput, blobs: NewBlob[], texts: (string | undefined)
   const bytes = content.length > inlineBytes ? byteLength(content) : content.length * 3 > inlineBytes ? byteLength(content) : 0
   if (bytes <= inlineBytes) return part
   const blob = newBlob(Buffer.from(content), path)
-  blobs.push(blob)
+  blobs.push({ ...blob, [madeHere]: true } as NewBlob)
   const { [member]: _stowed, ...rest } = part as unknown as JsonObject
   const preview = cutCodePoints(typeof payload === 'string' ? payload : content, previewLength)
   return { ...rest, blob: blob.id, bytes, preview, encoding } as unknown as Part
+}
+
+/** Marks content that was made of a text here: nobody else has it to change. */
+const madeHere: unique symbol = Symbol('made here')
+
+/** A blob that stays as it is now: itself if its content was made here, else a copy. */
+export function ownBlob(blob: NewBlob & { readonly [madeHere]?: true }): NewBlob {
+  return blob[madeHere] === true ? blob : { ...blob, bytes: Uint8Array.prototype.slice.call(blob.bytes) }
 }
 
 function newBlob(bytes: Uint8Array, path: string): NewBlob {

@@ -72,6 +72,16 @@ describe('evicting', () => {
     await session.rename('used')
     expect((await sessions.list({ open: true })).items.map(info => info.id)).toEqual([session.id])
   })
+
+  verifies('S6', 'drops the one that was used least recently, by what was done last and not by a clock', async () => {
+    const { sessions } = await open({ sessions: { liveMax: 2, idleMs: 900_000 }, clock: { now: () => 1_700_000_000_000 } })
+    const [first, second] = [await sessions.create(), await sessions.create()]
+    await first.append({ role: 'user', content: 'x' })
+    const third = await sessions.create()
+    const kept = new Set((await sessions.list({ open: true })).items.map(info => info.id))
+    expect(kept).toEqual(new Set([first.id, third.id]))
+    expect(await second.conversation()).toEqual([])
+  })
 })
 
 describe('a run that goes on', () => {

@@ -20,6 +20,7 @@ interface Live<S> {
  * lease only, never data, and never one with a verb or run in progress.
  */
 export class LiveSessions<S> {
+  /** The least recently used stands first. */
   readonly #live = new Map<string, Live<S>>()
   /** Objects that were dropped from memory and that somebody still holds: opening gives the same one, so no two write. */
   readonly #asleep = new Map<string, WeakRef<Live<S>>>()
@@ -82,11 +83,15 @@ export class LiveSessions<S> {
     return loading
   }
 
-  /** Takes an object in, or in again when it is used after it was dropped. */
+  /** An object is used: takes it in, or in again when it was dropped meanwhile. */
   #wake(key: string, live: Live<S>): void {
-    if (this.#live.get(key)?.core.closed === false || live.core.closed) return
-    this.#asleep.delete(key)
+    if (live.core.closed) return
+    const known = this.#live.get(key)
+    if (known !== undefined && known !== live && !known.core.closed) return
+    this.#live.delete(key)
     this.#live.set(key, live)
+    if (known === live) return
+    this.#asleep.delete(key)
     this.#evictOverflow()
     this.#scheduleSweep()
   }
@@ -102,7 +107,7 @@ export class LiveSessions<S> {
   async evict(tenant: string | undefined, filter: { readonly idleMs?: number; readonly id?: SessionId }): Promise<SessionId[]> {
     const now = this.#runtime.clock.now()
     const gone: SessionId[] = []
-    for (const [key, live] of this.#live) {
+    for (const [key, live] of [...this.#live]) {
       const { core } = live
       if (tenant !== undefined && !key.startsWith(`${tenant} `)) continue
       if (!core.evictable || (filter.id !== undefined && core.id !== filter.id)) continue
@@ -127,11 +132,10 @@ export class LiveSessions<S> {
   }
 
   #evictOverflow(): void {
-    if (this.#live.size <= this.#limits.liveMax) return
-    const byAge = [...this.#live]
-      .filter(([, { core }]) => core.evictable)
-      .sort(([, a], [, b]) => a.core.lastUsedAt - b.core.lastUsedAt)
-    for (const [key, live] of byAge.slice(0, this.#live.size - this.#limits.liveMax)) void this.#drop(key, live)
+    for (const [key, live] of this.#live) {
+      if (this.#live.size <= this.#limits.liveMax) return
+      if (live.core.evictable) void this.#drop(key, live)
+    }
   }
 
   #scheduleSweep(): void {

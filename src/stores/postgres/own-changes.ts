@@ -1,4 +1,4 @@
-import { type Append, type Change, sealEntry } from '#journal'
+import { type Append, type Change, ownBlob, sealEntry } from '#journal'
 
 /** Changes as they are now, so that callers may go on changing what they handed in. Entries are kept as the text they become. */
 export function ownChanges(changes: readonly Change[]): Change[] {
@@ -11,7 +11,7 @@ function ownAppend({ entries, head, fence, blobs, blobRefs, ...rest }: Append): 
     entries: entries.map(sealEntry),
     ...(head === undefined ? {} : { head: isFlat(head) ? ownHead(head) : structuredClone(head) }),
     ...(fence === undefined ? {} : { fence: { ...fence } }),
-    ...(blobs === undefined ? {} : { blobs: structuredClone(blobs) }),
+    ...(blobs === undefined ? {} : { blobs: blobs.map(ownBlob) }),
     ...(blobRefs === undefined ? {} : { blobRefs: [...blobRefs] }),
   }
 }

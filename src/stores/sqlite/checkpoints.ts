@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts'
 
 /** How often the log is looked at, in transactions, and from how many pages on it is copied into the file (4 MiB). */
 const lookEvery = 16
-const pagesWanted = 1_024
+const pagesWanted = 4_096
 /** So far behind, a commit copies some of it itself rather than let the log grow without end. */
 const pagesAtMost = 16_384
 

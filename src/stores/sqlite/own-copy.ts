@@ -1,11 +1,12 @@
-import { type Change, sealEntry } from '#journal'
+import { type Change, ownBlob, sealEntry } from '#journal'
 
 /** Changes as they are now, so that callers may go on changing what they handed in. Entries are kept as the text they become. */
 export function ownChanges(changes: readonly Change[]): Change[] {
   return changes.map(change => {
     if (change.type !== 'append') return ownCopy(change)
-    const { entries, ...rest } = change
-    return { ...ownCopy(rest), entries: entries.map(sealEntry) }
+    const { entries, blobs, ...rest } = change
+    const own = { ...ownCopy(rest), entries: entries.map(sealEntry) }
+    return blobs === undefined ? own : { ...own, blobs: blobs.map(ownBlob) }
   })
 }
 
