@@ -3,6 +3,7 @@ import { addUsage, fullUsage, headEffect, noUsage, type Change, type JobRow, typ
 import { stepCollection } from '#jobs'
 import { draft, placeDrafts, type Runtime } from '#session'
 import type { ExtractorAnswer } from './extractor.ts'
+export { plainCandidates } from './extraction-limits.ts'
 import { type Failure, putRange, type Spent, type StoredRange } from './ranges.ts'
 
 /** What a range was answered, with the ids of the memories that its numbers mean. */
@@ -98,17 +99,6 @@ function usageDraft(
     },
     { by: 'extraction' },
   )
-}
-
-/** Each candidate as plain data; one that is none becomes `null`, which is rejected by itself. */
-export function plainCandidates(candidates: readonly unknown[]): Json[] {
-  return candidates.map(candidate => {
-    try {
-      return (JSON.parse(JSON.stringify(candidate) ?? 'null') as Json) ?? null
-    } catch {
-      return null
-    }
-  })
 }
 
 export function failureIn(error: unknown): Failure {

@@ -1,8 +1,9 @@
 import { isObject, isSkeinError } from '#kernel'
 import type { Change, JobRow, SessionRow, TenantStore } from '#journal'
 import type { Runtime } from '#session'
+import { ChangedWords } from './changed-words.ts'
 import { forgetAnswer, type StoredAnswer } from './extraction-answer.ts'
-import { judge, type Learnable, type RangeHeard } from './extraction-candidates.ts'
+import { judge, type Learnable, type RangeHeard, senderOf } from './extraction-candidates.ts'
 import { type OwnerMark, shelfChanges } from './memory-shelf.ts'
 import {
   type Applied,
@@ -19,6 +20,7 @@ import {
   type StoredRange,
 } from './ranges.ts'
 import type { Recall } from './recall.ts'
+import { taughtBefore } from './taught.ts'
 import { type Book, booksMet, keysOf, type Learning, type Shelf, takeIn } from './reconcile.ts'
 
 export const summaryCollection = 'memory_summary'
@@ -107,16 +109,26 @@ export async function settlement(
 async function shelvesFor(settling: Settling, learnable: readonly Learnable[]): Promise<Map<string, Shelved>> {
   const shelves = new Map<string, Shelved>()
   const learning = learningOf(settling)
+  const uris = await taughtBefore(settling.store, settling.range.row)
   for (const owner of new Set(learnable.map(candidate => candidate.owner))) {
     const index = await settling.recall.ownerIndex(settling.store, owner)
     const { mark } = index
     const books = index.shallowBooks()
     const near = (words: ReadonlySet<string>, missing: number): Iterable<string> => index.near(words, missing)
-    const shelf: Shelf = { owner, books, changed: new Set(), keys: keysOf(books.values()), near }
+    const taught = new Set([...index.heads()].flatMap(({ id, uri }) => (uris.has(uri) ? [id] : [])))
+    const shelf: Shelf = {
+      owner,
+      books,
+      changed: new Set(),
+      fresh: new ChangedWords(),
+      keys: keysOf(books.values()),
+      near,
+      taught,
+    }
     const met = learnable
       .filter(candidate => candidate.owner === owner)
       .flatMap(candidate => booksMet(shelf, candidate, learning))
-    for (const id of new Set(met)) {
+    for (const id of new Set([...met, ...taught])) {
       const book = await index.book(id)
       if (book !== undefined) shelf.books.set(id, book)
     }
@@ -227,10 +239,6 @@ export async function summaryOf(store: TenantStore, session: SessionRow['id'], e
 
 /** Whose memories a range may be about: the user, or everyone who wrote in it, and the agent. */
 export function ownersOf(heard: RangeHeard): string[] {
-  const senders = heard.messages.flatMap(({ data }) => {
-    if (heard.user !== null || data.role !== 'user') return []
-    const id = isObject(data.source) ? data.source['userId'] : data.from
-    return typeof id === 'string' && id !== '' ? [id] : []
-  })
+  const senders = heard.messages.filter(({ data }) => data.role === 'user').flatMap(message => senderOf(message) ?? [])
   return [...new Set([...(heard.user === null ? senders : [heard.user]), heard.agent])]
 }

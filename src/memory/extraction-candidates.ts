@@ -2,6 +2,7 @@ import { isObject, sha256 } from '#kernel'
 import type { EntryId, SessionId } from '#kernel'
 import type { EntryOf } from '#journal'
 import { type Category, categories, categoryRules, type Relation } from './extractor.ts'
+import { unkept } from './extraction-limits.ts'
 import { cutAtSentence, keyOf, learntText, quotable, recallText } from './extraction-text.ts'
 import type { EntryPiece, Fault } from './ranges.ts'
 
@@ -64,7 +65,7 @@ const relations: readonly string[] = ['SAME', 'SUPERSEDE', 'CONTRADICT'] satisfi
 
 /** The candidate, the code that it is rejected with, or null where it is not sure enough. */
 function read(candidate: unknown, index: number, range: RangeHeard): Learnable | string | null {
-  if (!isObject(candidate)) return 'not_an_object'
+  if (!isObject(candidate)) return unkept.find(code => code === candidate) ?? 'not_an_object'
   const given = withoutNulls(candidate)
   const { category, owner, key, abstract, overview, content, confidence, when, relation } = given
   if (!isCategory(category)) return 'category_unknown'
@@ -153,13 +154,13 @@ function cite(quote: { readonly entry: EntryId; readonly text: string }, range: 
 }
 
 /** Who wrote an entry, as far as its message tells. */
-function senderOf(entry: EntryOf<'message_added'> | undefined): string | null {
+export function senderOf(entry: EntryOf<'message_added'> | undefined): string | null {
   if (entry === undefined) return null
   const { source, from } = entry.data
   const id = isObject(source) ? source['userId'] : undefined
-  if (typeof id === 'string' && id !== '') return id
+  if (typeof id === 'string' && id !== '') return id.toWellFormed()
   if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id)
-  return from === undefined || from === '' ? null : from
+  return from === undefined || from === '' ? null : from.toWellFormed()
 }
 
 /** The key that was given, or of the content's hash where it says nothing; what has no key is told by its content, too. */

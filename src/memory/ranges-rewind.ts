@@ -4,6 +4,7 @@ import type { Runtime } from '#session'
 import { extractedEnd } from './extraction-apply.ts'
 import { type ExtractorName, rangeChanges } from './extraction-cut.ts'
 import { activeRanges, extractedReader, jobOf, putRange, queuedReader, type StoredRange } from './ranges.ts'
+import { rewoundTo } from './taught.ts'
 
 const tries = 5
 
@@ -52,13 +53,14 @@ async function rewindChanges(
     { type: 'put_watermark', session, reader: queuedReader(name), seq: queued, expect: queued },
     { type: 'put_watermark', session, reader: extractedReader(name), seq: Math.min(extracted, seq - 1), expect: stored },
     ...(await Promise.all(ranges.map(range => setAside(store, range, seq)))).flat(),
+    rewoundTo(session, name, queued),
     ...changes,
   ]
 }
 
 /** A range that begins before `seq` ends there; the others give way, and a parked job of theirs is given up. */
 async function setAside(store: TenantStore, { row, version }: StoredRange, seq: number): Promise<Change[]> {
-  if (row.fromSeq < seq) return [putRange({ ...row, toSeq: seq - 1 }, { expectVersion: version })]
+  if (row.fromSeq < seq) return [putRange({ ...row, toSeq: seq - 1, wasTo: row.wasTo ?? row.toSeq }, { expectVersion: version })]
   const job = await jobOf(store, row)
   return [
     putRange(row, { expectVersion: version, replaced: true }),

@@ -1,4 +1,5 @@
 import { searchWords } from '#journal'
+import type { ChangedWords } from './changed-words.ts'
 import { type Category, categoryRules } from './extractor.ts'
 import { folded } from './extraction-text.ts'
 import type { Learnable } from './extraction-candidates.ts'
@@ -22,10 +23,13 @@ export interface Shelf {
   readonly owner: string
   readonly books: Map<string, Book>
   readonly changed: Set<string>
+  readonly fresh: ChangedWords
   /** Which book a category's key is taken by. */
   readonly keys: Map<string, string>
   /** Ids of those that may lack no more than `missing` of these words. */
   near(words: ReadonlySet<string>, missing: number): Iterable<string>
+  /** Ids of those that the range has taught before, with all their versions. */
+  readonly taught: ReadonlySet<string>
 }
 
 export interface Learning {
@@ -54,7 +58,8 @@ export function booksMet(
 }
 
 /**
- * Takes one candidate in. In this order: what was undone stays undone; equal text and key is the same; an equal key supersedes;
+ * Takes one candidate in. What the same words have taught before, in whatever version, stays as it is. Else in this order:
+ * what was undone stays undone; equal text and key is the same; an equal key supersedes;
  * words alike are the same; the model's relation; else it is new. Laws M57, M58, M59.
  */
 export function takeIn(
@@ -68,6 +73,8 @@ export function takeIn(
     confirm(shelf, book, memory, candidate, evidence)
     return done('same', memory)
   }
+  const before = becameBefore(shelf, candidate, evidence, learning)
+  if (before !== undefined) return done('same', before)
   const equal = byIdentity(shelf, candidate, evidence)
   if (equal !== undefined) {
     const told = equal.versions.findLast(
@@ -96,7 +103,25 @@ export function takeIn(
   return typeof related === 'string' ? { ...added, ignored: { index: candidate.index, code: related } } : added
 }
 
-const saysTheSame = (memory: Memory, { content }: Learnable): boolean => folded(memory.content) === folded(content)
+const saysTheSame = (memory: Memory, candidate: Learnable): boolean => foldedOf(memory) === foldedOf(candidate)
+
+/**
+ * The version that a candidate became when its range was learnt from before: by the same content or by words alike, or as what the
+ * model called the same. Another content under a key that these words have taught is something new. Law M49.
+ */
+function becameBefore(shelf: Shelf, candidate: Learnable, evidence: Evidence, { known }: Learning): Memory | undefined {
+  const told = [...shelf.taught]
+    .flatMap(id => shelf.books.get(id)?.versions.map(version => ({ id, version })) ?? [])
+    .filter(({ version }) => version.category === candidate.category)
+    .filter(({ version }) => version.evidence.some(one => isSame(one, evidence)))
+  const equal = told.find(({ version }) => saysTheSame(version, candidate))
+  if (equal !== undefined) return equal.version
+  const { keyed, alike } = categoryRules[candidate.category]
+  if (keyed && told.some(({ version }) => version.key === candidate.key)) return undefined
+  const related = candidate.relation?.is === 'SAME' ? known.get(candidate.relation.n) : undefined
+  const words = wordsOf(candidate)
+  return told.find(({ id, version }) => id === related || (alike && jaccard(words, wordsOf(version)) >= alikeFrom))?.version
+}
 
 /** Whether two tell of the same place; where nothing is quoted, the place is the range, however it was cut. */
 function isSame(one: Evidence, other: Evidence): boolean {
@@ -138,7 +163,7 @@ function freeKey(shelf: Shelf, { category, key }: Learnable): string {
 
 /** The books that lack at most `missing` of these words: those that are known, and those that were just changed. */
 function* nearBooks(shelf: Shelf, words: ReadonlySet<string>, missing: number): Iterable<Book> {
-  const ids = words.size === 0 ? shelf.books.keys() : [...shelf.near(words, missing), ...shelf.changed]
+  const ids = words.size === 0 ? shelf.books.keys() : [...shelf.near(words, missing), ...shelf.fresh.sharing(words, missing)]
   for (const id of new Set(ids)) {
     const book = shelf.books.get(id)
     if (book !== undefined) yield book
@@ -161,8 +186,15 @@ function mostAlike(shelf: Shelf, candidate: Learnable): Book | undefined {
   return best?.book
 }
 
-/** Candidates and memories are compared again and again; their words are read once. */
+/** Candidates and memories are compared again and again; they are read once. */
 const readWords = new WeakMap<object, ReadonlySet<string>>()
+const readFolded = new WeakMap<object, string>()
+
+function foldedOf(told: Memory | Learnable): string {
+  const known = readFolded.get(told) ?? folded(told.content)
+  readFolded.set(told, known)
+  return known
+}
 
 function wordsOf(told: Memory | Learnable): ReadonlySet<string> {
   const known = readWords.get(told)
@@ -200,12 +232,18 @@ function relatedBook(
   return current === undefined ? 'relation_not_current' : { book, current }
 }
 
+/** Puts a changed book on the shelf; `written` is the version that is new in it. */
+function put(shelf: Shelf, book: Book, written: Memory): void {
+  shelf.books.set(book.id, book)
+  shelf.changed.add(book.id)
+  shelf.fresh.put(book.id, wordsOf(written))
+}
+
 /** Writes a version in the place of another; a copy of the book is what changes. */
 function replace(shelf: Shelf, { id }: Book, before: Memory, after: Memory): void {
   const book = shelf.books.get(id) as Book
   const versions = book.versions.map(version => (version.version === before.version ? after : version))
-  shelf.books.set(id, { ...book, versions })
-  shelf.changed.add(id)
+  put(shelf, { ...book, versions }, after)
 }
 
 function confirm(shelf: Shelf, book: Book, memory: Memory, candidate: Learnable, evidence: Evidence): void {
@@ -253,8 +291,7 @@ function addVersion(
   const uses = book.versions.reduce((most, version) => Math.max(most, version.uses ?? 0), 0)
   const made = memoryOf(id, before.version + 1, candidate, evidence, learning, uses, before.key)
   const added: Memory = { ...made, validTo }
-  shelf.books.set(id, { ...book, versions: [...book.versions, added] })
-  shelf.changed.add(id)
+  put(shelf, { ...book, versions: [...book.versions, added] }, added)
   return added
 }
 
@@ -267,9 +304,8 @@ function addBook(
 ): Memory {
   const id = learning.newId()
   const added: Memory = { ...memoryOf(id, 1, candidate, evidence, learning, 0, freeKey(shelf, candidate)), contradicts }
-  shelf.books.set(id, { id, versions: [added], row: 0, head: 0 })
+  put(shelf, { id, versions: [added], row: 0, head: 0 }, added)
   shelf.keys.set(identity(added.category, added.key), id)
-  shelf.changed.add(id)
   return added
 }
 

@@ -1,6 +1,7 @@
 import { type Id, isId, isSkeinError, type JobId, type Json, SkeinError } from '#kernel'
 import type { Change, TenantStore } from '#journal'
 import type { Runtime } from '#session'
+import { ChangedWords } from './changed-words.ts'
 import { heldBefore } from './closing.ts'
 import { ownerIn, type Memory } from './memory-types.ts'
 import { readBook, shelfChanges } from './memory-shelf.ts'
@@ -65,7 +66,15 @@ export async function undo(parts: UndoParts, target: UndoTarget): Promise<Receip
         const book = await readBook(store, id)
         if (book !== undefined) before.set(id, book)
       }
-      const shelf: Shelf = { owner, books: new Map(before), changed: new Set(), keys: new Map(), near: () => [] }
+      const shelf: Shelf = {
+        owner,
+        books: new Map(before),
+        changed: new Set(),
+        fresh: new ChangedWords(),
+        keys: new Map(),
+        near: () => [],
+        taught: new Set(),
+      }
       for (const [id, isMeant] of books) takeBack(shelf, id, isMeant, at, receipt)
       changes.push(...shelfChanges(shelf, before, mark))
     }
@@ -150,7 +159,7 @@ async function rangesOfJob(store: TenantStore, job: string): Promise<RangeRow[]>
   const row = isId('job', job) ? await store.job(job as JobId) : undefined
   if (row?.session === null) return []
   const ranges = await rangesOf(store, row?.session)
-  const found = ranges.flatMap(range => (range.row.job === job ? [range.row] : []))
+  const found = ranges.flatMap(range => (range.row.job === job || range.row.of?.job === job ? [range.row] : []))
   if (row === undefined && found.length === 0) throw unknown('job', job)
   return found
 }

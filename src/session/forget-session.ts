@@ -7,6 +7,7 @@ const tagged = [
   'answer',
   'memory_range',
   'memory_summary',
+  'memory_rewound',
   'run',
   'approval',
   'input',
