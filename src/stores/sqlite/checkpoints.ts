@@ -1,7 +1,7 @@
 import type { BackgroundThread } from './background-thread.ts'
 import type { Connection } from './connection.ts'
 
-/** How often the log is looked at, in transactions, and from how many pages on it is copied into the file (4 MiB). */
+/** How often the log is looked at, in transactions, and from how many pages on it is copied into the file (16 MiB). */
 const lookEvery = 16
 const pagesWanted = 4_096
 /** So far behind, a commit copies some of it itself rather than let the log grow without end. */
