@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,8 +27,10 @@ export class Crew<T = Task> {
   readonly #alive = new Set<ChildProcess>()
   #closed = false
 
+  /** Children come from the run's bundle where it has them, otherwise from their source. */
   constructor(entry: string = 'writer.ts') {
-    this.#entry = fileURLToPath(new URL(entry, import.meta.url))
+    const bundled = join(process.env['SKEIN_CHILDREN'] ?? '', `${entry.slice(0, -3)}.js`)
+    this.#entry = existsSync(bundled) ? bundled : fileURLToPath(new URL(entry, import.meta.url))
   }
 
   async next(): Promise<Writer<T>> {
@@ -48,7 +50,7 @@ export class Crew<T = Task> {
   async #hire(): Promise<Writer<T>> {
     const child = spawn(process.execPath, ['--conditions=skein-source', '--no-warnings', this.#entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_COMPILE_CACHE: this.#cache },
+      env: { NODE_COMPILE_CACHE: this.#cache, ...process.env },
     })
     this.#alive.add(child)
     let errors = ''
