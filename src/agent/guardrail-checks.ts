@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { cutCodePoints, isObject, type Json, messageOf } from '#kernel'
-import type { ToolCallPart, ToolResultPart } from '#journal'
+import type { ToolResultPart } from '#journal'
 import { type Guardrails, guardrailMs } from './guardrails.ts'
 import { runCommand } from './gates-command.ts'
-import { writtenBy } from './hooks-run.ts'
 import { globMatcher } from './policy/glob.ts'
 import { diskPlaces } from './policy/real-place.ts'
-import type { Tool } from './tool.ts'
-import { placesOf } from './tools/tool-places.ts'
+import type { WrittenFile } from './written-files.ts'
 
 /** A command that looks at what was written. */
 interface Check {
@@ -25,13 +23,10 @@ interface Checked {
   readonly problem?: string
 }
 
-/** A call that has ended, and perhaps written a file. */
+/** A call that has ended, and what it wrote. */
 export interface Written {
-  readonly call: ToolCallPart
-  readonly tool: Tool | undefined
-  /** What the tool gave. */
-  readonly result: ToolResultPart
-  /** What hooks left of it. */
+  readonly files: readonly WrittenFile[]
+  /** The result, as hooks left it. */
   readonly told: ToolResultPart
   /** Where the session works. */
   readonly cwd: string | null
@@ -42,31 +37,31 @@ export interface Written {
 const shownLength = 16_384
 
 /**
- * Checks the file that a call has written, and gives what stands in the result's place. Under `enforce` it is an error unless
+ * Checks the files that a call has written, and gives what stands in the result's place. Under `enforce` it is an error unless
  * every check passes. Never throws.
  */
 export async function guarded(guardrails: Guardrails | undefined, written: Written): Promise<ToolResultPart> {
-  const { call, tool, result, told, signal } = written
-  const path = guardrails === undefined ? undefined : writtenBy(call, result)
-  const root = (tool === undefined ? undefined : placesOf([tool])[0]?.root) ?? written.cwd
-  if (guardrails === undefined || path === undefined || root === null) return told
-  const cwd = written.cwd ?? root
-  const { mode = 'advisory', criticalPaths = [], timeoutMs = guardrailMs } = guardrails
-  const shown = await diskPlaces.below(root, path).catch(() => null)
-  const critical = criticalPaths.map(globMatcher).some(matches => matches(shown ?? path))
+  const { files, told, signal } = written
+  if (guardrails === undefined || files.length === 0) return told
+  const { mode = 'advisory', timeoutMs = guardrailMs } = guardrails
+  const critical = await criticalAmong(files, guardrails)
   const checks: Checked[] = []
-  for (const check of checksOf(guardrails, resolve(root, path), cwd)) {
+  for (const check of onceEach(
+    files.flatMap(({ root, path }) => checksOf(guardrails, resolve(root, path), written.cwd ?? root)),
+  )) {
     if (signal.aborted) break
     checks.push(await pass(check, timeoutMs, signal))
   }
   const failed = signal.aborted ? [] : checks.filter(({ problem }) => problem !== undefined)
   const isError = mode === 'enforce' && failed.length > 0
+  const stands = files.length === 1 ? 'The file stands as it was' : 'The files stand as they were'
   const lines = [
-    ...(critical ? [`${shown ?? path} is a critical path: make sure that this change is what was asked for.`] : []),
+    ...critical.map(path => `${path} is a critical path: make sure that this change is what was asked for.`),
     ...failed.map(({ command, problem = '' }) => `${isError ? 'guardrail_enforced' : 'Guardrail'}: \`${command}\` ${problem}`),
-    ...(isError ? ['The file stands as it was written. Mend it before you go on.'] : []),
+    ...(isError ? [`${stands} written. Mend it before you go on.`] : []),
   ]
-  const found = { mode, critical, checks: checks.map(({ command, exitCode }) => ({ command, exitCode })), ...(isError ? { code: 'guardrail_enforced' } : {}) } // prettier-ignore
+  const shown = checks.map(({ command, exitCode }) => ({ command, exitCode }))
+  const found = { mode, critical: critical.length > 0, checks: shown, ...(isError ? { code: 'guardrail_enforced' } : {}) }
   return {
     ...told,
     ...(lines.length === 0 ? {} : { output: [textOf(told.output), ...lines].join('\n\n') }),
@@ -74,6 +69,21 @@ export async function guarded(guardrails: Guardrails | undefined, written: Writt
     ...(told.details === undefined || isObject(told.details) ? { details: { ...told.details, guardrails: found } } : {}),
   }
 }
+
+/** Those that need more care, where they really lead. */
+async function criticalAmong(files: readonly WrittenFile[], { criticalPaths = [] }: Guardrails): Promise<readonly string[]> {
+  const matchers = criticalPaths.map(globMatcher)
+  if (matchers.length === 0) return []
+  const shown = await Promise.all(
+    files.map(async ({ root, path }) => (await diskPlaces.below(root, path).catch(() => null)) ?? path),
+  )
+  return shown.filter(path => matchers.some(matches => matches(path)))
+}
+
+/** A command that says nothing of the file looks at all of them at once. */
+const onceEach = (checks: readonly Check[]): readonly Check[] => [
+  ...new Map(checks.map(check => [`${check.cwd}\0${check.command}`, check])).values(),
+]
 
 const textOf = (output: Json): string => (typeof output === 'string' ? output : JSON.stringify(output))
 

@@ -1,7 +1,7 @@
 import { isObject } from '#kernel'
 import { badConfig } from './policy/bad-config.ts'
 
-/** What is checked after each file that the agent's tools write. Source: spec/agent.md 13. */
+/** What is checked after each call that is known to have written files; what a shell does is not. Source: spec/agent.md 13. */
 export interface Guardrails {
   /** `advisory` (default): a failure is told beside the result. `enforce`: it makes the result an error, `guardrail_enforced`. */
   readonly mode?: 'advisory' | 'enforce'

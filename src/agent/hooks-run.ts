@@ -1,4 +1,4 @@
-import { isObject, type Json, messageOf, toJson } from '#kernel'
+import { type Json, messageOf, toJson } from '#kernel'
 import type { ToolCallPart, ToolResultPart } from '#journal'
 import type { SessionCore } from '#session'
 import type { BeforeCall } from './approvals-judge.ts'
@@ -6,7 +6,6 @@ import { each, type Hook, type HookOn, hooksOn, inTime, tellFailure } from './ho
 import { globMatcher } from './policy/glob.ts'
 import type { RunHooks, RunPlace } from './run-seams.ts'
 
-const writers = ['write', 'edit']
 const ratioDefault = 0.8
 
 /** What a run's judge is told by the hooks before its calls. The first that blocks decides; each sees the input of the one before. Law A47. */
@@ -60,9 +59,8 @@ export function runHooksOf(hooks: readonly Hook[]): RunHooks {
       },
     }),
     ...(after.length + writes.length > 0 && {
-      afterCall: async (asked, result, place) => {
-        const path = writtenBy(asked, result)
-        if (path !== undefined) await call(writes.filter(fits(path)), place, hook => hook.run({ ...place, call: asked, path }))
+      afterCall: async (asked, result, place, paths) => {
+        for (const path of paths) await call(writes.filter(fits(path)), place, hook => hook.run({ ...place, call: asked, path }))
         const mine = after.filter(fits(asked.tool))
         const said = await each(mine, place.core, async hook => replacement(await hook.run({ ...place, call: asked, result })))
         const changes = said.filter(change => change !== undefined)
@@ -89,13 +87,6 @@ const fits =
   (name: string) =>
   ({ match }: Pick<Hook, 'match'>): boolean =>
     match === undefined || globMatcher(match)(name)
-
-/** The path as the model named it, without a leading `./`. A dry run writes nothing. */
-export function writtenBy({ tool, input }: ToolCallPart, { status }: ToolResultPart): string | undefined {
-  if (status !== 'ok' || !writers.includes(tool) || !isObject(input)) return undefined
-  const { path, dryRun } = input
-  return typeof path === 'string' && dryRun !== true ? path.replace(/^(\.\/+)+/, '') : undefined
-}
 
 /** Which thresholds the last request of a session had passed. */
 const above = new WeakMap<SessionCore, WeakSet<Hook>>()

@@ -50,7 +50,7 @@ export type Hook = HookCommon &
           event: RunPlace & { readonly call: ToolCallPart; readonly result: ToolResultPart },
         ): Maybe<{ readonly content?: unknown; readonly isError?: boolean }>
       }
-    /** After a tool of Skein has written a file. */
+    /** For each file that a call is known to have written: by a tool of Skein, or kept by `call.checkpoint` and another since. */
     | {
         readonly on: 'after_file_write'
         run(event: RunPlace & { readonly call: ToolCallPart; readonly path: string }): Maybe<void>

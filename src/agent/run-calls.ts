@@ -14,6 +14,7 @@ import { CallCheckpoint } from './tools/call-checkpoint.ts'
 import type { TurnResult } from './turn-result.ts'
 import { uiFor } from './ui.ts'
 import { watchSteers } from './watch-steers.ts'
+import { writtenFiles } from './written-files.ts'
 
 const sideBySide = 8
 
@@ -215,11 +216,13 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number, checkp
   const outcome = await (span === undefined ? carry() : span.inside(carry))
   span?.end(outcome.result)
   const kept = [...((await checkpoint?.settled()) ?? []), ...spent.settle()]
-  const { afterCall } = options.seams.hooks
-  const hooked = afterCall && (await record.hook('afterCall', () => afterCall(call, outcome.result, record.place)))
-  const told = hooked ?? outcome.result
-  const written = { call, tool, result: outcome.result, told, cwd: checkpoint?.cwd ?? null, signal }
-  const checked = await guarded(options.seams.guardrails, written)
+  const { hooks, guardrails } = options.seams
+  const { afterCall } = hooks
+  const heeds = afterCall !== undefined || guardrails !== undefined
+  const files = heeds ? await writtenFiles(call, tool, outcome.result, checkpoint) : []
+  const paths = files.map(({ path }) => path)
+  const hooked = afterCall && (await record.hook('afterCall', () => afterCall(call, outcome.result, record.place, paths)))
+  const checked = await guarded(guardrails, { files, told: hooked ?? outcome.result, cwd: checkpoint?.cwd ?? null, signal })
   const isLoop = (record.repeats.get(call.callId) ?? 0) === record.loopLimit
   const warned = withWarning(checked, isLoop ? `identical tool call repeated ${record.loopLimit} times` : '')
   const { result, whole } = cutResult(warned)

@@ -34,8 +34,8 @@ export interface RunHooks {
   beforeRequest?(step: number, place: RunPlace): Maybe<void>
   /** Before a request goes out, once it is known what it holds. */
   contextMeasured?(measured: ContextMeasured, place: RunPlace): Maybe<void>
-  /** What stands in the result's place from here on. */
-  afterCall?(call: ToolCallPart, result: ToolResultPart, place: RunPlace): Maybe<ToolResultPart>
+  /** What stands in the result's place from here on. `written`: the files that the call is known to have written. */
+  afterCall?(call: ToolCallPart, result: ToolResultPart, place: RunPlace, written: readonly string[]): Maybe<ToolResultPart>
   /** After each step. Where the run would end done, a text that it goes on with, 10 times at the most. */
   stepEnded?(step: number, place: RunPlace): Maybe<{ readonly continueWith?: string }>
   runEnded?(result: TurnResult, place: RunPlace): Maybe<void>

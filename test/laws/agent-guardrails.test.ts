@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileTools, type Guardrails } from '#agent'
 import { isType } from '#journal'
@@ -92,6 +92,41 @@ describe('guardrails', () => {
     expect((await session.entries({ types: ['run_ended'] })).map(({ data }) => data)).toMatchObject([{ status: 'done' }])
     const effects = (await session.entries({ types: ['effect_settled'] })).filter(entry => isType(entry, 'effect_settled'))
     expect(effects.map(({ data }) => data.status)).toEqual(['error'])
+  })
+
+  verifies('A49', 'see what a tool of your own changed of what it had kept, each file once, also where it failed', async () => {
+    const cwd = freshFolder()
+    put(cwd, 'same.txt', 'same')
+    put(cwd, 'old.txt', 'old')
+    const paths = ['new.txt', 'same.txt', 'sub/../old.txt']
+    const heard: string[] = []
+    const own = tool('publish', async (input: { fails?: boolean }, { checkpoint }: { checkpoint(paths: readonly string[]): Promise<void> }) => {
+      await checkpoint(paths)
+      put(cwd, 'new.txt', String(Math.random()))
+      put(cwd, 'unseen.txt', 'x')
+      rmSync(join(cwd, 'old.txt'), { force: true })
+      if (input.fails === true) throw new Error('half done')
+      return 'published'
+    }) // prettier-ignore
+    const session = await (
+      await open()
+    ).sessions.create({
+      cwd,
+      tools: [own] as never,
+      guardrails: { mode: 'enforce', commands: ['echo {file} >> log', 'exit 1'], criticalPaths: ['old.*'] },
+      hooks: [{ on: 'after_file_write', run: ({ path }: { path: string }) => void heard.push(path) }] as never,
+    })
+    const [made] = await results(session, [call('publish')])
+    expect(readFileSync(join(cwd, 'log'), 'utf8').trim().split('\n').sort()).toEqual(
+      ['new.txt', 'old.txt'].map(name => join(cwd, name)),
+    )
+    expect(heard.sort()).toEqual(['new.txt', 'old.txt'])
+    expect(made).toMatchObject({ status: 'error', guardrails: { code: 'guardrail_enforced', critical: true } })
+    expect(made?.output).toContain('old.txt is a critical path')
+    expect(made?.output.match(/guardrail_enforced/g)).toHaveLength(1)
+    const [failed] = await results(session, [call('publish', { fails: true })])
+    expect(failed?.output).toMatch(/half done[^]*guardrail_enforced/)
+    expect(heard.sort()).toEqual(['new.txt', 'new.txt', 'old.txt'])
   })
 
   it('hold whatever a hook makes of the result', async () => {

@@ -2,7 +2,7 @@ import type { CheckpointId, CheckpointSettled, FileState } from '#journal'
 import { type Draft, draft, type Plan, type SessionCore } from '#session'
 import { savePlans } from './checkpoint-plan.ts'
 import type { Tool } from './definition.ts'
-import { capture, standingOf } from './file-states.ts'
+import { capture, sameState, standingOf } from './file-states.ts'
 import { Place } from './place.ts'
 import { placesOf } from './tool-places.ts'
 
@@ -17,7 +17,9 @@ export class CallCheckpoint {
   readonly #marks: Partial<Draft>
   /** Where the session works. */
   readonly cwd: string | null
-  readonly #paths = new Set<string>()
+  /** How each file stood; undefined for one that cannot be kept. */
+  readonly #before = new Map<string, FileState | undefined>()
+  readonly #changed: string[] = []
   #checkpoint: CheckpointId | undefined
   #place: Place | undefined
 
@@ -51,12 +53,24 @@ export class CallCheckpoint {
     const place = this.#place
     if (this.#checkpoint === undefined || place === undefined) return []
     const files: FileState[] = []
-    for (const path of this.#paths) {
+    for (const [path, before] of this.#before) {
       const standing = await standingOf(place, path).catch(() => undefined)
-      if (standing !== undefined && 'state' in standing) files.push(standing.state)
+      const after = standing !== undefined && 'state' in standing ? standing.state : undefined
+      if (after !== undefined) files.push(after)
+      if (before === undefined || after === undefined || !sameState(before, after)) this.#changed.push(path)
     }
     const data: CheckpointSettled = { checkpoint: this.#checkpoint, cwd: place.root, files }
     return [draft('checkpoint_settled', data, this.#marks)]
+  }
+
+  /** Once it is settled: what the call changed of what it kept, or may have changed, as its tool's place names it. */
+  get changed(): readonly string[] {
+    return this.#changed
+  }
+
+  /** The folder that those names are relative to. */
+  get root(): string | null {
+    return this.#place?.root ?? null
   }
 
   async #plans(paths: readonly string[]): Promise<Plan[]> {
@@ -64,7 +78,7 @@ export class CallCheckpoint {
     const fresh: string[] = []
     for (const path of paths) {
       const shown = place.shown(await place.real(path))
-      if (!this.#paths.has(shown)) fresh.push(shown)
+      if (!this.#before.has(shown)) fresh.push(shown)
     }
     if (fresh.length === 0) return []
     const captured = await capture(place, fresh)
@@ -76,7 +90,8 @@ export class CallCheckpoint {
       callId: this.#callId,
       tool: this.#tool.name,
     } as const
-    for (const path of fresh) this.#paths.add(path)
+    for (const path of fresh) this.#before.set(path, undefined)
+    for (const state of captured.files) this.#before.set(state.path, state)
     return savePlans(captured, as, this.#marks)
   }
 
