@@ -122,6 +122,8 @@ export const configKeys: readonly ConfigKey[] = [
   own('server.origins', { is: 'list' }, []),
   own('server.rate.perSecond', number(1, 1_000_000)),
   own('server.rate.burst', number(1, 1_000_000)),
+  own('server.hookRate.perSecond', number(1, 1_000_000)),
+  own('server.hookRate.burst', number(1, 1_000_000)),
   own('server.maxBodyBytes', number(1_024, 1_073_741_824), 10_485_760),
   own('server.requestMs', number(1_000, maxMs), 30_000),
   own('server.maxStreams', number(1, 1_000_000), 100),

@@ -62,7 +62,8 @@ export function serverOptions({ io, out, settings }: Invocation): ServerOptions 
     const value = settings.number(`server.${name}`)
     return (value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: number }
   }
-  const rate = rateOf(settings)
+  const rate = rateOf(settings, 'rate')
+  const hookRate = rateOf(settings, 'hookRate')
   return {
     host: settings.text('server.host') ?? '127.0.0.1',
     origins: settings.list('server.origins') ?? [],
@@ -76,7 +77,7 @@ export function serverOptions({ io, out, settings }: Invocation): ServerOptions 
     ...number('maxBodyBytes'),
     ...number('requestMs'),
     ...number('maxStreams'),
-    ...given({ rate }),
+    ...given({ rate, hookRate }),
     logger: {
       log: line => {
         // A person who looks on wants what went wrong, a program everything.
@@ -86,13 +87,16 @@ export function serverOptions({ io, out, settings }: Invocation): ServerOptions 
   }
 }
 
-function rateOf(settings: Settings): { readonly perSecond: number; readonly burst: number } | undefined {
-  const perSecond = settings.number('server.rate.perSecond')
-  const burst = settings.number('server.rate.burst')
+function rateOf(
+  settings: Settings,
+  name: 'rate' | 'hookRate',
+): { readonly perSecond: number; readonly burst: number } | undefined {
+  const perSecond = settings.number(`server.${name}.perSecond`)
+  const burst = settings.number(`server.${name}.burst`)
   if (perSecond === undefined && burst === undefined) return undefined
   if (perSecond === undefined)
-    throw new SkeinError('config.invalid', 'server.rate: burst alone is no rate; give perSecond, too.', {
-      details: { key: 'server.rate' },
+    throw new SkeinError('config.invalid', `server.${name}: burst alone is no rate; give perSecond, too.`, {
+      details: { key: `server.${name}` },
     })
   return { perSecond, burst: burst ?? perSecond }
 }

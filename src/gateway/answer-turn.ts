@@ -6,8 +6,10 @@ import type { Source } from './source.ts'
 
 /** A turn that a host answers itself. */
 export interface AnswerTurn {
-  /** The route's. */
-  readonly key: string
+  /** The route's; `null` where no route asks. */
+  readonly key: string | null
+  /** Which schedule asks, if one does. */
+  readonly schedule: string | null
   readonly sessionId: SessionId
   readonly turnId: string
   /** What is to be answered: all that was said in this turn since the last answer, and where it came from. */

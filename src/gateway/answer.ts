@@ -7,9 +7,11 @@ import type { Front } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import type { Source } from './source.ts'
 
-interface Place {
+/** Where a host answers. */
+export interface Place {
   readonly session: MemorySession
-  readonly key: string
+  readonly key: string | null
+  readonly schedule?: string
   turnOf(): string | undefined
 }
 
@@ -40,7 +42,7 @@ export function hostAnswers(front: Front, answer: Answer, place: Place): ModelPo
   }
 }
 
-async function readTurn({ store }: Front, { session, key, turnOf }: Place, signal: AbortSignal): Promise<AnswerTurn> {
+async function readTurn({ store }: Front, { session, key, schedule, turnOf }: Place, signal: AbortSignal): Promise<AnswerTurn> {
   const turnId = turnOf() ?? ''
   const said = await store.entries(session.id, { types: ['message_added'], order: 'desc', limit: lately })
   const answered = said.findIndex(
@@ -48,8 +50,8 @@ async function readTurn({ store }: Front, { session, key, turnOf }: Place, signa
   )
   const asked = (answered < 0 ? said : said.slice(0, answered)).toReversed()
   const messages = await Promise.all(asked.map(async ({ id }) => (await session.entry(id)).data as Message))
-  const found = await routeAt(store, key)
-  const isHere = found?.route.sessionId === session.id
+  const found = key === null ? undefined : await routeAt(store, key)
+  const fresh = found?.route.sessionId === session.id ? found.route.fresh : undefined
   return {
     key,
     sessionId: session.id,
@@ -57,7 +59,8 @@ async function readTurn({ store }: Front, { session, key, turnOf }: Place, signa
     text: messages.map(({ parts }) => parts.flatMap(part => (part.type === 'text' ? [part.text] : [])).join('\n')).join('\n'),
     messages,
     source: (messages.at(-1)?.source ?? null) as Partial<Source> | null,
-    fresh: (isHere ? found.route.fresh : undefined) ?? null,
+    fresh: fresh ?? null,
+    schedule: schedule ?? null,
     session,
     signal,
   }

@@ -57,7 +57,7 @@ async function resume(ports: CarryOnPorts, found: FoundRoute, rows: readonly Sto
   const inbox = rows.map(({ row }) => row.id)
   const turnId = rows[0]?.row.turn ?? ''
   const claim: Claim = { key: route.key, generation: route.generation, session: session.id, turn: turnId, inbox }
-  const host = answering(front, session, claim, () => turnId)
+  const host = answering(front, session, { key: claim.key, turnOf: () => turnId })
   const { run } = await (host.modelOverride === undefined ? session : session.equip(host)).recover({
     apply: true,
     // What may have happened is not done again, and nobody is there to be asked.

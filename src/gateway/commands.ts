@@ -1,5 +1,6 @@
 import { type EntryId, given, isSkeinError, type SessionId } from '#kernel'
 import type { SessionRow } from '#journal'
+import { sessionInfo, type SessionInfo } from '#session'
 import { actorSessions, namedSession } from './actor-sessions.ts'
 import { readSituation } from './decide.ts'
 import type { Exchange } from './exchange.ts'
@@ -180,7 +181,7 @@ async function status({ exchange, row, found, key, session }: Asked): Promise<st
     `Session: ${session === undefined ? 'none yet' : lineOf(session)}`,
     `Turn: ${busy.includes('running') ? 'going on' : 'none'}, waiting: ${waiting}`,
   ]
-  if (session !== undefined) lines.push(`Usage: ${usageLine(session)}`)
+  if (session !== undefined) lines.push(`Usage: ${usageLine(sessionInfo(exchange.front.tenant, session))}`)
   if (route !== undefined && route.holds.length > 0)
     lines.push(`Holds: ${route.holds.map(({ kind, reason }) => `${kind} (${reason})`).join(', ')}`)
   if (route !== undefined) {
@@ -190,9 +191,18 @@ async function status({ exchange, row, found, key, session }: Asked): Promise<st
   return lines.join('\n')
 }
 
-function usageLine({ counters }: SessionRow): string {
-  const { turnCount } = counters
-  return `${turnCount} ${turnCount === 1 ? 'turn' : 'turns'}`
+/** Turns, tokens and money of a session, as far as they are known. */
+function usageLine({ turns, usage: { usage, cost, requests } }: SessionInfo): string {
+  const counted = (count: number, noun: string): string => `${count.toLocaleString('en')} ${noun}`
+  const told = [counted(turns, turns === 1 ? 'turn' : 'turns')]
+  if (requests > 0) {
+    const { inputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens, outputTokens } = usage
+    const asked = inputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens
+    told.push(counted(asked, 'tokens in'), counted(outputTokens, 'tokens out'))
+    const dollars = cost.nano === null ? 'cost unknown' : `$${(cost.nano / 1e9).toFixed(4)}`
+    told.push(cost.complete || cost.nano === null ? dollars : `${dollars} and more`)
+  }
+  return told.join(', ')
 }
 
 const lineOf = ({ id, title: named, preview }: Pick<SessionRow, 'id' | 'title' | 'preview'>): string =>

@@ -116,10 +116,10 @@ export class Exchange {
     )
     this.#worker = startWorker({ store, clock, random, owner, timers, works: { ...works, [writeFileKind]: writeFiles } })
     await this.#look()
-    const quietly = (): void => void this.#look().catch(() => undefined)
+    const again = (): void => void this.#look().catch(error => this.#notLooked(error))
     // As long as a lease of a process that died may last, and from then on each minute.
-    const cancelFirst = timers.after(desk.runtime.leaseMs, quietly)
-    const stopLooking = every(timers, lookMs, quietly)
+    const cancelFirst = timers.after(desk.runtime.leaseMs, again)
+    const stopLooking = every(timers, lookMs, again)
     this.#stopLooking = () => (cancelFirst(), stopLooking())
   }
 
@@ -183,6 +183,14 @@ export class Exchange {
       await this.turns.pump(key)
       await this.#unmark(key, version)
     }
+  }
+
+  /** The next look sees to what this one could not. */
+  #notLooked(error: unknown): void {
+    const { desk, tenant } = this.front
+    const code = isSkeinError(error) ? error.code : 'skein.bug'
+    const message = `Turns that were cut short could not be looked for; it is tried again in a minute: ${messageOf(error)}`
+    desk.runtime.notice({ level: 'error', code, message, tenant })
   }
 
   /** Where all is over, nobody looks any more. */

@@ -1,6 +1,6 @@
 import { given, isObject, isSkeinError } from '#kernel'
-import type { TurnResult } from '#agent'
-import type { JobRow } from '#journal'
+import type { Placed, TurnResult } from '#agent'
+import type { Change, JobRow } from '#journal'
 import type { JobDone } from '#jobs'
 import type { MemorySession } from '#memory'
 import { deliveryRows } from './deliver.ts'
@@ -18,6 +18,7 @@ import {
   timeAfter,
 } from './schedule-row.ts'
 import { decodeSource } from './source.ts'
+import { answering } from './turn-begin.ts'
 import { silence } from './turn-end.ts'
 import { internalMark } from './turn-ends.ts'
 
@@ -33,7 +34,7 @@ export async function fireDue(exchange: Exchange, job: JobRow, signal: AbortSign
   if (firing.state !== 'fired') return { result: { skipped: firing.state } }
   const session = await sessionOf(exchange.front, schedule, firing.at)
   signal.throwIfAborted()
-  const result = await asked(session, schedule)
+  const result = await asked(exchange.front, session, schedule)
   // Who may not speak any more gets no answer, either.
   const isAllowed = await mayReceive(exchange, schedule)
   const rows = isAllowed ? answers(exchange, schedule, result) : []
@@ -75,12 +76,19 @@ async function mayReceive(exchange: Exchange, { origin }: Schedule): Promise<boo
   return origin === undefined || (await exchange.maySpeak(decodeSource(origin)))
 }
 
-/** What the model says. What a process that died had begun goes on; nobody is there to be asked for approval. */
-async function asked(session: MemorySession, { id, prompt }: Schedule): Promise<TurnResult> {
-  const { run } = await session.recover({ apply: true, approvals: 'deny' })
+/** What the model says, or the host in its place. What a process that died had begun goes on; nobody is there to be asked for approval. */
+async function asked(front: Front, session: MemorySession, { id, prompt }: Schedule): Promise<TurnResult> {
+  let turn: string | undefined
+  const host = answering(front, session, { key: null, schedule: id, turnOf: () => turn })
+  const { run } = await (host.modelOverride === undefined ? session : session.equip(host)).recover({
+    apply: true,
+    approvals: 'deny',
+    alongside: placed => ((turn = placed.turn), []),
+  })
   if (run !== null) return await run.result()
   const message = { role: 'user', parts: [{ type: 'text', text: prompt }], source: { ...internalMark, schedule: id } } as const
-  return await session.send(message, { idempotencyKey: 'fire', approvals: 'deny' }).result()
+  const alongside = (placed: Placed): readonly Change[] => ((turn = placed.turn), [])
+  return await session.send(message, { ...host, idempotencyKey: 'fire', approvals: 'deny', alongside }).result()
 }
 
 async function sessionOf(

@@ -1,4 +1,4 @@
-import { isSkeinError } from '#kernel'
+import { given, isSkeinError, messageOf } from '#kernel'
 import type { JobEvent } from '#jobs'
 import type { Change } from '#journal'
 import { commitKind } from '#memory'
@@ -46,8 +46,8 @@ async function pruneHourly(front: Front): Promise<number> {
 }
 
 /** Asks for a sweep of each tenant that has routes: a minute after opening, then every five. Returns what ends it. */
-export function sweepRegularly({ runtime }: Desk, frontOf: (tenant: string) => Front): () => void {
-  const { timers, store, ids } = runtime
+export function sweepRegularly(desk: Desk, frontOf: (tenant: string) => Front): () => void {
+  const { timers, store, ids } = desk.runtime
   let cancel = (): void => undefined
   let over = false
   const ask = async (): Promise<void> => {
@@ -61,9 +61,8 @@ export function sweepRegularly({ runtime }: Desk, frontOf: (tenant: string) => F
   }
   const next = (ms: number): void => {
     cancel = timers.after(ms, () => {
-      // The store is away; the next one sees to it.
       ask()
-        .catch(() => undefined)
+        .catch(error => tellFailed(desk, error))
         .finally(() => {
           if (!over) next(betweenMs)
         })
@@ -76,9 +75,16 @@ export function sweepRegularly({ runtime }: Desk, frontOf: (tenant: string) => F
   }
 }
 
+/** What fails is seen to by the next sweep. */
+function tellFailed({ runtime }: Desk, error: unknown, tenant?: string): void {
+  const code = isSkeinError(error) ? error.code : 'skein.bug'
+  const message = `The gateway's upkeep could not be done; it is tried again in five minutes: ${messageOf(error)}`
+  runtime.notice({ level: 'error', code, message, ...given({ tenant }) })
+}
+
 /** What the end of a job means for routes: a session that was let go of is sealed. */
 export function tellGateway(frontOf: (tenant: string) => Front, { type, job }: JobEvent): void {
   if (type !== 'job_ended' || job.kind !== commitKind || job.session === null) return
-  // What fails here is seen to by the next sweep.
-  finishOne(frontOf(job.tenant), job.session).catch(() => undefined)
+  const front = frontOf(job.tenant)
+  finishOne(front, job.session).catch(error => tellFailed(front.desk, error, job.tenant))
 }

@@ -3,7 +3,7 @@ import type { Placed, Run, SendOptions, TurnResult } from '#agent'
 import type { Change, Message } from '#journal'
 import type { MemorySession } from '#memory'
 import type { MessageInput } from '#session'
-import { hostAnswers } from './answer.ts'
+import { hostAnswers, type Place } from './answer.ts'
 import type { Front } from './desk.ts'
 import { routeAt } from './find-route.ts'
 import { freshNotice } from './fresh-notice.ts'
@@ -55,7 +55,7 @@ export async function beginTurn(
   const claim = { key: route.key, generation: route.generation, session: session.id }
   let claimed: Claim | undefined
   const run = session.send(await inputOf(session, rows), {
-    ...answering(front, session, claim, () => claimed?.turn),
+    ...answering(front, session, { key: claim.key, turnOf: () => claimed?.turn }),
     idempotencyKey: head.said === 0 ? head.id : `${head.id}/${head.said}`,
     alongside: placed => {
       claimed = { ...claim, turn: placed.turn, inbox: rows.map(({ row }) => row.id) }
@@ -75,11 +75,10 @@ export async function beginTurn(
 export function answering(
   front: Front,
   session: MemorySession,
-  { key }: Pick<Claim, 'key'>,
-  turnOf: () => string | undefined,
+  place: Omit<Place, 'session'>,
 ): Pick<SendOptions, 'modelOverride' | 'noTools'> {
   const { answer } = front.desk.settings
-  return answer === undefined ? {} : { modelOverride: hostAnswers(front, answer, { session, key, turnOf }), noTools: true }
+  return answer === undefined ? {} : { modelOverride: hostAnswers(front, answer, { ...place, session }), noTools: true }
 }
 
 async function inputOf(session: MemorySession, rows: readonly StoredInbox[]): Promise<MessageInput> {

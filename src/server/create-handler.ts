@@ -51,6 +51,7 @@ export function createFace(skein: Skein, options: ServerOptions = {}): Face {
     clock,
     timers,
     streams: new Streams(settings.maxStreams),
+    hookRates: new RateBuckets(settings.hookRate, clock),
     answered: new AnsweredKeys(clock, error =>
       logger?.log({ level: 'warn', at: clock.now(), event: 'answer_not_kept', code: asSkeinError(error).code }),
     ),

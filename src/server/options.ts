@@ -30,6 +30,8 @@ export interface ServerOptions {
   readonly origins?: readonly string[]
   /** Requests of one token; the rest is 429. Default none. */
   readonly rate?: RateLimit
+  /** Requests of one hook of the gateway, signed or not; the rest is 429. Default 100 a second, 500 at once. */
+  readonly hookRate?: RateLimit
   /** Bytes of a body; default 10 MiB. */
   readonly maxBodyBytes?: number
   /** Bytes of an import; default 1 GiB. */
@@ -59,6 +61,7 @@ export function readOptions(options: ServerOptions): Settings {
     port: options.port ?? defaultPort,
     tokens: options.tokens ?? [],
     origins: options.origins ?? [],
+    hookRate: options.hookRate ?? { perSecond: 100, burst: 500 },
     maxBodyBytes: options.maxBodyBytes ?? 10 * 2 ** 20,
     maxImportBytes: options.maxImportBytes ?? 2 ** 30,
     requestMs: options.requestMs ?? 30_000,
@@ -75,9 +78,11 @@ export function readOptions(options: ServerOptions): Settings {
   for (const name of ['maxBodyBytes', 'maxImportBytes', 'requestMs', 'maxStreams', 'pingMs'] as const)
     whole(`server.${name}`, settings[name], 1)
   whole('server.drainMs', settings.drainMs, 0)
-  const { rate } = settings
-  if (rate !== undefined && !(rate.perSecond > 0 && rate.burst >= 1))
-    throw wrong('server.rate', 'Expected { perSecond, burst }, both positive.')
+  for (const name of ['rate', 'hookRate'] as const) {
+    const limit = settings[name]
+    if (limit !== undefined && !(limit.perSecond > 0 && limit.burst >= 1))
+      throw wrong(`server.${name}`, 'Expected { perSecond, burst }, both positive.')
+  }
   for (const origin of settings.origins) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       throw wrong('server.origins', `Expected origins like https://app.example, got ${origin}.`)

@@ -9,6 +9,7 @@ import type { Answer } from './answer.ts'
 import type { AnsweredKeys } from './answered-keys.ts'
 import type { Metrics } from './metrics.ts'
 import type { Settings } from './options.ts'
+import type { RateBuckets } from './rate-bucket.ts'
 import type { Streams } from './streams.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -20,6 +21,8 @@ export interface Shared {
   readonly clock: Clock
   readonly timers: Timers
   readonly streams: Streams
+  /** How often hooks may be asked, by their names. */
+  readonly hookRates: RateBuckets
   readonly answered: AnsweredKeys
   readonly metrics: Metrics
   /** Aborted when the server begins to stop. */
