@@ -279,3 +279,30 @@ describe('a terminal', () => {
     ])
   })
 })
+
+describe('a hook that is asked too often', () => {
+  verifies('G81', 'is 429 with the time to wait, whoever asks, and other hooks are not', async () => {
+    const at = await memoryPlace()
+    const skein = await at.open({ gateway: { platforms: { webhook: { allow: 'all' } } } })
+    await skein.gateway.start({ adapters: [webhookAdapter({ hooks: { shop: { secret }, other: { secret } } })] })
+    const handle = createHandler(skein, { clock: at.clock, hookRate: { perSecond: 0.5, burst: 2 } })
+    const body = JSON.stringify({ text: 'hello', chatId: 'c1', userId: 'u1' })
+    const ask = async (name: string, signature = sign(body, at.clock.now())): Promise<Response> =>
+      await handle(
+        new Request(`http://hooks.example/v1/gateway/hooks/${name}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', host: 'hooks.example', 'skein-signature': signature },
+          body,
+        }),
+      )
+    expect([(await ask('shop')).status, (await ask('shop', 't=1,v1=no')).status]).toEqual([202, 401])
+    const refused = await ask('shop')
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '2'])
+    expect(await refused.json()).toMatchObject({ error: { code: 'rate.limited', details: { retryAfterMs: 2_000 } } })
+    expect((await skein.gateway.inbox.list()).items).toHaveLength(1)
+    expect((await ask('other')).status).toBe(202)
+    at.clock.advance(2_000)
+    expect((await ask('shop')).status).toBe(202)
+    expect(() => createHandler(skein, { hookRate: { perSecond: 0, burst: 1 } })).toThrow('server.hookRate')
+  })
+})

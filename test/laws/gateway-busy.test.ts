@@ -1,8 +1,8 @@
 import { verifies } from '#verifies'
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { gate } from './agent-talk.ts'
-import { answering, dmKey, fates, lastSaid, openRoom, spoken } from './gateway-talk.ts'
-import { onEveryStore } from './stores.ts'
+import { answering, dmKey, fakeAdapter, fates, lastSaid, openRoom, spoken } from './gateway-talk.ts'
+import { memoryPlace, onEveryStore } from './stores.ts'
 
 /** A model that answers a message that begins with `wait` once the gate is open. */
 const slow = (open: Promise<void>, model = answering) =>
@@ -172,5 +172,57 @@ onEveryStore('a message while a turn goes on', place => {
     expect(fresh.sessionId).not.toBe(session.id)
     await room.quiet()
     expect(room.adapter.texts.at(-1)).toBe('re: after all')
+  })
+})
+
+describe('two persons who turn out to be one', () => {
+  verifies('G17 G55', 'keep what waits of theirs in the order in which it was said', async () => {
+    const open = gate()
+    const room = await openRoom(await memoryPlace(), {
+      model: slow(open.promise),
+      adapter: fakeAdapter('whatsapp'),
+      gateway: { busy: 'next', platforms: { whatsapp: { allow: 'all' } } },
+    })
+    const lid = { platform: 'whatsapp', chatId: '900@lid', userId: '900@lid' }
+    const phone = { platform: 'whatsapp', chatId: '15551234567@s.whatsapp.net', userId: '15551234567@s.whatsapp.net' }
+    const say = (text: string, source: object): Promise<unknown> => room.say(text, { source })
+    await say('wait', lid)
+    await say('one', lid)
+    await say('two', lid)
+    expect(await room.gateway.get('k1:main:whatsapp:dm:c=15551234567')).toBeNull()
+    await room.gateway.identities.learn('whatsapp', '900@lid', '+15551234567')
+    expect(await say('three', phone)).toMatchObject({ status: 'queued', position: 3 })
+    open.open()
+    await room.quiet()
+    expect(room.adapter.texts).toEqual(['re: wait', 're: one', 're: two', 're: three'])
+  })
+
+  verifies('G17 G55', 'keep it also where both had a session, and the one that stays comes to another key', async () => {
+    const open = gate()
+    const at = await memoryPlace()
+    const room = await openRoom(at, {
+      model: slow(open.promise),
+      adapter: fakeAdapter('signal'),
+      gateway: { busy: 'next', platforms: { signal: { allow: 'all' } } },
+    })
+    const [a, b] = [
+      { platform: 'signal', chatId: '', userId: 'a' },
+      { platform: 'signal', chatId: '', userId: 'bb' },
+    ]
+    const say = (text: string, source: object): Promise<{ status: string }> => room.say(text, { source })
+    await say('wait a', a)
+    await say('a1', a)
+    await say('a2', a)
+    at.clock.advance(1)
+    await say('wait b', b)
+    await say('b1', b)
+    await room.gateway.identities.learn('signal', 'a', 'bb')
+    const { items } = await room.gateway.list()
+    expect(items).toHaveLength(1)
+    expect(await say('last', a)).toMatchObject({ status: 'queued', position: 4 })
+    open.open()
+    await room.quiet()
+    const answers = room.adapter.texts.filter(text => !text.includes('wait'))
+    expect(answers).toEqual(['re: a1', 're: a2', 're: b1', 're: last'])
   })
 })

@@ -1,8 +1,8 @@
 import { verifies } from '#verifies'
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { gate } from './agent-talk.ts'
 import { answering, dmKey, fates, lastSaid, openRoom, type Room, spoken } from './gateway-talk.ts'
-import { onEveryStore } from './stores.ts'
+import { memoryPlace, onEveryStore } from './stores.ts'
 
 async function asked(room: Room, text: string, more: object = {}): Promise<string> {
   const { inboxId } = await room.say(text, more)
@@ -133,5 +133,22 @@ onEveryStore('commands', place => {
     await room.say('wait', { busy: 'next' })
     expect(await asked(other, '/stop')).toContain('Stopped.')
     expect(await fates(room.skein)).toEqual(expect.arrayContaining(['hang: done: user_cancelled', 'wait: dropped: stopped']))
+  })
+})
+
+describe('the status', () => {
+  verifies('G67', 'tells what a session has used: turns, tokens and money, as far as they are known', async () => {
+    const model = answering(request => ({
+      text: [`re: ${lastSaid(request)}`],
+      usage: { inputTokens: 1_200, cacheReadTokens: 300, outputTokens: 40 },
+    }))
+    const room = await openRoom(await memoryPlace(), { model })
+    expect(await asked(room, '/status')).not.toContain('Usage:')
+    const { sessionId = '' } = await room.say('hello')
+    await room.quiet()
+    expect(await asked(room, '/status')).toContain('\nUsage: 1 turn, 1,500 tokens in, 40 tokens out, cost unknown\n')
+    const usage = { inputTokens: 100, outputTokens: 10 }
+    await (await room.skein.sessions.open(sessionId)).record({ user: 'a', assistant: 'b', usage, cost: 12_300_000 })
+    expect(await asked(room, '/status')).toContain('Usage: 2 turns, 1,600 tokens in, 50 tokens out, $0.0123 and more\n')
   })
 })

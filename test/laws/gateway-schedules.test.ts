@@ -159,3 +159,22 @@ describe('times', () => {
     expect((await gateway.schedules.list()).items).toEqual([])
   })
 })
+
+describe('a schedule of a host that answers itself', () => {
+  verifies('G80 G60', 'is answered by the host, in a session of its own', async () => {
+    const at = await memoryPlace()
+    const { open, files } = roomOf(at)
+    const heard: unknown[] = []
+    const skein = await open({
+      answer: ({ key, schedule, text, sessionId, fresh, turnId }) => {
+        heard.push([key, schedule, text, sessionId, fresh, turnId.startsWith('trn_')])
+        return `host: ${text}`
+      },
+    })
+    const { id } = await skein.gateway.schedules.add({ prompt: 'look around', everyMs: hour })
+    at.clock.advance(hour)
+    await expect.poll(files).toEqual(['host: look around'])
+    const [session] = (await skein.sessions.list()).items
+    expect(heard).toEqual([[null, id, 'look around', session?.id, null, true]])
+  })
+})

@@ -1,5 +1,5 @@
-import { manualTimers } from '#kernel'
-import type { Skein, SkeinOptions } from '#skein'
+import { manualTimers, SkeinError } from '#kernel'
+import { openSkein, type Skein, type SkeinOptions } from '#skein'
 import { verifies } from '#verifies'
 import { describe, expect } from 'vitest'
 import { memoryPlace, onEveryStore, type Place } from './stores.ts'
@@ -128,5 +128,48 @@ describe('maintenance', () => {
     await skein.close()
     await sweep(plain)
     expect(await plain.gateway.get(key)).not.toBeNull()
+  })
+})
+
+describe('upkeep that fails', () => {
+  verifies('G84 G39', 'is a notice, and is tried again', async () => {
+    const at = await memoryPlace()
+    const plain = await at.store()
+    const away = { now: false }
+    const broken = new SkeinError('store.unavailable', 'It is away.')
+    const store = new Proxy(plain, {
+      get: (target, name) => {
+        if (name === 'tenants' && away.now) return () => Promise.reject(broken)
+        const member: unknown = Reflect.get(target, name, target)
+        if (name !== 'in') return member
+        return (tenant: string) =>
+          new Proxy(target.in(tenant), {
+            get: (own, verb) => (verb === 'records' && away.now ? () => Promise.reject(broken) : Reflect.get(own, verb, own)),
+          })
+      },
+    })
+    const timers = manualTimers()
+    const told: string[] = []
+    const skein = await openSkein({
+      store,
+      clock: at.clock,
+      timers,
+      worker: true,
+      gateway: idle,
+      onNotice: ({ code, message }) => void told.push(`${code}: ${message.split(':')[0]}`),
+    })
+    await skein.gateway.start({ adapters: [] })
+    away.now = true
+    timers.ring(60_000)
+    await expect
+      .poll(() => told.toSorted())
+      .toEqual(
+        expect.arrayContaining([
+          "store.unavailable: The gateway's upkeep could not be done; it is tried again in five minutes",
+          'store.unavailable: Turns that were cut short could not be looked for; it is tried again in a minute',
+        ]),
+      )
+    away.now = false
+    await skein.close()
   })
 })
