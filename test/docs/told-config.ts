@@ -40,6 +40,8 @@ export const toldConfig: Readonly<Record<string, string>> = {
   'server.origins': 'Origins whose pages may call, compared exactly.',
   'server.rate.perSecond': 'Requests of one token a second; more is 429. Without it there is no limit.',
   'server.rate.burst': 'How many may come at once. Default: `perSecond`.',
+  'server.hookRate.perSecond': 'Requests of one hook of the gateway a second; more is 429. Default 100, and 500 at once.',
+  'server.hookRate.burst': 'How many may come at once. Default: `perSecond`.',
   'server.maxBodyBytes': 'The largest body of a request.',
   'server.requestMs': 'How long a request may take, streams and imports excepted.',
   'server.maxStreams': 'Event streams of one tenant at once.',

@@ -144,7 +144,8 @@ describe('upkeep that fails', () => {
         if (name !== 'in') return member
         return (tenant: string) =>
           new Proxy(target.in(tenant), {
-            get: (own, verb) => (verb === 'records' && away.now ? () => Promise.reject(broken) : Reflect.get(own, verb, own)),
+            get: (own, verb) =>
+              verb === 'records' && away.now ? () => Promise.reject(broken) : (Reflect.get(own, verb, own) as unknown),
           })
       },
     })
