@@ -47,7 +47,7 @@ export function openCalls(entries: readonly Entry[]): Set<string> {
   return open
 }
 
-const callsIn = (entry: Entry): string[] =>
+export const callsIn = (entry: Entry): string[] =>
   isType(entry, 'message_added') && entry.data.role === 'assistant' && entry.data.finishReason !== 'error'
     ? entry.data.parts.filter((part): part is ToolCallPart => part.type === 'tool_call').map(({ callId }) => callId)
     : []

@@ -1,7 +1,7 @@
 import { isObject, type TurnId } from '#kernel'
 import type { Entry, SessionRow } from '#journal'
 import { beginsTurn } from './commit-cursor.ts'
-import { clearCount, isSaid, openCalls, resultsIn } from './commit-end.ts'
+import { callsIn, clearCount, isSaid, openCalls, resultsIn } from './commit-end.ts'
 import { isLive, type LiveBranch, liveBack, liveFrom } from './live-branch.ts'
 
 export interface EndAsk {
@@ -15,7 +15,7 @@ export interface EndAsk {
 /**
  * The last live entry that can be sealed: never between a call and its result, never inside a turn whose run is going, never in
  * the turns that are kept. Undefined where nothing is left. Reads what stands around that place, however much is live: calls
- * within 16 entries before it are looked after, and their results within 256 behind it. Law M16.
+ * of the 16 entries before it, and results right behind it, are looked for a counterpart within 512 entries. Law M16.
  */
 export async function findEnd(branch: LiveBranch, ask: EndAsk): Promise<Entry | undefined> {
   let upTo = Math.min(ask.throughSeq ?? Infinity, branch.row.seq)
@@ -54,7 +54,7 @@ async function turnFrom(branch: LiveBranch, turn: TurnId): Promise<number> {
 }
 
 const near = 16
-const far = 256
+const far = 512
 
 interface Around {
   /** Oldest first. */
@@ -65,24 +65,36 @@ interface Around {
   readonly isWhole: boolean
 }
 
-/** What stands before a place, and as much of what stands behind it as some call before it still waits for. */
+/**
+ * What stands before a place, with the calls of all results there and of those right behind it; and what stands behind it, as far
+ * as some call still waits for a result.
+ */
 async function entriesAround(branch: LiveBranch, upTo: number): Promise<Around> {
+  const later = liveFrom(branch, upTo, 4)
+  const after: Entry[] = []
+  const goOn = async (isEnough: () => boolean): Promise<void> => {
+    while (after.length < far && !isEnough()) {
+      const next = await later.next()
+      if (next.done === true) return
+      after.push(next.value)
+    }
+  }
+  await goOn(() => after.some(isSaid))
+  const answered = new Set(after.flatMap(resultsIn))
   const newest: Entry[] = []
   let isWhole = true
   for await (const entry of liveBack(branch, upTo, 2 * near)) {
     newest.push(entry)
-    // What begins with a message that is no result has the calls of its results.
-    isWhole = newest.length < 2 * near || !isSaid(entry)
+    for (const id of resultsIn(entry)) answered.add(id)
+    for (const id of callsIn(entry)) answered.delete(id)
+    isWhole = newest.length < 2 * near || (newest.length < far && (answered.size > 0 || !isSaid(entry)))
     if (!isWhole) break
   }
-  const entries = newest.reverse()
-  const behind = entries.length
-  const waits = openCalls(entries)
-  if (waits.size === 0) return { entries, behind, isWhole }
-  for await (const entry of liveFrom(branch, upTo)) {
-    entries.push(entry)
-    for (const id of resultsIn(entry)) waits.delete(id)
-    if ((waits.size === 0 && entries.some((one, at) => at >= behind && isSaid(one))) || entries.length - behind >= far) break
-  }
-  return { entries, behind, isWhole }
+  const before = newest.reverse()
+  const waits = openCalls(before)
+  await goOn(() => {
+    for (const id of waits.size === 0 ? [] : after.flatMap(resultsIn)) waits.delete(id)
+    return waits.size === 0
+  })
+  return { entries: [...before, ...after], behind: before.length, isWhole }
 }
