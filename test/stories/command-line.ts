@@ -8,6 +8,10 @@ import { type Io, main, processIo } from '#cli'
 
 const launcher = fileURLToPath(new URL('skein.ts', import.meta.url))
 
+/** What a command is given of this process's environment: nothing that changes what it does. */
+const inherited = (): Record<string, string> =>
+  Object.fromEntries(['PATH', 'NODE_COMPILE_CACHE'].flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])))
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -64,7 +68,7 @@ export function makePlace(): Place {
   const start: Place['start'] = (args, { input, open = false, env = {}, cwd: from = cwd } = {}) => {
     const child = spawn(process.execPath, ['--conditions=skein-source', launcher, ...args], {
       cwd: from,
-      env: { HOME: home, PATH: process.env['PATH'] ?? '', ...env },
+      env: { HOME: home, ...inherited(), ...env },
     })
     let [stdout, stderr] = ['', '']
     const heard = new Set<() => void>()
@@ -137,7 +141,7 @@ export function makePlace(): Place {
 /** A command through the shell, for pipes; `skein` in it is the launcher. */
 export async function shell(place: Place, line: string): Promise<Ended> {
   const command = `skein() { "${process.execPath}" --conditions=skein-source "${launcher}" "$@"; }; ${line}`
-  const child = spawn('bash', ['-c', command], { cwd: place.cwd, env: { HOME: place.home, PATH: process.env['PATH'] ?? '' } })
+  const child = spawn('bash', ['-c', command], { cwd: place.cwd, env: { HOME: place.home, ...inherited() } })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text))
