@@ -12,7 +12,7 @@ import {
 import { anchorsBudget, distinctAnchors, findAnchors, listAnchors, missingFrom, rankAnchors } from './anchors.ts'
 import type { TokenCounter } from './count-tokens.ts'
 import { deterministicText } from './deterministic.ts'
-import { carriedOver, openItemsOf } from './open-items.ts'
+import { carriedOver, type ItemsLeft, itemsLeftBy, untoldTicks } from './open-items.ts'
 import { fittingQuotes, quotesBudget, quotesOf } from './quotes.ts'
 import { summaryTokens } from './render-summary.ts'
 import { anchorText } from './sources.ts'
@@ -44,7 +44,7 @@ export interface Draft {
   readonly anchors: readonly Anchor[]
   /** Anchors that go first: what the user mentioned, files that were changed. */
   readonly first: ReadonlySet<string>
-  readonly openItems: readonly string[]
+  readonly items: ItemsLeft
 }
 
 export type MadeBy = Pick<Summary['made'], 'by' | 'promptHash' | 'sourceHash' | 'inputCut' | 'usage'>
@@ -58,8 +58,8 @@ export function draftOf(scope: SummaryScope): Draft {
     const shown = children.flatMap(child => child.anchors.slice(0, child.listed?.shown ?? 0))
     const first = textsOf([...quotes.flatMap(quote => findAnchors(quote.text, quote.entry)), ...shown])
     const found = children.flatMap(child => [...child.anchors, ...findAnchors(child.text, child.covers.first)])
-    const openItems = openItemsOf(children.map(child => [child.text, ...child.openItems].join('\n')))
-    return { id, quotes, anchors: mostTelling(found, first), first, openItems }
+    const items = itemsLeftBy(children.map(child => [child.text, ...child.openItems, ...(child.closedItems ?? [])].join('\n')))
+    return { id, quotes, anchors: mostTelling(found, first), first, items }
   }
   const found = sources.map(source => findAnchors(anchorText(source), source.ref as Anchor['entry']))
   const mentioned = found.filter((_, index) => sources[index]?.role === 'user').flat()
@@ -70,7 +70,7 @@ export function draftOf(scope: SummaryScope): Draft {
     quotes: quotesOf(sources, counter, recall),
     anchors: mostTelling(found.flat(), first),
     first,
-    openItems: openItemsOf(sources.map(source => source.text)),
+    items: itemsLeftBy(sources.map(source => source.text)),
   }
 }
 
@@ -105,6 +105,9 @@ export function composeSummary(
   const missing = missingFrom(draft.anchors, text)
   const { shown, rest } = listAnchors(missing, { budget: budgets.anchors, counter })
   const lacking = new Set(missing)
+  const openItems = newestWithin(carriedOver(draft.items.open, text), budgets.items, counter)
+  const ticks = Math.min(ticksBudget(scope.sourceTokens), budgets.items - tokensOf(openItems, counter))
+  const closedItems = newestWithin(untoldTicks(draft.items, text), ticks, counter)
   const summary: Summary = {
     id: draft.id,
     kind,
@@ -115,7 +118,8 @@ export function composeSummary(
     quotes: fittingQuotes(draft.quotes, budgets.quotes, counter, recall),
     anchors: [...shown, ...rest, ...draft.anchors.filter(anchor => !lacking.has(anchor))],
     ...(shown.length === 0 ? {} : { listed: { shown: shown.length, more: rest.length } }),
-    openItems: newestWithin(carriedOver(draft.openItems, text), budgets.items, counter),
+    openItems,
+    ...(closedItems.length === 0 ? {} : { closedItems }),
     tokens: 0,
     level,
     provisional,
@@ -131,6 +135,12 @@ function trustOf({ sources, children }: Pick<SummaryScope, 'sources' | 'children
   return trustOfSummary([...said, ...children.map(({ trust }) => trust ?? 'generated-summary')])
 }
 
+/** What was ticked off stands beside the text so that nothing stands open again; it takes no more than this. */
+const ticksBudget = (sourceTokens: number): number => Math.min(200, Math.floor(sourceTokens * 0.04))
+
+const tokensOf = (items: readonly string[], counter: TokenCounter): number =>
+  items.reduce((sum, item) => sum + counter.count(`${item}\n`), 0)
+
 function newestWithin(items: readonly string[], budget: number, counter: TokenCounter): string[] {
   let room = budget
   const kept = items.toReversed().filter(item => (room -= counter.count(`${item}\n`)) >= 0)
@@ -139,7 +149,7 @@ function newestWithin(items: readonly string[], budget: number, counter: TokenCo
 
 /** Tokens of a node that says nothing: what no range can go below. */
 export function bareTokens(scope: SummaryScope, draft: Draft, made: MadeBy): number {
-  const nothing = { ...draft, quotes: [], anchors: [], openItems: [] }
+  const nothing = { ...draft, quotes: [], anchors: [], items: { open: [], closed: [], ticked: [] } }
   return composeSummary(scope, nothing, '', made, { level: 3, budgets: { quotes: 0, anchors: 0, items: 0 } }).tokens
 }
 
@@ -163,7 +173,7 @@ export function fittedSummary(scope: SummaryScope, draft: Draft, made: MadeBy, o
     const quotes = Math.min(usual.quotes, share(0.2))
     const anchors = Math.min(usual.anchors, share(0.14))
     const text = Math.min(Math.floor((targetTokens ?? Infinity) * scale), share(0.4))
-    const material = { sources: scope.sources, openItems: draft.openItems, targetTokens: text }
+    const material = { sources: scope.sources, openItems: draft.items.open, targetTokens: text }
     const said = deterministicText(material, scope.counter)
     const budgets = { quotes, anchors, items: share(0.2) }
     const summary = composeSummary(scope, draft, said, made, { level, provisional, budgets })

@@ -141,7 +141,7 @@ export function bridgeSummary(scope: SummaryScope): Summary {
   const told = sources.filter(({ role }) => role !== 'user').map(({ role, text }) => `${role}: ${text}`)
   const whole = told.join('\n')
   const request = { purpose: 'summary', level: 1, kind: 'leaf', sources, previous: null, targetTokens: bridgeTokens } as const
-  const asked = { ...request, mustKeep: [], openItems: draft.openItems, signal: new AbortController().signal }
+  const asked = { ...request, mustKeep: [], openItems: draft.items.open, signal: new AbortController().signal }
   const text = counter.count(whole) <= bridgeTokens ? whole : deterministicText(asked, counter)
   const made = { by: deterministicId, promptHash: promptHash(asked), sourceHash: sourceHash(sources), inputCut: 0, usage: null }
   return composeSummary(scope, draft, text, made, { level: 1, budgets: { quotes: bridgeTokens, anchors: 0, items: Infinity } })
@@ -179,7 +179,7 @@ function requestOf(order: SummaryOrder, draft: Draft): Omit<SummaryRequest, 'lev
     sources,
     previous,
     mustKeep: distinctAnchors([...mustKeep, ...named]),
-    openItems: draft.openItems,
+    openItems: draft.items.open,
     ...given({ instructions }),
     signal,
   }

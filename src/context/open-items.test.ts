@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { carriedOver, maxOpenItems, openItemsOf } from './open-items.ts'
+import { carriedOver, itemsLeftBy, maxOpenItems, openItemsOf, untoldTicks } from './open-items.ts'
 
 describe('open items of texts', () => {
   it('are their `- [ ]` lines, each once', () => {
@@ -22,6 +22,19 @@ describe('open items of texts', () => {
     expect(openItemsOf([many.join('\n')])).toEqual(many.slice(-maxOpenItems))
   })
 
+  it('are told apart from ticks of what was open before, each once', () => {
+    const [list, again] = ['- [ ] sow\n- [ ] water', '- [x] sow\n- [x] plough the field (on Monday)\n- [ ] water']
+    expect(itemsLeftBy([list, again, again])).toEqual({
+      open: ['- [ ] water'],
+      closed: ['- [x] sow'],
+      ticked: ['- [x] plough the field (on Monday)'],
+    })
+    expect(itemsLeftBy(['- [x] sow', '- [ ] sow']).ticked).toEqual([])
+    // Alike are the reasons alone.
+    const reasons = ['- [x] sow the north field (done and checked)', '- [x] mend the old fence (done and checked)']
+    expect(itemsLeftBy(reasons).ticked).toEqual(reasons)
+  })
+
   it('are found in any text', () => {
     for (const text of [' '.repeat(1e6), '- [ ] '.repeat(2e5), `- [x] ${'('.repeat(1e6)}`, '\n- [x] a'.repeat(1e5)]) {
       expect(openItemsOf([text, '- [ ] last'])).toContain('- [ ] last')
@@ -38,6 +51,13 @@ describe('carrying over', () => {
       carriedOver(items, '- [x] rotate the signing key before Friday (rotated on Tuesday)\n- [ ] 更新数据库连接配置'),
     ).toEqual([])
     expect(carriedOver(items, '- [ ] signing key: rotate before Friday!\n- [x] 更新数据库连接配置 (完成)')).toEqual([])
+  })
+
+  verifies('C73', 'a tick stands beside a proposal that lists what was done as open, or was open before and is not told', () => {
+    const left = itemsLeftBy(['- [ ] sow', '- [x] sow\n- [x] plough (dry)'])
+    expect(untoldTicks(left, 'All is well.')).toEqual(['- [x] plough (dry)'])
+    expect(untoldTicks(left, '- [ ] sow')).toEqual(['- [x] sow', '- [x] plough (dry)'])
+    expect(untoldTicks(left, '- [ ] sow\n- [x] sow\n- [x] plough (dry)')).toEqual([])
   })
 
   verifies('C73', 'a tick without a reason, or words outside an item, close nothing', () => {

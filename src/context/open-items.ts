@@ -23,7 +23,8 @@ function listedItems(text: string): ListedItem[] {
   return Array.from(text.matchAll(itemLine), ([, mark, line = '']): ListedItem => {
     const words = cutCodePoints(line.trim(), maxItemLength)
     const state = mark === ' ' ? 'open' : endsWithReason.test(line.slice(-maxItemLength)) ? 'closed' : 'done'
-    return { text: words, words: new Set(searchWords(words)), state }
+    // Why something was closed is not what it is.
+    return { text: words, words: new Set(searchWords(state === 'closed' ? words.replace(endsWithReason, '') : words)), state }
   })
 }
 
@@ -37,24 +38,64 @@ function overlap(a: ListedItem, b: ListedItem): number {
 
 const isSame = (a: ListedItem, b: ListedItem): boolean => a.text === b.text || overlap(a, b) >= sameFrom
 
+/** Of what was ticked off and stood open before, so many are told on. */
+const maxTicks = 20
+
+/** What became of the items of a list of texts. */
+export interface ItemsLeft {
+  readonly open: readonly string[]
+  /** Ticked off what one of the texts had opened. */
+  readonly closed: readonly string[]
+  /** Ticked off what none of them has opened: it stands open in what was before them. */
+  readonly ticked: readonly string[]
+}
+
 /**
  * What is open after these texts, oldest text first: `- [ ] …` lines, each once, without those that a later line ticks off.
  * In what happened a tick is a fact, with or without a reason. The newest `maxOpenItems`.
  */
-export function openItemsOf(texts: readonly string[]): string[] {
+export function itemsLeftBy(texts: readonly string[]): ItemsLeft {
   const open = new Map<string, ListedItem>()
+  const closed = new Map<string, ListedItem>()
+  const ticked = new Map<string, ListedItem>()
   for (const text of texts) {
     for (const item of listedItems(text).slice(-10 * maxOpenItems)) {
       if (item.state === 'open') {
-        open.delete(item.text)
-        open.set(item.text, item)
-        if (open.size > maxOpenItems) open.delete(open.keys().next().value ?? '')
-      } else if (!open.delete(item.text)) {
-        for (const other of open.values()) if (isSame(other, item)) open.delete(other.text)
+        for (const items of [closed, ticked]) for (const other of sameIn(items, item)) items.delete(other.text)
+        renew(open, item, maxOpenItems)
+        continue
+      }
+      const own = sameIn(open, item)
+      for (const other of own) open.delete(other.text)
+      if (own.length > 0) renew(closed, item, maxOpenItems)
+      // A list that is told again ticks off what it has ticked off before.
+      else if (sameIn(closed, item).length === 0) {
+        for (const other of sameIn(ticked, item)) ticked.delete(other.text)
+        renew(ticked, item, maxTicks)
       }
     }
   }
-  return Array.from(open.values(), item => `- [ ] ${item.text}`)
+  return {
+    open: Array.from(open.values(), item => `- [ ] ${item.text}`),
+    closed: Array.from(closed.values(), tickOf),
+    ticked: Array.from(ticked.values(), tickOf),
+  }
+}
+
+export const openItemsOf = (texts: readonly string[]): readonly string[] => itemsLeftBy(texts).open
+
+const tickOf = ({ text }: ListedItem): string => `- [x] ${text}`
+
+/** The very same one, or all that say it in other words. */
+function sameIn(items: ReadonlyMap<string, ListedItem>, item: ListedItem): ListedItem[] {
+  const exact = items.get(item.text)
+  return exact === undefined ? [...items.values()].filter(other => isSame(other, item)) : [exact]
+}
+
+function renew(items: Map<string, ListedItem>, item: ListedItem, most: number): void {
+  items.delete(item.text)
+  items.set(item.text, item)
+  if (items.size > most) items.delete(items.keys().next().value ?? '')
 }
 
 /**
@@ -67,4 +108,17 @@ export function carriedOver(items: readonly string[], text: string): string[] {
     const [item] = listedItems(line)
     return item !== undefined && !said.some(other => isSame(item, other))
   })
+}
+
+/**
+ * The ticks that must stand beside a proposal: those of what was open before, and those of what it lists as open itself, unless it
+ * tells that they are done.
+ */
+export function untoldTicks({ ticked, closed }: Pick<ItemsLeft, 'ticked' | 'closed'>, text: string): string[] {
+  const said = listedItems(text)
+  const tells = (line: string, isOpen: boolean): boolean => {
+    const [item] = listedItems(line)
+    return item !== undefined && said.some(other => (other.state === 'open') === isOpen && isSame(item, other))
+  }
+  return [...closed.filter(line => tells(line, true)), ...ticked].filter(line => !tells(line, false))
 }

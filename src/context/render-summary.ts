@@ -24,9 +24,15 @@ export function summaryTokens(summary: Summary, counter: TokenCounter): number {
   return counter.count(renderSummary(summary)) + messageOverhead
 }
 
-/** Text, quotes and open items: what stands for the range, without envelope and identifiers. */
-export function summaryBody({ text, quotes, openItems }: Pick<Summary, 'text' | 'quotes' | 'openItems'>): string {
-  const items = openItems.length === 0 ? '' : [itemsTitle, ...openItems].join('\n')
+/** Text, quotes, open items and what was ticked off: what stands for the range, without envelope and identifiers. */
+export function summaryBody({
+  text,
+  quotes,
+  openItems,
+  closedItems = [],
+}: Pick<Summary, 'text' | 'quotes' | 'openItems' | 'closedItems'>): string {
+  const carried = [...openItems, ...closedItems]
+  const items = carried.length === 0 ? '' : [itemsTitle, ...carried].join('\n')
   const said = quotes.length === 0 ? '' : [quotesTitle, ...quotes.map(quoteLine)].join('\n')
   return [text, said, items].filter(Boolean).join('\n\n')
 }

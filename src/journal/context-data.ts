@@ -32,7 +32,8 @@ export interface Coverage {
 
 /**
  * A node of the summary graph. A leaf (depth 0) covers entries, a condensed one at least two adjacent children, its depth one
- * more than its deepest. `tokens`: as it is rendered. `openItems`: those carried over that the text does not repeat.
+ * more than its deepest. `tokens`: as it is rendered. `openItems`: those carried over that the text does not repeat;
+ * `closedItems`: what its range ticks off that was open before it, and that the text does not tell.
  * `provisional`: made without a model; remade once one answers. Source: spec/context.md 2.
  */
 export interface Summary {
@@ -49,6 +50,8 @@ export interface Summary {
   /** In an entry, where there are many: the anchors after the first ones. Absent in what is read of one. */
   readonly parts?: readonly Part[]
   readonly openItems: readonly string[]
+  /** Absent: none. */
+  readonly closedItems?: readonly string[]
   readonly tokens: number
   readonly level: SummaryLevel
   readonly provisional: boolean

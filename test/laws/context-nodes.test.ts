@@ -38,6 +38,31 @@ const settings = {
 const unpruned = { ...settings, prune: { protectTokens: 100_000, minTokens: 2_000 } }
 
 onEveryStore('the nodes of a compaction', makePlace => {
+  verifies('C73', 'let nothing stand open again that was ticked off in a later range', async () => {
+    const { session } = await room([() => filler(120)], { context: unpruned }, makePlace)
+    const said = ['- [ ] water the roses at dawn', '- [ ] plough the northern field', '- [x] water the roses at dawn']
+    for (const line of said) {
+      await session.append([
+        { role: 'user', content: line },
+        { role: 'assistant', content: filler(2_300) },
+      ])
+    }
+    await fill(session, 6, 900)
+    for (let times = 0; times < 3; times++) {
+      await session.compact({ targetTokens: 0 })
+      const { messages } = await session.context({ compact: false, format: 'skein' })
+      const lines = (messages as { readonly parts: readonly { readonly text?: string }[] }[])
+        .flatMap(({ parts }) => parts.flatMap(({ text = '' }) => text.split('\n')))
+        .filter(line => /^- \[.\] /.test(line))
+      expect(lines).toContain('- [ ] plough the northern field')
+      expect(lines.findLast(line => line.includes('roses')) ?? '- [x]').toContain('- [x]')
+      await fill(session, 4, 900)
+    }
+    const shown = (await session.summaries()).filter(summary => summary.shown)
+    expect(shown.length).toBeGreaterThan(0)
+    expect(shown.some(({ depth }) => depth > 0)).toBe(true)
+  })
+
   verifies('C71', 'keep every identifier through every condensation, and what a request reads stays small', async () => {
     const { session, place } = await room([() => filler(150)], { context: unpruned }, makePlace)
     const all = await fillWithPaths(session, 12, 150)
