@@ -2,7 +2,7 @@ import { contextBudget, type Summarizer } from '#context'
 import { manualClock, seededRandom } from '#kernel'
 import { openSkein, type Session, type SkeinOptions } from '#skein'
 import { actorFor, type Shown } from './needle/actor.ts'
-import { type FactState, judgeFacts, type Verdict } from './needle/judge.ts'
+import { countAsserted, countRetained, factStates, type FactState, judgeFacts, type Verdict } from './needle/judge.ts'
 import { drawScene } from './needle/scene.ts'
 import { adversarialSummarizer, deadSummarizer, extractiveSummarizer } from './needle/summarizers.ts'
 
@@ -33,6 +33,10 @@ export interface NeedleReport {
   /** Of those retained, so many with their subject beside them. */
   readonly named: number
   readonly failedTurns: number
+  /** Of the facts that were said before the first change of what is shown, so many are shown after each of the first twenty. */
+  readonly decay: { readonly facts: number; readonly retained: readonly number[] }
+  /** Proposals that a summary tells as if they held. */
+  readonly asserted: number
   readonly summaries: { readonly shown: number; readonly all: number; readonly provisional: number }
   readonly verdicts: readonly Verdict[]
 }
@@ -72,6 +76,8 @@ export async function runNeedle(options: NeedleOptions): Promise<NeedleReport> {
       tools: actor.tools,
     })
     let failedTurns = 0
+    let cohort: typeof scene.facts = []
+    const decay: number[] = []
     for (const [at, turn] of scene.turns.entries()) {
       clock.advance(60_000)
       const run = session.send(turn.user)
@@ -79,6 +85,9 @@ export async function runNeedle(options: NeedleOptions): Promise<NeedleReport> {
       const { status } = await run.result()
       if (status !== (turn.abort === undefined ? 'done' : 'cancelled')) failedTurns++
       await session.prepareContext(new AbortController().signal)
+      if (actor.shown.breaks <= decay.length || decay.length >= followed) continue
+      if (decay.length === 0) cohort = scene.facts.filter(fact => fact.turn < at)
+      decay.push(await countRetained(session, cohort))
     }
     const shown = { ...actor.shown }
     const summaries = await countSummaries(session)
@@ -99,6 +108,8 @@ export async function runNeedle(options: NeedleOptions): Promise<NeedleReport> {
       found: verdicts.filter(({ found }) => found).length,
       named: verdicts.filter(({ state, named }) => state === 'retained' && named).length,
       failedTurns,
+      decay: { facts: cohort.length, retained: decay },
+      asserted: await countAsserted(session, scene.decoys),
       summaries,
       verdicts,
     }
@@ -107,8 +118,11 @@ export async function runNeedle(options: NeedleOptions): Promise<NeedleReport> {
   }
 }
 
+/** So many compactions are followed. */
+const followed = 20
+
 function countStates(verdicts: readonly Verdict[]): Record<FactState, number> {
-  const counts: Record<FactState, number> = { retained: 0, one_hop: 0, two_hops: 0, missing: 0, mutated: 0, stale: 0 }
+  const counts = Object.fromEntries(factStates.map(state => [state, 0])) as Record<FactState, number>
   for (const { state } of verdicts) counts[state]++
   return counts
 }

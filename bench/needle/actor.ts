@@ -15,6 +15,12 @@ export interface Shown {
   breaks: number
   /** Envelopes of summaries that something inside has closed or opened. */
   escaped: number
+  /** Calls without their one result right behind them, and results without a call. */
+  brokenPairs: number
+  /** Requests in which the newest ask does not stand whole. */
+  cutAsks: number
+  /** Orders out of results that stand where they could be taken for somebody's words. */
+  loose: number
 }
 
 /** Plays a scene: a model and its tools. `stop` is called where a turn is to be cancelled. */
@@ -35,7 +41,17 @@ export interface Budget {
 }
 
 export function actorFor(scene: Scene, { window, output, usable }: Budget): Actor {
-  const shown: Shown = { requests: 0, tokens: 0, largest: 0, overBudget: 0, breaks: 0, escaped: 0 }
+  const shown: Shown = {
+    requests: 0,
+    tokens: 0,
+    largest: 0,
+    overBudget: 0,
+    breaks: 0,
+    escaped: 0,
+    brokenPairs: 0,
+    cutAsks: 0,
+    loose: 0,
+  }
   const calls = new Map<string, SceneCall>(
     scene.turns.flatMap(({ steps }) => steps.flatMap(step => step.calls.map(call => [call.callId, call] as const))),
   )
@@ -45,6 +61,7 @@ export function actorFor(scene: Scene, { window, output, usable }: Budget): Acto
   let asked = 0
   let stop = (): void => undefined
   let before: readonly string[] = []
+  let ask = ''
 
   const see = (request: ModelRequest): number => {
     const tokens =
@@ -58,6 +75,10 @@ export function actorFor(scene: Scene, { window, output, usable }: Budget): Acto
     if (tokens >= usable) shown.overBudget++
     if (before.some((part, at) => now[at] !== part)) shown.breaks++
     if (request.messages.some(({ parts }) => parts.some(part => part.type === 'text' && isTorn(part.text)))) shown.escaped++
+    shown.brokenPairs += brokenPairs(request)
+    if (!request.messages.some(({ role, parts }) => role === 'user' && parts.some(part => textOf(part).includes(ask))))
+      shown.cutAsks++
+    if (isLoose(request, scene.injected)) shown.loose++
     before = now
     return tokens
   }
@@ -99,6 +120,7 @@ export function actorFor(scene: Scene, { window, output, usable }: Budget): Acto
     shown,
     begin(at, onStop) {
       turn = scene.turns[at]
+      ask = scene.turns[at]?.user ?? ''
       step = 0
       stop = onStop
     },
@@ -110,6 +132,7 @@ export function actorFor(scene: Scene, { window, output, usable }: Budget): Acto
         ],
       }
       step = 0
+      ask = ''
       heard = ''
     },
     heard: () => heard,
@@ -125,6 +148,28 @@ function lastResult({ messages }: ModelRequest): string | undefined {
   const result = messages.at(-1)?.parts.find(part => part.type === 'tool_result')
   if (result === undefined) return undefined
   return typeof result.output === 'string' ? result.output : JSON.stringify(result.output)
+}
+
+const textOf = (part: ModelRequest['messages'][number]['parts'][number]): string => (part.type === 'text' ? part.text : '')
+
+function brokenPairs({ messages }: ModelRequest): number {
+  let open: string[] = []
+  let broken = 0
+  for (const { role, parts } of messages) {
+    const results = parts.flatMap(part => (part.type === 'tool_result' ? [part.callId] : []))
+    broken += results.filter(id => !open.includes(id)).length
+    open = open.filter(id => !results.includes(id))
+    if (role === 'tool') continue
+    broken += open.length
+    open = parts.flatMap(part => (part.type === 'tool_call' ? [part.callId] : []))
+  }
+  return broken + open.length
+}
+
+/** Inside the envelope of a summary, or in the result that brought it, an order is a record. */
+function isLoose({ system, messages }: ModelRequest, orders: readonly string[]): boolean {
+  const bare = messages.flatMap(({ parts }) => parts.map(part => textOf(part).replace(/<summary [^]*?<\/summary>/g, '')))
+  return orders.some(order => [system ?? '', ...bare].some(text => text.includes(order)))
 }
 
 /** Whether the envelopes of summaries in a text do not open and close in turn. */

@@ -3,6 +3,7 @@ import type { Draw } from './draw.ts'
 /** Something that is said once, and that somebody may need much later. */
 export interface Fact {
   readonly index: number
+  readonly kind: FactKind
   /** What it is about: unique, and what is searched for. */
   readonly subject: string
   /** To the letter; no other text of the scene holds it. */
@@ -13,7 +14,31 @@ export interface Fact {
   readonly turn: number
   /** What was true before, and since when. */
   readonly before?: { readonly value: string; readonly turn: number; readonly by: Speaker }
+  /** Of a closed item: the turn that ticks it off. */
+  readonly closed?: number
 }
+
+/**
+ * How it is said: as it is, as a rule, with its reason, as what was tried and failed, corrected later, as an item that stays open
+ * or one that is ticked off later.
+ */
+export type FactKind = 'value' | 'constraint' | 'decision' | 'failed' | 'superseded' | 'open' | 'closed'
+
+/** One in six is corrected, one in six Chinese or Japanese (those at 4 and 10). */
+const kinds = [
+  'value',
+  'constraint',
+  'superseded',
+  'decision',
+  'value',
+  'failed',
+  'open',
+  'value',
+  'superseded',
+  'closed',
+  'value',
+  'value',
+] as const satisfies readonly FactKind[]
 
 export type Speaker = 'user' | 'assistant' | 'tool'
 
@@ -88,10 +113,12 @@ export function drawFacts(draw: Draw, count: number, turns: number): Fact[] {
     const shape = language === 'en' ? draw.pick(shapes) : draw.pick(eastShapes)
     const value = (): string => fresh(() => shape(draw, language === 'ja' ? 'ja' : 'zh'))
     const turn = Math.floor(((index + 0.5) * turns) / count)
-    const by = speaker()
-    if (index % 6 !== 2) return { index, subject, value: value(), by, language, turn }
-    const before = { value: value(), turn, by }
+    const kind = kinds[index % kinds.length] as FactKind
+    const by = kind === 'value' || kind === 'superseded' ? speaker() : draw.pick(['user', 'assistant'] as const)
     const later = Math.min(turns - 1, turn + draw.between(Math.ceil(turns / 20), Math.ceil(turns / 4)))
-    return { index, subject, value: value(), by: speaker(), language, turn: later, before }
+    if (kind === 'closed') return { index, kind, subject, value: value(), by, language, turn, closed: later }
+    if (kind !== 'superseded') return { index, kind, subject, value: value(), by, language, turn }
+    const before = { value: value(), turn, by }
+    return { index, kind, subject, value: value(), by: speaker(), language, turn: later, before }
   })
 }

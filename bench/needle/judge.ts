@@ -1,12 +1,15 @@
 import type { Session } from '#skein'
 import type { Fact } from './facts.ts'
+import type { Decoy } from './scene.ts'
 
 /**
  * Where a fact's value is now. `retained`: the context holds it; `one_hop`: one search for its subject does; `two_hops`: an
- * entry that such a search names does. `stale`: the context holds what was true before, and not what is; `mutated`: it holds
- * what nobody said. `missing`: none of it.
+ * entry that such a search names does; `host_only`: only a program finds it, by the letter. `stale`: the context holds what was
+ * true before, and not what is; `mutated`: it holds what nobody said; `resurrected`: it holds as open what was ticked off, and
+ * not that it was. `missing`: none of it.
  */
-export type FactState = 'retained' | 'one_hop' | 'two_hops' | 'missing' | 'mutated' | 'stale'
+export const factStates = ['retained', 'one_hop', 'two_hops', 'host_only', 'missing', 'mutated', 'stale', 'resurrected'] as const
+export type FactState = (typeof factStates)[number]
 
 export interface Verdict {
   readonly fact: Fact
@@ -38,14 +41,38 @@ export async function judgeFacts(
     const named = shown.some(text => standsNear(text, value, subject))
     const state = async (): Promise<FactState> => {
       if ([...planted].some(([other, figure]) => value.includes(figure) && shows(value.replace(figure, other)))) return 'mutated'
+      if (fact.closed !== undefined && isOpenAgain(shown, value)) return 'resurrected'
       if (shows(value)) return 'retained'
       if (before !== undefined && shows(before.value)) return 'stale'
       if (found) return 'one_hop'
-      return (await isBehind(session, value, answer)) ? 'two_hops' : 'missing'
+      if (await isBehind(session, value, answer)) return 'two_hops'
+      return (await session.recall(value, { mode: 'literal' })).hits.length > 0 ? 'host_only' : 'missing'
     }
     verdicts.push({ fact, state: await state(), found, named })
   }
   return verdicts
+}
+
+/** An item that stands open in what is shown, and nowhere ticked off. */
+function isOpenAgain(shown: readonly string[], value: string): boolean {
+  const lines = shown.flatMap(text => text.split('\n')).filter(line => holds(line, value))
+  return lines.some(line => line.includes('[ ]')) && !lines.some(line => line.includes('[x]'))
+}
+
+/** Proposals that the context tells without saying that they never were more. */
+export async function countAsserted(session: Session, decoys: readonly Decoy[]): Promise<number> {
+  const { messages } = await session.context({ compact: false, format: 'skein' })
+  const lines = messages.flatMap(textsIn).flatMap(text => text.split(/\n|(?<=[.!?]) /))
+  return decoys.filter(({ value, hedge }) =>
+    lines.some(line => holds(line, value) && !line.includes(hedge) && !line.startsWith('Identifiers: ')),
+  ).length
+}
+
+/** How many of the facts the context shows to the letter. */
+export async function countRetained(session: Session, facts: readonly Fact[]): Promise<number> {
+  const { messages } = await session.context({ compact: false, format: 'skein' })
+  const shown = messages.flatMap(textsIn)
+  return facts.filter(({ value }) => shown.some(text => holds(text, value))).length
 }
 
 async function isBehind(session: Session, value: string, answer: string): Promise<boolean> {

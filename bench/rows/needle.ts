@@ -1,9 +1,8 @@
 import { runNeedle, type NeedleReport, type SummarizerName, wholeScene } from '../needle.ts'
 import { folderIn } from '../opening.ts'
+import { factStates } from '../needle/judge.ts'
 import { atLeast, atMost, type Line, type Row, type Target } from '../row.ts'
 import { join } from 'node:path'
-
-const states = ['retained', 'one_hop', 'two_hops', 'missing', 'mutated', 'stale'] as const
 
 /** Where facts are after a long session: in the context, one search away, or gone. Seeded; no model and no network. */
 export const needle: Row = async setting => {
@@ -49,13 +48,25 @@ export const needle: Row = async setting => {
       line('breaks of the prefix', ({ shown }) => shown.breaks, atMost(breaks, 'skein')),
       line('tokens of a request, mean', ({ average }) => average, atMost(18_000, 'skein')),
       line('tokens of the largest request', ({ shown }) => shown.largest),
-      ...states.map(state =>
+      ...factStates.map(state =>
         line(
           `facts: ${state.replace('_', ' ')}`,
           report => report.states[state],
           state === 'retained' ? atLeast(0.4 * scene.facts, 'skein') : undefined,
         ),
       ),
+      ...[1, 5, 10, 20].map(times =>
+        line(`early facts shown after compaction ${times}, of 100`, ({ decay: { facts, retained } }) =>
+          retained.length < times ? NaN : (100 * (retained[times - 1] ?? 0)) / facts,
+        ),
+      ),
+      line('proposals told as if they held', ({ asserted }) => asserted, atMost(0, 'skein')),
+      {
+        measure: 'calls parted from their results, asks that are not whole, orders out of results, all summarizers',
+        unit: 'count',
+        skein: sum(({ shown }) => shown.brokenPairs + shown.cutAsks + shown.loose),
+        target: atMost(0, 'skein'),
+      },
       line('summaries shown at the end', ({ summaries }) => summaries.shown),
       line('envelopes that content has broken', ({ shown }) => shown.escaped, atMost(0, 'skein')),
       {
@@ -67,7 +78,7 @@ export const needle: Row = async setting => {
     ],
     notes: [
       'Skein is with a summarizer that copies sentences; adversarial drops, invents, changes figures, echoes, is three times too long and injects; dead never answers; deterministic is the default without a model.',
-      'A fact is where it is found first: in the context to the letter, by one `session_search` for its subject, behind a ref that this names. Mutated and stale: the context holds a false figure, or only what was true before.',
+      'A fact is where it is found first: in the context to the letter, by one `session_search` for its subject, behind a ref that this names, only by a program. Mutated, stale, resurrected: the context holds a false figure, only what was true before, or as open what was ticked off.',
     ],
   }
 }
