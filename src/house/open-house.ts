@@ -32,7 +32,7 @@ import {
   tellGateway,
   unaskedKinds,
 } from '#gateway'
-import { type JobEvent, Jobs, startWorker, wakingStore } from '#jobs'
+import { type JobEvent, Jobs, startWorker, wakingStore, type Worker } from '#jobs'
 import { memoryStore, type SessionRow, type Store } from '#journal'
 import { createIds, given, type SessionId, systemClock, systemRandom, systemTimers, within } from '#kernel'
 import {
@@ -90,7 +90,8 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
   const opened = await openStore(options.store ?? 'sqlite:skein.db', clock)
   let wakeWorker = (): void => undefined
   const store = wakingStore(opened, () => wakeWorker())
-  const volatile = memoryStore({ clock })
+  // What lives in this process only is worked off by a worker of its own, once there is anything.
+  const volatile = wakingStore(memoryStore({ clock }), () => wakeVolatile())
   const ids = createIds({ clock, random })
   const owner = store.adapter === 'sqlite' ? (await import('#stores/sqlite')).processOwner() : ids('own')
   const deterministic = deterministicSummarizer(counter)
@@ -154,21 +155,29 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     tellArchives(core, event)
     tellGateway(frontOf, event)
   }
-  const works = worksOf({
-    runtime,
-    learning,
-    archived,
-    refresh,
-    open: (tenant, id) => sessionsOf(tenant).open(id),
-    eraseSession: async (tenant, id) => (await sessionsOf(tenant).delete(id, { erase: true })) as Erased,
-    gateway: gatewayWorks(
-      tenant => frontOf(tenant),
-      tenant => exchanges.of(tenant),
-    ),
-  })
-  const worker = options.worker === false ? undefined : startWorker({ store, clock, random, owner, timers, works, notice, tell })
+  const works = (within: Runtime): ReturnType<typeof worksOf> =>
+    worksOf({
+      runtime: within,
+      learning,
+      archived: { ...archived, runtime: within },
+      refresh: { ...refresh, runtime: within },
+      open: (tenant, id) => sessionsOf(tenant).open(id),
+      eraseSession: async (tenant, id) => (await sessionsOf(tenant).delete(id, { erase: true })) as Erased,
+      gateway: gatewayWorks(
+        tenant => frontOf(tenant),
+        tenant => exchanges.of(tenant),
+      ),
+    })
+  const workerIn = (within: Runtime): Worker =>
+    startWorker({ store: within.store, clock, random, owner, timers, works: works(within), notice, tell })
+  const worker = options.worker === false ? undefined : workerIn(runtime)
+  const inProcess: Runtime = { ...runtime, store: volatile }
+  let volatileWorker: Worker | undefined
+  const wakeVolatile = (): void => {
+    if (worker !== undefined && ended === undefined) (volatileWorker ??= workerIn(inProcess)).wake()
+  }
   wakeWorker = () => worker?.wake()
-  const endSweep = worker === undefined ? () => undefined : sweepCommits(archived)
+  const endSweep = worker === undefined ? () => undefined : sweepCommits(archived, { ...archived, runtime: inProcess })
   const { hooks, extensions, ui } = options
   const ports: AgentPorts = {
     ...connecting(models, options.model),
@@ -181,7 +190,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     endSweep()
     endGatewaySweep()
     await exchanges.stop(waitMs)
-    const stopped = worker?.stop(waitMs)
+    const stopped = Promise.all([worker?.stop(waitMs), volatileWorker?.stop(waitMs)])
     const began = clock.now()
     // What maps still write, their parents have to be open for.
     await running.stop(waitMs)
@@ -194,6 +203,10 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
     if (typeof options.store !== 'object') await opened.close()
   }
   let ended: Promise<void> | undefined
+  const wakeAll = (): void => {
+    wakeWorker()
+    if (volatileWorker !== undefined) wakeVolatile()
+  }
   const sessionsOf = (tenant: string): AgentSessions<MemorySession> =>
     new AgentSessions({
       runtime,
@@ -230,7 +243,7 @@ export async function openHouse(options: SkeinOptions): Promise<House> {
       new Memories({ store: storeOf(tenant), ...learning, worker: worker !== undefined, ...given({ owners }) }),
     operatorsOf: (tenant, sessions) =>
       new Operators({ runtime, store: storeOf(tenant), volatile: volatile.in(tenant), sessions, ports, running }),
-    jobsOf: tenant => new Jobs(storeOf(tenant), timers, wakeWorker, [sweepKind, ...unaskedKinds]),
+    jobsOf: tenant => new Jobs([storeOf(tenant), volatile.in(tenant)], timers, wakeAll, [sweepKind, ...unaskedKinds]),
     close: waitMs => (ended ??= end(waitMs)),
   }
 }

@@ -49,14 +49,14 @@ const idlePollMs = 50
 
 /** `skein.jobs`: background work of one tenant. */
 export class Jobs {
-  readonly #store: TenantStore
+  readonly #stores: readonly TenantStore[]
   readonly #timers: Timers
   readonly #wake: () => void
   readonly #unasked: readonly string[]
 
-  /** `unasked`: kinds of housekeeping, which show only when they are asked for by kind, or parked. */
-  constructor(store: TenantStore, timers: Timers, wake: () => void, unasked: readonly string[] = []) {
-    this.#store = store
+  /** `stores`: the durable one, and that of this process alone. `unasked`: kinds of housekeeping, which show only when they are asked for by kind, or parked. */
+  constructor(stores: readonly TenantStore[], timers: Timers, wake: () => void, unasked: readonly string[] = []) {
+    this.#stores = stores
     this.#timers = timers
     this.#wake = wake
     this.#unasked = unasked
@@ -65,22 +65,41 @@ export class Jobs {
   /** `null` for an unknown or foreign id. Law Q13. */
   async get(id: string): Promise<Job | null> {
     if (typeof id !== 'string') throw invalidInput('id', 'Expected the id of a job.')
-    const row = isId('job', id) ? await this.#store.job(id) : undefined
-    return row === undefined ? null : jobOf(row)
+    for (const store of isId('job', id) ? this.#stores : []) {
+      const row = await store.job(id as JobId)
+      if (row !== undefined) return jobOf(row)
+    }
+    return null
   }
 
   /** Newest first, without housekeeping that nobody asked for. */
   async list(filter: JobsFilter = {}): Promise<readonly Job[]> {
     checkFilter(filter)
-    const { state, limit = 50, ...rest } = filter
+    const { limit = 50 } = filter
+    const found = await Promise.all(this.#stores.map(store => this.#listed(store, filter, limit)))
+    return found
+      .flat()
+      .sort((one, other) => (one.id < other.id ? 1 : -1))
+      .slice(0, limit)
+  }
+
+  async #listed(store: TenantStore, filter: JobsFilter, limit: number): Promise<Job[]> {
+    const { state, limit: _limit, ...rest } = filter
     const found: Job[] = []
     for (let { before } = filter; found.length < limit;) {
-      const page = await this.#store.jobs({ ...rest, ...given({ before, states: state && [state] }), limit })
+      const page = await store.jobs({ ...rest, ...given({ before, states: state && [state] }), limit })
       found.push(...page.filter(job => this.#shows(job, filter)).map(jobOf))
       before = page.at(-1)?.id
       if (page.length < limit) break
     }
-    return found.slice(0, limit)
+    return found
+  }
+
+  /** The store that has a job; the durable one for one that nobody knows, and refuses it. */
+  async #storeOf(id: JobId): Promise<TenantStore> {
+    const [durable, ...others] = this.#stores as readonly [TenantStore, ...TenantStore[]]
+    for (const store of others) if ((await store.job(id)) !== undefined) return store
+    return durable
   }
 
   #shows({ kind, state }: JobRow, filter: JobsScope): boolean {
@@ -90,7 +109,7 @@ export class Jobs {
   /** Lets a parked job run again, with all its attempts. Throws `job.not_found`, `job.wrong_state`. */
   async retry(id: string): Promise<Job> {
     const job = readJobId(id)
-    await this.#store.commit([{ type: 'redrive', job, action: 'retry' }])
+    await (await this.#storeOf(job)).commit([{ type: 'redrive', job, action: 'retry' }])
     this.#wake()
     return await this.#known(job)
   }
@@ -99,8 +118,9 @@ export class Jobs {
   async skip(id: string, reason?: string): Promise<Job> {
     if (reason !== undefined && typeof reason !== 'string') throw invalidInput('reason', 'Expected a text.')
     const job = readJobId(id)
-    const forgotten = await forgetSteps(this.#store, { job })
-    await this.#store.commit([{ type: 'redrive', job, action: 'skip', ...given({ reason }) }, ...forgotten])
+    const store = await this.#storeOf(job)
+    const forgotten = await forgetSteps(store, { job })
+    await store.commit([{ type: 'redrive', job, action: 'skip', ...given({ reason }) }, ...forgotten])
     return await this.#known(job)
   }
 
@@ -134,12 +154,15 @@ export class Jobs {
   /** How many somebody may wait for. */
   async #open(filter: JobsScope): Promise<{ readonly queued: number; readonly running: number }> {
     const counts = { queued: 0, running: 0 }
-    for (let before: JobId | undefined; ;) {
-      const page = await this.#store.jobs({ ...filter, ...given({ before }), states: ['queued', 'running'], limit: 200 })
-      for (const job of page) if (this.#shows(job, filter)) counts[job.state as keyof typeof counts]++
-      if (page.length < 200) return counts
-      before = page.at(-1)?.id
+    for (const store of this.#stores) {
+      for (let before: JobId | undefined, more = true; more;) {
+        const page = await store.jobs({ ...filter, ...given({ before }), states: ['queued', 'running'], limit: 200 })
+        for (const job of page) if (this.#shows(job, filter)) counts[job.state as keyof typeof counts]++
+        before = page.at(-1)?.id
+        more = page.length === 200
+      }
     }
+    return counts
   }
 }
 

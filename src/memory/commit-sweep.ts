@@ -8,16 +8,20 @@ export const sweepMs = 60_000
 const pageSize = 200
 
 interface SweepParts {
-  readonly store: Store
+  readonly places: readonly SweptPlace[]
   readonly timers: Timers
   readonly parts: MemoryParts
   now(): number
+}
+
+export interface SweptPlace {
+  readonly store: Store
   /** Looks at one session, and seals what is due there. */
-  check(tenant: string, session: SessionRow['id']): Promise<void>
+  readonly check: (tenant: string, session: SessionRow['id']) => Promise<void>
 }
 
 /**
- * Looks every 60 s at the sessions of a store, closed ones too. The first time at all of them; then at those that may have
+ * Looks every 60 s at the sessions of some stores, closed ones too. The first time at all of them; then at those that may have
  * become due since, which is bounded by the longest trigger. Returns what ends it. Law M19.
  */
 export function startSweep(sweep: SweepParts): () => void {
@@ -27,7 +31,7 @@ export function startSweep(sweep: SweepParts): () => void {
     if (going) return
     going = true
     const began = sweep.now()
-    sweepOnce(sweep, last)
+    Promise.all(sweep.places.map(place => sweepOnce(sweep.parts, place, last)))
       .then(() => (last = began))
       // The store is away; the next one looks from where this one began.
       .catch(() => undefined)
@@ -35,8 +39,7 @@ export function startSweep(sweep: SweepParts): () => void {
   })
 }
 
-async function sweepOnce(sweep: SweepParts, last: number | undefined): Promise<void> {
-  const { store, parts } = sweep
+async function sweepOnce(parts: MemoryParts, { store, check }: SweptPlace, last: number | undefined): Promise<void> {
   const policy = parts.settings.commit
   const reach = policy === 'manual' ? 0 : Math.max(policy.idleMs, policy.maxAgeMs, policy.minIntervalMs)
   const since = last === undefined ? 0 : Math.max(0, last - reach - 2 * sweepMs)
@@ -45,7 +48,7 @@ async function sweepOnce(sweep: SweepParts, last: number | undefined): Promise<v
     for (let cursor: string | undefined; ;) {
       const query = { sort: 'updatedAt', limit: pageSize, since, ...(cursor === undefined ? {} : { cursor }) } as const
       const page = await store.in(tenant).sessions(query)
-      for (const row of page.items) if (mayBeDue(parts, row)) await sweep.check(tenant, row.id)
+      for (const row of page.items) if (mayBeDue(parts, row)) await check(tenant, row.id)
       if (page.next === undefined) break
       cursor = page.next
     }

@@ -8,7 +8,12 @@ import { type EndAsk, findEnd } from './find-end.ts'
 import type { LiveBranch } from './live-branch.ts'
 
 type Deed =
-  'user' | 'assistant' | 'note' | 'side' | { readonly calls: number; readonly answered: number; readonly between: number }
+  | 'user'
+  | 'assistant'
+  | 'note'
+  | 'side'
+  | 'nested'
+  | { readonly calls: number; readonly answered: number; readonly between: number }
 
 const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('user' as const, 'assistant' as const) },

@@ -1,12 +1,12 @@
 import { isId, isObject, isSkeinError, type Json, type NewId, type SessionId, given } from '#kernel'
-import type { Change, JobRow, Store } from '#journal'
+import type { Change, JobRow } from '#journal'
 import type { JobEvent, JobWork } from '#jobs'
 import { type Runtime, SessionCore } from '#session'
 import { archiveText } from './archive-expand.ts'
 import { type ArchiveWorks, summarizeDue } from './archive-job.ts'
 import type { CommitCause } from './archive-row.ts'
 import { commitSession, summarizeKind } from './commit.ts'
-import { startSweep } from './commit-sweep.ts'
+import { startSweep, type SweptPlace } from './commit-sweep.ts'
 import { commitIfDue } from './commit-triggers.ts'
 import { mergeDue } from './merge-job.ts'
 import { mergeKind } from './merge-plan.ts'
@@ -81,21 +81,25 @@ async function commitJob(core: SessionCore | undefined, parts: MemoryParts, job:
   }
 }
 
-/** Looks every 60 s for sessions that are due. Returns what ends it; where nothing is sealed by itself nothing is looked at. */
-export function sweepCommits({ runtime, parts, core }: Wired): () => void {
+/** Looks every 60 s for sessions that are due, in each store. Returns what ends it; where nothing is sealed by itself nothing is looked at. */
+export function sweepCommits(wired: Wired, ...others: readonly Wired[]): () => void {
+  const { runtime, parts } = wired
   if (!parts.settings.configured) return () => undefined
-  const { store, timers, clock } = runtime
   return startSweep({
-    store: store satisfies Store,
-    timers,
+    places: [wired, ...others].map(sweptPlace),
+    timers: runtime.timers,
     parts,
-    now: () => clock.now(),
-    check: async (tenant, session) => {
-      const one = coreOf({ runtime, core }, { tenant, session })
-      if (one !== undefined) await commitIfDue(one, parts)
-    },
+    now: () => runtime.clock.now(),
   })
 }
+
+const sweptPlace = ({ runtime, parts, core }: Wired): SweptPlace => ({
+  store: runtime.store,
+  check: async (tenant, session) => {
+    const one = coreOf({ runtime, core }, { tenant, session })
+    if (one !== undefined) await commitIfDue(one, parts)
+  },
+})
 
 /** What a ref of an archive stands for. */
 export const archiveRefs =
