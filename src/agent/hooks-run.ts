@@ -1,5 +1,5 @@
 import { type Json, messageOf, toJson } from '#kernel'
-import type { ToolCallPart, ToolResultPart } from '#journal'
+import type { ToolResultPart } from '#journal'
 import type { SessionCore } from '#session'
 import type { BeforeCall } from './approvals-judge.ts'
 import { each, type Hook, type HookOn, hooksOn, inTime, tellFailure } from './hooks.ts'

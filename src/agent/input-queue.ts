@@ -9,7 +9,16 @@ import {
   SkeinError,
   type TurnId,
 } from '#kernel'
-import { blobsOf, type Change, type Delivery, type Entry, type InputAdmitted, type SessionRow, type WaitingInput } from '#journal'
+import {
+  blobsOf,
+  type Change,
+  type Delivery,
+  type Entry,
+  type InputAdmitted,
+  type RunCode,
+  type SessionRow,
+  type WaitingInput,
+} from '#journal'
 import { type Draft, draft, messageDrafts, type MessageInput, type Plan, type SessionCore } from '#session'
 import { type Alongside, changesOf } from './alongside.ts'
 import { keyedInput, type InputReceipt } from './input-receipt.ts'
@@ -71,6 +80,7 @@ interface Asked {
   readonly trust?: string | undefined
   /** What a `next` one's run is to go by. */
   readonly options?: JsonObject | undefined
+  readonly code?: RunCode | undefined
   readonly alongside?: Alongside | undefined
   /** What a `next` one's run will be called. */
   readonly own?: RunId
@@ -104,7 +114,7 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
             ...(data as Partial<InputAdmitted>),
             input,
             delivery,
-            ...given({ trust: asked.trust, options: asked.options }),
+            ...given({ trust: asked.trust, options: asked.options, code: asked.code }),
           }
           const item = draft('input_admitted', admitted, {
             ...place,
@@ -156,7 +166,14 @@ export function deliveryOf(
   marks: { readonly run: RunId; readonly turn: TurnId },
 ): Plan {
   const drafts = admitted.flatMap((entry): Draft[] => {
-    const { input, delivery: _delivery, options: _options, parts = [], ...message } = entry.data as unknown as InputAdmitted
+    const {
+      input,
+      delivery: _delivery,
+      options: _options,
+      code: _code,
+      parts = [],
+      ...message
+    } = entry.data as unknown as InputAdmitted
     const id: EntryId = core.runtime.ids('ent')
     const said = draft(
       'message_added',

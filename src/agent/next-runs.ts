@@ -65,7 +65,7 @@ async function beginNext(core: SessionCore, ports: AgentPorts, defaults: RunDefa
     // What was said in another process goes by what was said there.
     const { trust, options: kept } = entry.data
     const options: SendOptions = mine?.options ?? { ...readRunOptions(kept), ...(trust === undefined ? {} : { trust }) }
-    const gear = await readGear(core, its, options, ours)
+    const gear = await readGear(core, its, options, ours, undefined, mine === undefined ? entry.data.code : undefined)
     begun = await beginRun(core, {
       run,
       turn,

@@ -8,18 +8,21 @@ import { type Alongside, type AtEnd, changesOf } from './alongside.ts'
 import { carryOn, judgeOf } from './carry-on.ts'
 import { runningIn, waitingFor } from './input-queue.ts'
 import type { InputReceipt } from './input-receipt.ts'
-import { joinPlans } from './join-plans.ts'
+import { joinPlans, listOrNone } from './join-plans.ts'
 import { readRunOptions } from './kept-options.ts'
 import { entriesOfRun } from './lost-attempts.ts'
 import { mend, type RecoveryAnswer } from './mend-run.ts'
 import { followUpRuns } from './next-runs.ts'
 import type { AgentPorts, RunDefaults } from './ports.ts'
 import { type CutOff, foldCutOff, planRecovery, type RecoveryPlan } from './recovery-plan.ts'
+import { recallDescriptions } from './recall-tools.ts'
+import { type MissingCode, missingCode } from './run-code.ts'
 import { type Run, runFace } from './run-face.ts'
 import { readGear } from './run-gear.ts'
 import type { Resumed } from './run-options.ts'
 import { promptPlan } from './run-prompt.ts'
 import { putRun, readRunRow } from './run-row.ts'
+import { readStance } from './stance.ts'
 
 export interface RecoverOptions {
   /** Carry the plan out and go on with the run. Default: only tell it. */
@@ -53,7 +56,9 @@ export async function recoverRun(
   checkAgent.recover(options)
   const { apply = false, approvals = 'wait', answers = {} } = options
   const found =
-    apply && ((await endAsAsked(core)) || (await endOrphan(core))) ? undefined : await readCutOff(core, await core.row())
+    apply && ((await endAsAsked(core)) || (await endOrphan(core)))
+      ? undefined
+      : await readCutOff(core, ports, defaults, await core.row())
   if (found === undefined) {
     if (apply) void followUpRuns(core, ports, defaults)
     return { plan: null, run: null }
@@ -61,8 +66,10 @@ export async function recoverRun(
   const { plan, cut } = found
   const said = readAnswers(plan, answers)
   const asked = plan.effects.filter(({ action, callId }) => action === 'ask' && answers[callId] === undefined)
-  if (!apply || (asked.length > 0 && approvals === 'wait')) return { plan, run: null }
-  if (approvals === 'end' && asked.length > 0) for (const { callId } of plan.effects) said.set(callId, 'skip')
+  const { missing = [] } = plan
+  const isOpen = asked.length + missing.length > 0
+  if (!apply || (isOpen && approvals === 'wait')) return { plan, run: null }
+  if (approvals === 'end' && isOpen) for (const { callId } of plan.effects) said.set(callId, 'skip')
   else for (const { callId } of asked) said.set(callId, 'skip')
   const model = defaults.model ?? plan.model
   const begunWith = { ...found.asked, ...given({ model, atEnd: options.atEnd }), provider: null }
@@ -92,11 +99,10 @@ export async function recoverRun(
       { run },
     )
     const unpin = core.pin()
-    const isEnd = approvals === 'end' && asked.length > 0
     const resumed: Resumed = {
       ...cut.resumed,
       ...(cut.open.length === 0 ? {} : { open: { calls: cut.open, before: mended.before } }),
-      ...(isEnd ? { refused: reviewMessage(asked.length) } : {}),
+      ...(approvals === 'end' && isOpen ? { refused: reviewMessage(asked.length, missing) } : {}),
     }
     const outcome = carryOn(core, { run, turn, index: found.index, gear, control, judge, resumed }).finally(() => {
       unpin()
@@ -118,8 +124,12 @@ export async function recoverRun(
   }
 }
 
-const reviewMessage = (count: number): string =>
-  `recovery requires user review: ${count} incomplete non-retryable tool side effect(s)`
+function reviewMessage(count: number, missing: readonly MissingCode[]): string {
+  const effects = `${count} incomplete non-retryable tool side effect(s)`
+  const code = missing.map(({ kind, name }) => `${kind} ${name}`).join(', ')
+  const why = [...(count > 0 ? [effects] : []), ...(code === '' ? [] : [`code that is not there any more: ${code}`])]
+  return `recovery requires user review: ${why.join('; ')}`
+}
 
 const busy = (core: SessionCore, run: string): SkeinError =>
   new SkeinError('session.busy', `Run ${run} of session ${core.id} goes on.`, { details: { by: 'run', run } })
@@ -135,7 +145,12 @@ interface Found {
   readonly held: RunHeld | undefined
 }
 
-async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | undefined> {
+async function readCutOff(
+  core: SessionCore,
+  ports: AgentPorts,
+  defaults: RunDefaults,
+  row: SessionRow,
+): Promise<Found | undefined> {
   const running = runningIn(row)
   if (running === undefined || running.turn === null || core.activeRun === running.run) return undefined
   const { run, turn } = running
@@ -147,7 +162,13 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
   const told = row.data['running']
   const index = isObject(told) && typeof told['index'] === 'number' ? told['index'] : 0
   const { model, input, maxSteps, options, held } = started.data
-  const plan = planRecovery(cut, { run, turn, model, inputs: waitingFor(row, run).length })
+  const kept = { ...readRunOptions(options), ...given({ thinking: held?.thinking }), maxSteps, trust: heardBy(entries) }
+  // What cannot be read now is refused by whoever goes on with it.
+  const stance = await readStance(core, ports, kept, defaults, held).catch(() => undefined)
+  const missing = stance === undefined ? [] : missingCode(held?.code, { ...stance, tools: stance.own })
+  const names = stance && new Set([...stance.own, ...(stance.recalls ? recallDescriptions : [])].map(({ name }) => name))
+  const about = { run, turn, model, inputs: waitingFor(row, run).length, ...given({ missing: listOrNone(missing) }) }
+  const plan = planRecovery(cut, about, tool => names?.has(tool) ?? true)
   return {
     plan,
     cut,
@@ -155,7 +176,7 @@ async function readCutOff(core: SessionCore, row: SessionRow): Promise<Found | u
     input,
     startedSeq: started.seq,
     seq: row.seq,
-    asked: { ...readRunOptions(options), ...given({ thinking: held?.thinking }), maxSteps, trust: heardBy(entries) },
+    asked: kept,
     held,
   }
 }

@@ -2,6 +2,7 @@ import type { Json, RunId, TurnId } from '#kernel'
 import { type Entry, isType, type PartInput, type ToolCallPart } from '#journal'
 import { type Effect, type EffectState, foldEffects } from './effects.ts'
 import { openAttempts } from './lost-attempts.ts'
+import type { MissingCode } from './run-code.ts'
 import type { Resumed } from './run-options.ts'
 
 /** What becomes of a call that a crash cut off. `ask`: it may have been carried out, and only a person knows. */
@@ -34,6 +35,8 @@ export interface RecoveryPlan {
   readonly effects: readonly RecoveryEffect[]
   /** Inputs that wait for it. */
   readonly inputs: number
+  /** Code that the run was given and that is not there any more; absent if it all is. */
+  readonly missing?: readonly MissingCode[]
 }
 
 /** A run as its entries leave it. */
@@ -107,16 +110,20 @@ export function foldCutOff(entries: readonly Entry[]): CutOff {
   }
 }
 
-/** Pure: what is to be done, told. */
-export function planRecovery(cut: CutOff, about: Pick<RecoveryPlan, 'run' | 'turn' | 'model' | 'inputs'>): RecoveryPlan {
+/** Pure: what is to be done, told. `has`: whether a tool is here by its name; what none is here for can't be run again. */
+export function planRecovery(
+  cut: CutOff,
+  about: Pick<RecoveryPlan, 'run' | 'turn' | 'model' | 'inputs' | 'missing'>,
+  has: (tool: string) => boolean,
+): RecoveryPlan {
   const { open, effects, resumed } = cut
   return {
     ...about,
     state: open.length > 0 ? 'acting' : resumed.answered === null ? 'requesting' : 'closing',
     step: resumed.steps + 1,
     effects: open.map(({ callId, tool, input }) => {
-      const effect = effects.get(callId) ?? { state: 'planned', replay: 'never' }
-      return { callId, tool, input, state: effect.state, action: actionOf(effect) }
+      const { state, replay } = effects.get(callId) ?? { state: 'planned', replay: 'never' }
+      return { callId, tool, input, state, action: actionOf({ state, replay: has(tool) ? replay : 'never' }) }
     }),
   }
 }

@@ -1,5 +1,5 @@
 import { type EntryId, given, isId, isObject, type RunId, sha256, SkeinError } from '#kernel'
-import type { RunHeld, SessionRow, ToolDescription } from '#journal'
+import type { RunCode, RunHeld, SessionRow, ToolDescription } from '#journal'
 import type { AiSdkModel, ConnectedModel, ModelPort } from '#models'
 import { type SessionCore, settingsOf } from '#session'
 import type { SendOptions } from './agent-options.ts'
@@ -11,6 +11,7 @@ import type { AgentPorts, RunDefaults } from './ports.ts'
 import { recallDescriptions, recallTools } from './recall-tools.ts'
 import type { RunOptions } from './run-options.ts'
 import { promptFor } from './run-prompt.ts'
+import { codeAmong, gatesKept, hooksKept } from './run-code.ts'
 import { seamsOf } from './run-rules.ts'
 import { type MadePrompt, sentPrompt } from './session-prompt.ts'
 import { readStance } from './stance.ts'
@@ -49,7 +50,7 @@ export type RunGear = Pick<
 
 /**
  * Rejects, before anything is written, when the tools contradict each other or the model can't be had. `carried`: what held when
- * the run began, if it is carried on.
+ * the run began, if it is carried on. `code`: what it was promised in another process; what is missing of it holds, and refuses.
  */
 export async function readGear(
   core: SessionCore,
@@ -57,12 +58,15 @@ export async function readGear(
   options: SendOptions,
   defaults: RunDefaults,
   carried?: RunHeld,
+  code: RunCode | undefined = carried?.code,
 ): Promise<RunGear> {
   const stance = await readStance(core, ports, options, defaults, carried)
   const { row, held, rules, extended, recalls, child, limitsOf } = stance
   const { noTools, maxSteps, maxTokens, thinking, cache, steering, cancelGraceMs, toolOrder } = held
   const own = bindDelegate(stance.own, core, () => parentOf(core, ports, stance, askedModel(held, defaults, options)), ports)
   const tools = [...own, ...(recalls ? recallTools(core) : [])]
+  const gates = gatesKept(code, stance.gates)
+  const hooks = hooksKept(code, stance.hooks)
   checkTools(tools)
   const { identity, system } = held
   const more = [...extended.sections, ...roleSection(child?.role, extended.roles)]
@@ -82,12 +86,12 @@ export async function readGear(
     maxSteps,
     ...given({ maxTokens }),
     thinking,
-    held: heldBy(row, thinking, prompt.text),
+    held: { ...heldBy(row, thinking, prompt.text), ...given({ code: codeAmong(options.tools, gates, hooks) }) },
     cache,
     steering,
     cancelGraceMs,
     toolOrder,
-    seams: { ...seamsOf(rules, { hooks: ports.hooks, extended, bounds: child?.bounds }), ...ports.seams },
+    seams: { ...seamsOf(rules, { gates, hooks, extended, bounds: child?.bounds }), ...ports.seams },
     prompt: prompt.text,
     promptInputs: prompt.inputs,
     ...given({ ui: rules.ui, telemetry: ports.telemetry }),

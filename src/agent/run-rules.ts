@@ -99,25 +99,29 @@ export function joinRules(
   return { ...rules, mode, autonomy, policy, ...given({ approvals, guardrails }) }
 }
 
-/** What stands around the rules of a run: hooks of the host, which come first, and what extensions of the session added. */
+/** What a run has to pass: what extensions ask for, what its rules do, and what its task does. */
+export function gatesAmong({ task, gates = [] }: RunRules, extended: Extended): readonly Gate[] {
+  const all = [...extended.gates, ...gates]
+  const verify = task?.verify?.trim() ?? ''
+  if (verify === '') return all
+  const command = { command: verify, ...given({ timeoutMs: task?.verifyTimeoutMs }) }
+  return [...all, { id: 'task-verify', kind: 'command', command }]
+}
+
+/** What stands around the rules of a run. */
 export interface AroundRules {
-  readonly hooks?: readonly Hook[] | undefined
+  readonly gates?: readonly Gate[]
+  readonly hooks?: readonly Hook[]
+  /** What extensions of the session added. */
   readonly extended?: Extended
   /** The rules of whoever began the session. */
   readonly bounds?: readonly Bound[] | undefined
 }
 
 /** What the rules are to a run: who judges its calls, what it has to pass, and what hooks do. */
-export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExtended, bounds }: AroundRules = {}): RunSeams {
-  const { task, ui, guardrails, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
-  const gates = [...extended.gates, ...(rules.gates ?? [])]
-  const hooks = [...first, ...extended.hooks, ...(rules.hooks ?? [])]
+export function seamsOf(rules: RunRules, { gates = [], hooks = [], extended = notExtended, bounds }: AroundRules = {}): RunSeams {
+  const { ui, guardrails, approvals = hasUi(ui) ? 'wait' : 'deny' } = rules
   const capabilities = new Map(extended.tools.map(({ name }) => [name, {}]))
-  const verify = task?.verify?.trim() ?? ''
-  const all: readonly Gate[] =
-    verify === ''
-      ? gates
-      : [...gates, { id: 'task-verify', kind: 'command', command: { command: verify, ...given({ timeoutMs: task?.verifyTimeoutMs }) } }] // prettier-ignore
   return {
     judge: (place, { trust }) => {
       const { core, run, turn } = place
@@ -128,7 +132,7 @@ export function seamsOf(rules: RunRules, { hooks: first = [], extended = notExte
       const judged = { core, run, turn, cwd, placed, beforeCall: beforeCallOf(hooks, place), ui }
       return policyJudge(judged, { ...rules, approvals, capabilities, ...heard, ...given({ bounds }) })
     },
-    gates: all.length === 0 ? result => result : gatesOf(all, approvals === 'wait', ui),
+    gates: gates.length === 0 ? result => result : gatesOf(gates, approvals === 'wait', ui),
     hooks: runHooksOf(hooks),
     ...given({ guardrails }),
   }

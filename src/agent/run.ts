@@ -160,12 +160,10 @@ async function resume(record: RunRecord): Promise<TurnResult | undefined> {
   const { resumed } = record.options
   if (resumed === undefined) return undefined
   const { open, answered, refused } = resumed
-  if (open !== undefined) {
-    const step = ++record.steps
-    const ended = await actOn(record, step, open.calls, open.before)
-    if (refused === undefined) return ended
+  const ended = open === undefined ? undefined : await actOn(record, ++record.steps, open.calls, open.before)
+  if (refused !== undefined)
     return { ...record.result('blocked', 'recovery_unsafe'), error: { code: 'recovery_unsafe', message: refused } }
-  }
+  if (open !== undefined) return ended
   return answered === null ? undefined : answeredWith(record, ++record.steps, answered)
 }
 

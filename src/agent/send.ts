@@ -1,4 +1,5 @@
 import { every, given, isSkeinError, type RunId, SkeinError } from '#kernel'
+import type { RunCode } from '#journal'
 import { draft, messageDrafts, type SessionCore } from '#session'
 import { endIfDead } from './abandon.ts'
 import { RunControl } from './active-runs.ts'
@@ -11,6 +12,7 @@ import { keepRunOptions } from './kept-options.ts'
 import { type Queued, queueInput, runningIn } from './input-queue.ts'
 import { type Coming, expectNext, followUpRuns, forgetNext } from './next-runs.ts'
 import { readResult } from './read-result.ts'
+import { codeAmong } from './run-code.ts'
 import { type AskedInput, readInput, type Run, runFace } from './run-face.ts'
 import type { TurnResult } from './turn-result.ts'
 
@@ -130,13 +132,18 @@ async function queue(
   if (asked.delivery !== 'next') return await queueInput(core, asked)
   const coming: Coming = { ports, options, defaults, control }
   expectNext(core, id, coming)
-  const receipt = await queueInput(core, { ...asked, own: id, options: keepRunOptions(options) }).catch((error: unknown) => {
-    forgetNext(core, id)
-    throw error
-  })
+  const receipt = await queueInput(core, { ...asked, own: id, options: keepRunOptions(options), code: codeOf(options) }).catch(
+    (error: unknown) => {
+      forgetNext(core, id)
+      throw error
+    },
+  )
   if (receipt === undefined) forgetNext(core, id)
   return receipt
 }
+
+/** What a turn that waits was given beside what its session has. */
+const codeOf = ({ tools, gates, hooks }: SendOptions): RunCode | undefined => codeAmong(tools, gates ?? [], hooks ?? [])
 
 async function begin(
   core: SessionCore,

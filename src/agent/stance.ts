@@ -4,11 +4,13 @@ import type { SessionCore } from '#session'
 import type { SendOptions } from './agent-options.ts'
 import type { Allowance, Limit } from './allowance.ts'
 import { type Extended, notExtended } from './extensions.ts'
+import type { Gate } from './gates.ts'
 import { type HeldSettings, heldSettings, layeredSettings, nothingFound, type settingsAmong } from './held-settings.ts'
+import type { Hook } from './hooks.ts'
 import { type ChildOrigin, keptOptions } from './kept-options.ts'
 import { badConfig } from './policy/bad-config.ts'
 import type { AgentPorts, RunDefaults } from './ports.ts'
-import { joinRules, type RunRules } from './run-rules.ts'
+import { gatesAmong, joinRules, type RunRules } from './run-rules.ts'
 import { readTools, type Tool } from './tool.ts'
 
 /** How a session stands towards a run, or towards a child that it begins. */
@@ -17,6 +19,9 @@ export interface Stance {
   readonly held: HeldSettings
   readonly rules: RunRules
   readonly extended: Extended
+  /** What its runs have to pass, and the hooks around them: the host's first. */
+  readonly gates: readonly Gate[]
+  readonly hooks: readonly Hook[]
   /** Tools of its own, and whether it has those of recall beside them. */
   readonly own: readonly Tool[]
   readonly recalls: boolean
@@ -51,6 +56,8 @@ export async function readStance(
     held,
     rules,
     extended,
+    gates: gatesAmong(rules, extended),
+    hooks: [...(ports.hooks ?? []), ...extended.hooks, ...(rules.hooks ?? [])],
     own,
     recalls: !held.noTools && (core.keeping.context.recall ?? true),
     child,

@@ -147,6 +147,7 @@ async function recover(invocation: Invocation, name: string, flags: RecoverFlags
   const { plan, runId } = told
   if (plan === null) return out.talk('No run died here.')
   for (const { callId, tool, state, action } of plan.effects) await out.line(`${callId}  ${tool}  ${state}  ${action}`)
+  for (const { kind, name: code } of plan.missing ?? []) await out.line(`${kind} ${code} is not there any more`)
   out.talk(`${plan.run} was ${plan.state} in step ${plan.step}; ${runId === null ? 'it waits.' : 'it goes on.'}`)
 }
 

@@ -14,8 +14,9 @@ export interface InputAdmitted extends Partial<Message> {
   readonly delivery: Delivery
   /** How far what it says may be trusted; the user's own word where nothing is said. */
   readonly trust?: string
-  /** Of `next`: by which plain options its run goes. */
+  /** Of `next`: by which plain options its run goes, and what code it was given. */
   readonly options?: JsonObject
+  readonly code?: RunCode
 }
 
 /** It stands in the conversation now, as `entry`. */
@@ -49,6 +50,18 @@ export interface RunHeld {
   /** The entries with the session's system text and tools; absent where none was set. */
   readonly system?: EntryId
   readonly tools?: EntryId
+  /** Absent where it goes by no code of its own. */
+  readonly code?: RunCode
+}
+
+/** What no journal can hold of a run, by its names. */
+export interface RunCode {
+  /** That it alone was given. */
+  readonly tools?: readonly string[]
+  /** What it has to pass, whole but for functions. */
+  readonly gates?: readonly JsonObject[]
+  /** What hooks match that refuse a call when they fail. */
+  readonly hooks?: readonly string[]
 }
 
 export interface RunEnded {

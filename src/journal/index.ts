@@ -11,6 +11,7 @@ export type {
   InputDelivered,
   InputDropped,
   RunEnded,
+  RunCode,
   RunHeld,
   RunStarted,
   StepEnded,

@@ -25,6 +25,7 @@ const recovery = z
           }),
         ),
         inputs: count,
+        missing: z.array(z.object({ kind: z.enum(['tool', 'gate', 'hook']), name: z.string() })).optional(),
       }),
       z.null(),
     ]),
