@@ -107,6 +107,13 @@ describe('making pure JSON', () => {
 })
 
 describe('canonical text', () => {
+  it('has its keys in code unit order, also those that objects count as indexes', () => {
+    expect(canonical({ b: 1, 9: 2, 10: { z: [], a: { 1: null } }, ['__proto__']: '\ud800' })).toBe(
+      '{"10":{"a":{"1":null},"z":[]},"9":2,"__proto__":"\\ud800","b":1}',
+    )
+    expect(canonical([{ b: 1, a: [{ d: '東', c: 0.5 }] }, 'x'])).toBe('[{"a":[{"c":0.5,"d":"東"}],"b":1},"x"]')
+  })
+
   it('is the same for equal values in any order of keys, and differs for different ones', () => {
     const shuffled = (value: Json): Json =>
       Array.isArray(value)

@@ -100,12 +100,41 @@ export function stringify(value: Json): string {
 
 /** The same text for the same value whatever the order of its keys (code unit order); for digests and comparing. */
 export function canonical(value: Json): string {
+  const ordered = inOrder(value)
+  return ordered === undefined ? inOrderText(value) : JSON.stringify(ordered)
+}
+
+/** Keys that an object lists before all others, by their number, whenever they were set. */
+const index = /^\d{1,10}$/
+
+/** A copy with its keys in order; undefined if no object can have them so. */
+function inOrder(value: Json): Json | undefined {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) {
+    const items: Json[] = []
+    for (const item of value as readonly Json[]) {
+      const ordered = inOrder(item)
+      if (ordered === undefined) return undefined
+      items.push(ordered)
+    }
+    return items
+  }
+  const out: Record<string, Json> = {}
+  for (const key of Object.keys(value).sort()) {
+    const ordered = index.test(key) ? undefined : inOrder((value as JsonObject)[key] ?? null)
+    if (ordered === undefined) return undefined
+    setOwn(out, key, ordered)
+  }
+  return out
+}
+
+function inOrderText(value: Json): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map(inOrderText).join(',')}]`
   const object = value as JsonObject
   const members = Object.keys(object)
     .sort()
-    .map(key => `${JSON.stringify(key)}:${canonical(object[key] ?? null)}`)
+    .map(key => `${JSON.stringify(key)}:${inOrderText(object[key] ?? null)}`)
   return `{${members.join(',')}}`
 }
 
