@@ -12,7 +12,12 @@ describe('the budget of a context', () => {
       usable: 27_800,
     })
     expect(contextBudget({ contextWindow: 32_000, maxOutput: 4_096 }, { buffer: 0 })).toMatchObject({ buffer: 0, usable: 27_904 })
-    expect(contextBudget({})).toMatchObject({ window: 128_000, assumed: true })
+    for (const contextWindow of [undefined, NaN, Infinity, -5, 0.5])
+      expect(contextBudget({ ...(contextWindow === undefined ? {} : { contextWindow }), maxOutput: NaN })).toMatchObject({
+        window: 128_000,
+        reservedOutput: 4_096,
+        assumed: true,
+      })
   })
 
   verifies('C7', 'is never negative', () => {

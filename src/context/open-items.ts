@@ -38,6 +38,10 @@ function overlap(a: ListedItem, b: ListedItem): number {
 
 const isSame = (a: ListedItem, b: ListedItem): boolean => a.text === b.text || overlap(a, b) >= sameFrom
 
+/** The same words. Lists word their items alike, so that different ones may share most. */
+const isEqual = (a: ListedItem, b: ListedItem): boolean =>
+  a.text === b.text || (a.words.size === b.words.size && overlap(a, b) === 1)
+
 /** Of what was ticked off and stood open before, so many are told on. */
 const maxTicks = 20
 
@@ -61,16 +65,16 @@ export function itemsLeftBy(texts: readonly string[]): ItemsLeft {
   for (const text of texts) {
     for (const item of listedItems(text).slice(-10 * maxOpenItems)) {
       if (item.state === 'open') {
-        for (const items of [closed, ticked]) for (const other of sameIn(items, item)) items.delete(other.text)
+        for (const items of [closed, ticked]) for (const other of equalsIn(items, item)) items.delete(other.text)
         renew(open, item, maxOpenItems)
         continue
       }
-      const own = sameIn(open, item)
-      for (const other of own) open.delete(other.text)
-      if (own.length > 0) renew(closed, item, maxOpenItems)
+      const equal = equalsIn(open, item)
+      for (const other of equal.length > 0 ? equal : nearestIn(open, item)) open.delete(other.text)
+      if (equal.length > 0) renew(closed, item, maxOpenItems)
       // A list that is told again ticks off what it has ticked off before.
-      else if (sameIn(closed, item).length === 0) {
-        for (const other of sameIn(ticked, item)) ticked.delete(other.text)
+      else if (equalsIn(closed, item).length === 0) {
+        for (const other of equalsIn(ticked, item)) ticked.delete(other.text)
         renew(ticked, item, maxTicks)
       }
     }
@@ -86,10 +90,14 @@ export const openItemsOf = (texts: readonly string[]): readonly string[] => item
 
 const tickOf = ({ text }: ListedItem): string => `- [x] ${text}`
 
-/** The very same one, or all that say it in other words. */
-function sameIn(items: ReadonlyMap<string, ListedItem>, item: ListedItem): ListedItem[] {
-  const exact = items.get(item.text)
-  return exact === undefined ? [...items.values()].filter(other => isSame(other, item)) : [exact]
+const equalsIn = (items: ReadonlyMap<string, ListedItem>, item: ListedItem): ListedItem[] =>
+  [...items.values()].filter(other => isEqual(other, item))
+
+/** Those that share most of their words with an item, if that is enough to be the same. */
+function nearestIn(items: ReadonlyMap<string, ListedItem>, item: ListedItem): ListedItem[] {
+  const alike = [...items.values()].filter(other => isSame(other, item))
+  const most = alike.reduce((best, other) => Math.max(best, overlap(other, item)), 0)
+  return alike.filter(other => overlap(other, item) === most)
 }
 
 function renew(items: Map<string, ListedItem>, item: ListedItem, most: number): void {
@@ -116,9 +124,10 @@ export function carriedOver(items: readonly string[], text: string): string[] {
  */
 export function untoldTicks({ ticked, closed }: Pick<ItemsLeft, 'ticked' | 'closed'>, text: string): string[] {
   const said = listedItems(text)
-  const tells = (line: string, isOpen: boolean): boolean => {
-    const [item] = listedItems(line)
-    return item !== undefined && said.some(other => (other.state === 'open') === isOpen && isSame(item, other))
-  }
-  return [...closed.filter(line => tells(line, true)), ...ticked].filter(line => !tells(line, false))
+  const ticks = (lines: readonly string[]): ListedItem[] => lines.flatMap(listedItems)
+  const contradicted = ticks(closed).filter(item => said.some(other => other.state === 'open' && isEqual(item, other)))
+  const untold = [...contradicted, ...ticks(ticked)].filter(
+    item => !said.some(other => other.state !== 'open' && isEqual(item, other)),
+  )
+  return untold.map(tickOf)
 }

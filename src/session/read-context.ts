@@ -230,12 +230,15 @@ export async function servedContext(core: SessionCore, options: ContextOptions, 
   return { ...context, messages, ...(items === undefined ? {} : { items }) }
 }
 
-export function checkContextOptions({ system, tools, maxTokens }: ContextOptions): void {
+export function checkContextOptions({ system, tools, maxTokens, facts }: ContextOptions): void {
   if (system !== undefined && system !== null && typeof system !== 'string')
     throw invalidInput('system', 'Expected a text or null.')
   if (tools !== undefined) readToolDescriptions(tools)
   if (maxTokens !== undefined && !(Number.isSafeInteger(maxTokens) && maxTokens > 0))
     throw invalidInput('maxTokens', 'Expected a whole number from 1.')
+  for (const size of ['contextWindow', 'maxOutput'] as const)
+    if (facts?.[size] !== undefined && !(Number.isSafeInteger(facts[size]) && facts[size] > 0))
+      throw invalidInput(`facts.${size}`, 'Expected a whole number from 1.')
 }
 
 function formatFor({ format = 'auto' }: ContextOptions, { facts }: ContextState): MessageFormat {
