@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { parse } from 'smol-toml'
 import { findConfigFiles, isSecretReference, secretText } from '#agent'
-import type { GatewayOptions, Webhook } from '#gateway'
+import { chatPlatforms, type ChatSdkOptions, type GatewayOptions, type Webhook } from '#gateway'
 import { isObject, SkeinError } from '#kernel'
 import type { Io } from './io.ts'
 import { readSecret } from './secrets.ts'
@@ -13,7 +13,17 @@ export interface GatewayConfig {
   readonly adapters: {
     readonly terminal: boolean
     readonly webhooks: Readonly<Record<string, Webhook>>
+    /** How platforms of the Chat SDK are spoken with, by their names. */
+    readonly chats: Readonly<Record<string, ChatSettings>>
   }
+}
+
+export type ChatSettings = Pick<ChatSdkOptions, 'listen' | 'replies' | 'format'>
+
+const chatSettings: Readonly<Record<keyof ChatSettings, readonly string[]>> = {
+  listen: ['addressed', 'all'],
+  replies: ['thread', 'channel'],
+  format: ['markdown', 'plain'],
 }
 
 /**
@@ -23,18 +33,39 @@ export interface GatewayConfig {
 export function readGatewayConfig({ env, cwd }: Pick<Io, 'env' | 'cwd'>, file: string | undefined): GatewayConfig {
   const { user } = findConfigFiles({ env, cwd, file, home: homedir() })
   const section = user === undefined ? undefined : sectionOf(user.file)
-  if (section === undefined) return { options: undefined, adapters: { terminal: false, webhooks: {} } }
+  if (section === undefined) return { options: undefined, adapters: { terminal: false, webhooks: {}, chats: {} } }
   const { adapters = {}, ...options } = section
   const problems: string[] = []
   const found = isObject(adapters) ? adapters : {}
   if (!isObject(adapters)) problems.push('gateway.adapters: Expected a table.')
+  const known = ['terminal', 'webhook', ...Object.keys(chatPlatforms)]
   for (const name of Object.keys(found))
-    if (name !== 'terminal' && name !== 'webhook') problems.push(`gateway.adapters.${name}: Unknown; expected terminal, webhook.`)
+    if (!known.includes(name)) problems.push(`gateway.adapters.${name}: Unknown; expected ${known.join(', ')}.`)
   const { terminal = false, webhook = {} } = found
   if (typeof terminal !== 'boolean') problems.push('gateway.adapters.terminal: Expected true or false.')
   const webhooks = readWebhooks(webhook, problems, { env, cwd, where: user?.file ?? null })
+  const chats = readChats(found, problems)
   if (problems.length > 0) throw new SkeinError('config.invalid', problems.join('\n'), { details: { key: 'gateway.adapters' } })
-  return { options: options as GatewayOptions, adapters: { terminal: terminal === true, webhooks } }
+  return { options: options as GatewayOptions, adapters: { terminal: terminal === true, webhooks, chats } }
+}
+
+function readChats(adapters: Readonly<Record<string, unknown>>, problems: string[]): Record<string, ChatSettings> {
+  const names = Object.keys(chatPlatforms).filter(name => adapters[name] !== undefined)
+  return Object.fromEntries(
+    names.map((name): [string, ChatSettings] => {
+      const table = adapters[name]
+      if (!isObject(table)) problems.push(`gateway.adapters.${name}: Expected a table.`)
+      const given = isObject(table) ? table : {}
+      for (const [key, value] of Object.entries(given)) {
+        const expected = Object.hasOwn(chatSettings, key) ? chatSettings[key as keyof ChatSettings] : undefined
+        const path = `gateway.adapters.${name}.${key}`
+        if (expected === undefined) problems.push(`${path}: Unknown; expected ${Object.keys(chatSettings).join(', ')}.`)
+        else if (typeof value !== 'string' || !expected.includes(value))
+          problems.push(`${path}: Expected ${expected.join(' or ')}.`)
+      }
+      return [name, given]
+    }),
+  )
 }
 
 function sectionOf(file: string): Record<string, unknown> | undefined {

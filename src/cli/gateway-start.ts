@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { terminalAdapter, type GatewayAdapter, webhookAdapter } from '#gateway'
 import type { Invocation, Runner } from './command.ts'
+import { openChats } from './gateway-chats.ts'
 import { readGatewayConfig } from './gateway-config.ts'
 import { refuseServer } from './local-only.ts'
 import { maskAddress } from './secrets.ts'
@@ -23,9 +24,15 @@ export function addGatewayStart(gateway: Command, run: Runner): void {
 async function startGateway(invocation: Invocation, { terminal = false }: { readonly terminal?: boolean }): Promise<void> {
   const { io, out, interrupts, flags } = invocation
   refuseServer(invocation, 'gateway start')
-  const { adapters: wanted } = readGatewayConfig(io, flags.config)
+  const { adapters: wanted, options = {} } = readGatewayConfig(io, flags.config)
   const { serve } = await import('#server')
   const { openSkein } = await import('#skein')
+  const chats = await openChats({
+    env: io.env,
+    platforms: options.platforms,
+    settings: wanted.chats,
+    tell: text => out.talk(text),
+  })
   const stopped = interrupts.abort()
   const typed = terminal || wanted.terminal ? createInterface({ input: io.stdin }) : undefined
   const adapters: GatewayAdapter[] = [
@@ -33,6 +40,7 @@ async function startGateway(invocation: Invocation, { terminal = false }: { read
     ...(Object.keys(wanted.webhooks).length === 0
       ? []
       : [webhookAdapter({ hooks: wanted.webhooks, fetch: io.fetch, clock: io.clock })]),
+    ...chats,
   ]
   const house = await openSkein(invocation.skeinOptions(true))
   const skein = house.in(invocation.tenant)

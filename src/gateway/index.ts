@@ -49,6 +49,7 @@ export {
   type SendContext,
   type SendFault,
 } from './adapter.ts'
+export { type ChatPlatform, chatPlatforms, missingVariables, openPlatform } from './chat-sdk/open-platform.ts'
 export { type ChatSdkAdapter, chatSdkAdapter, type ChatSdkOptions } from './chat-sdk-adapter.ts'
 export { type Delivery, type DeliverOptions } from './deliver.ts'
 export { Exchanges } from './exchanges.ts'

@@ -75,6 +75,12 @@ export const loadedLater: Readonly<Record<string, readonly string[]>> = {
   'agent/telemetry-api.ts': ['?'],
   'cli/': ['#skein', '#server', '#stores/sqlite'],
   'context/counters.ts': ['gpt-tokenizer/encoding/o200k_base'],
+  'gateway/chat-sdk/open-platform.ts': [
+    '@chat-adapter/discord',
+    '@chat-adapter/slack',
+    '@chat-adapter/telegram',
+    '@chat-adapter/whatsapp',
+  ],
   'models/connectors.ts': ['@ai-sdk/anthropic', '@ai-sdk/google', '@ai-sdk/openai', '@ai-sdk/openai-compatible'],
   'stores/postgres/driver.ts': ['pg'],
   'house/open-house.ts': ['#stores/sqlite', 'smol-toml'],
