@@ -1,6 +1,7 @@
-import { type JobWork, startWorker, type Worker, type WorkerParts } from '#jobs'
+import { type JobWork, pollMs, startWorker, type Worker, type WorkerParts } from '#jobs'
 import { type Clock, createIds, type Json, manualTimers } from '#kernel'
 import type { Change, Enqueue, JobRow, Store } from '#journal'
+import { expect } from 'vitest'
 
 const newId = createIds()
 
@@ -26,7 +27,7 @@ export function workerOn(
   clock: Clock,
   run: JobWork['run'],
   more: Partial<WorkerParts> = {},
-): Worker & { readonly timers: ReturnType<typeof manualTimers> } {
+): Worker & { readonly timers: ReturnType<typeof manualTimers>; look(): Promise<void>; rest(): Promise<void> } {
   const timers = manualTimers()
   const worker = startWorker({
     store,
@@ -38,7 +39,20 @@ export function workerOn(
     concurrency: 1,
     ...more,
   })
-  return { ...worker, timers }
+  // While it looks for jobs and runs none, nothing is set.
+  const rest = (): Promise<void> => expect.poll(() => timers.count).toBeGreaterThan(0)
+  return {
+    ...worker,
+    timers,
+    /** Resolves when it has looked and waits for the next poll, or runs something. */
+    rest,
+    /** Lets it look once more; what it claimed then is claimed in the store. */
+    async look() {
+      await rest()
+      timers.ring(pollMs)
+      await rest()
+    },
+  }
 }
 
 /** What a job's state is, read from the store itself. */

@@ -147,13 +147,13 @@ onEveryStore('jobs', makePlace => {
       return {}
     })
     let waited = 0
-    while (begun.length === 0 && waited < 20_000) {
+    await worker.rest()
+    while ((await t.job(dead.job.id))?.owner === 'own_dead' && waited < 20_000) {
       place.clock.advance(pollMs)
       waited += pollMs
-      worker.timers.ring(pollMs)
-      await settled(store)
+      await worker.look()
     }
-    expect(begun.map(({ id }) => id)).toEqual([dead.job.id])
+    await expect.poll(() => begun.map(({ id }) => id)).toEqual([dead.job.id])
     expect(waited).toBeLessThanOrEqual(jobLeaseMs + pollMs)
     for (let ms = 0; ms < 60_000; ms += heartbeatMs) {
       place.clock.advance(heartbeatMs)
@@ -221,8 +221,7 @@ onEveryStore('jobs', makePlace => {
     await t.commit([held])
     const mine = await claimed(store, 'own_mine')
     const thief = workerOn(store, manualClock(place.clock.now() + 86_400_000), () => Promise.resolve({ result: 'stolen' }))
-    thief.timers.ring(pollMs)
-    await settled(store)
+    await thief.look()
     expect((await t.job(mine.id))?.owner).toBe('own_mine')
     await t.commit([{ type: 'complete', job: mine.id, fence: mine.fence, result: 'mine' }])
     await thief.stop(0)
@@ -237,17 +236,17 @@ onEveryStore('jobs', makePlace => {
   verifies('Q10', 'that nobody told of start with the next poll, and those of this process at once', async () => {
     const { place, store } = await opened()
     const worker = workerOn(store, place.clock, () => Promise.resolve({}))
-    await settled(store)
+    await worker.rest()
     const unheard = enqueueOf()
     const due = enqueueOf({}, { runAfter: place.clock.now() + 1_500 })
     await (await place.store()).in('default').commit([unheard, due])
     await settled(store)
     expect(await stateOf(store, unheard.job.id)).toBe('queued')
-    worker.timers.ring(pollMs)
+    await worker.look()
     await expect.poll(() => stateOf(store, unheard.job.id)).toBe('done')
     expect(await stateOf(store, due.job.id)).toBe('queued')
     place.clock.advance(1_500)
-    worker.timers.ring(pollMs)
+    await worker.look()
     await expect.poll(() => stateOf(store, due.job.id)).toBe('done')
     await worker.stop(0)
   })
@@ -406,8 +405,8 @@ onEveryStore('jobs', makePlace => {
       return { result: answer }
     })
     for (let ms = 0; ms < 8_000; ms += pollMs) {
-      const due = await isDue(store, paying.job.id, place.clock.now())
       const before = attempts
+      const due = await isDue(store, paying.job.id, place.clock.now())
       worker.timers.ring(pollMs)
       if (due) await expect.poll(() => (worker.timers.ring(pollMs), attempts)).toBe(before + 1)
       await expect.poll(() => stateOf(store, paying.job.id)).not.toBe('running')
