@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { given, invalidInput, isSkeinError, type SessionId } from '#kernel'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { Interrupted } from './interrupts.ts'
-import { chooseSession, existingSession, sendOptions } from './run.ts'
+import { chooseSession, existingSession, sendOptions, userHint } from './run.ts'
 import { showMessages } from './sessions.ts'
 import { streamRun, tellEnd } from './stream-run.ts'
 import { answering, isTerminal, TerminalUi } from './terminal-ui.ts'
@@ -13,6 +13,7 @@ interface ChatFlags {
   readonly continue?: boolean
   readonly model?: string
   readonly role?: string
+  readonly user?: string
 }
 
 /**
@@ -26,6 +27,7 @@ export function addChat(program: Command, run: Runner): void {
     .option('-c, --continue', 'the newest session of this folder')
     .option('--model <reference>', 'with this model')
     .option('--role <name>', 'as worker, explorer or reviewer')
+    .option('--user <name>', userHint)
     .description('talk, a turn per line; a line while a turn goes on steers it; Ctrl-C cancels a turn, again ends')
     .action(run(chat, { model: 'model' }))
 }

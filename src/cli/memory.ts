@@ -5,6 +5,7 @@ import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { confirm } from './confirm.ts'
 import { findSession } from './name-session.ts'
 import { columns, oneLine, timeText } from './table.ts'
+import type { Verbs } from './verbs.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface WhoseFlags {
@@ -79,11 +80,39 @@ async function listMemories(
 ): Promise<void> {
   const { out } = invocation
   const filter = given({ ...flags, categories: category as readonly Category[] | undefined })
-  const page = await withVerbs(invocation, verbs => verbs.memory.list(owner, filter))
+  const { page, why } = await withVerbs(invocation, async verbs => {
+    const page = await verbs.memory.list(owner, filter)
+    return { page, why: page.items.length > 0 || out.json ? [] : await whyNone(verbs) }
+  })
   if (out.json) return await out.body(page)
-  if (page.items.length === 0) return out.talk('No memories.')
+  if (page.items.length === 0) {
+    out.talk(owner === undefined ? 'No memories.' : `No memories of ${owner}.`)
+    for (const line of why) out.talk(line)
+    return
+  }
   await tell(invocation, [['', 'owner', 'category', 'since', ''], ...page.items.map(row)])
 }
+
+/** What stands in the way of there being any, and what to do about it. */
+async function whyNone({ memory }: Verbs): Promise<string[]> {
+  const pending = (await memory.pending()).items
+  const rejected = (await memory.ranges({ state: 'partial', limit: 200 })).items.flatMap(range => range.rejected)
+  const unowned = rejected.filter(({ code }) => code === 'owner_unknown').length
+  return [
+    ...(pending.length === 0
+      ? []
+      : [
+          `Not wholly learnt from: ${counted(pending.length, 'session')}. skein memory pending lists them, skein memory extract SESSION queues one.`,
+        ]),
+    ...(unowned === 0
+      ? []
+      : [
+          `Learnt for nobody: ${counted(unowned, 'thing')} said in sessions without a user. Name one for new sessions: skein run --user NAME, create({ user }).`,
+        ]),
+  ]
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 const row = ({ id, owner, category, validFrom, abstract }: Memory): string[] => [
   id,

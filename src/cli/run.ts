@@ -18,7 +18,10 @@ interface RunFlags {
   readonly model?: string
   readonly maxSteps?: number
   readonly role?: string
+  readonly user?: string
 }
+
+export const userHint = 'whose a new session is, and what it teaches'
 
 /** `skein run TEXT`: one turn, and its outcome as the exit code. */
 export function addRun(program: Command, run: Runner): void {
@@ -30,6 +33,7 @@ export function addRun(program: Command, run: Runner): void {
     .option('--session <session>', 'in this one')
     .option('--model <reference>', 'with this model')
     .option('--role <name>', `as one of ${[...builtInRoles.keys()].join(', ')}`)
+    .option('--user <name>', userHint)
     .option('--max-steps <count>', 'at most this many model requests', wholeNumber)
     .description('ask once; exits 0 done, 1 failed, 3 with concerns, 4 blocked, 5 needs you, 6 no credential, 130 cancelled')
     .action(run(runOnce, { model: 'model' }))
@@ -80,6 +84,8 @@ interface Choice {
   readonly session?: string
   readonly model?: string
   readonly continue?: boolean
+  /** Of a new one. */
+  readonly user?: string
 }
 
 /** The named one, or the newest one of this folder. */
@@ -98,7 +104,7 @@ export async function chooseSession(
   const { io, settings } = invocation
   const existing = await existingSession(invocation, verbs, choice)
   if (existing !== undefined) return { session: existing, created: false }
-  const { model } = choice
+  const { model, user } = choice
   // Sessions of this machine read files and variables themselves; a server is told what they say here.
   const told = (key: string): string | undefined =>
     invocation.server === undefined || settings.layerOf(key) === 'default' ? undefined : settings.text(key)
@@ -106,7 +112,7 @@ export async function chooseSession(
   const named = model ?? told('model')
   const options: CreateOptions = {
     cwd: io.cwd,
-    ...given({ model: named, thinking, system }),
+    ...given({ model: named, thinking, system, user }),
   }
   return { session: (await verbs.create(options)).id, created: true }
 }

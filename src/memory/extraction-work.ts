@@ -199,4 +199,15 @@ function tellOutcome(parts: ExtractionWorkParts, job: JobRow, { row }: StoredRan
   if (changed.length > 0)
     parts.tell(job.tenant, row.session, { type: 'memory_changed', changes: changed.map(({ action, uri }) => ({ action, uri })) })
   parts.tell(job.tenant, row.session, { type: 'extraction_ended', range: row.id, outcome: outcome.state })
+  const unowned = outcome.rejected.filter(({ code }) => code === 'owner_unknown').length
+  if (unowned === 0) return
+  parts.runtime.notice({
+    level: 'warn',
+    code: 'memory.owner_unknown',
+    message: `Nobody is told as the owner of what session ${row.session} teaches (${unowned} left out of range ${row.id}). Create sessions with a user, or append messages with from.`,
+    session: row.session,
+    tenant: job.tenant,
+    job: job.id,
+    ...given({ traceId: job.traceId ?? undefined }),
+  })
 }

@@ -24,6 +24,42 @@ const parsed = async (...args: string[]): Promise<{ readonly items: readonly Rec
   JSON.parse((await skein(...args, '--json')).stdout) as never
 
 describe('memory at the command line', () => {
+  it('says why there is none: nothing is learnt yet, or nobody is named whose it would be', async () => {
+    const empty = makePlace()
+    try {
+      const said = async (): Promise<string> => (await empty.here(['memory', 'ls'])).stderr
+      expect(await said()).toBe('No memories.\n')
+      mkdirSync(dirname(empty.store), { recursive: true })
+      const told: string[] = []
+      const open = () =>
+        openSkein({
+          store: `sqlite:${empty.store}`,
+          worker: true,
+          memory: { commit: 'manual' },
+          onNotice: ({ code, session }) => void told.push(`${code} ${session}`),
+        })
+      {
+        await using skein = await open()
+        const session = await skein.sessions.create()
+        await session.append([{ role: 'user', content: 'My name is Ada. I live in Rome.' }])
+        expect(await said()).toMatch(/^No memories\.\nNot wholly learnt from: 1 session\. .*skein memory extract/)
+        await skein.memory.extract(session.id)
+        await skein.jobs.idle({ kind: 'memory.extract' })
+        expect(told).toEqual([`memory.owner_unknown ${session.id}`])
+      }
+      expect(await said()).toMatch(/^No memories\.\nLearnt for nobody: 2 things .*skein run --user NAME/)
+      const { stderr } = await empty.here(['run', 'My name is Ada.', '--user', 'ada', '--print'])
+      const [id = ''] = /ses_\w+/.exec(stderr) ?? []
+      const shown = JSON.parse((await empty.here(['sessions', 'show', id, '--json'])).stdout) as Record<string, unknown>
+      expect(shown).toMatchObject({ user: 'ada' })
+      const chat = await empty.skein(['chat', '--user', 'ben'], { input: 'hello' })
+      const listed = (await empty.here(['sessions', 'ls', '--user', 'ben', '--json'])).stdout
+      expect(listed).toContain(/ses_\w+/.exec(chat.stderr)?.[0] ?? 'none')
+    } finally {
+      await empty.remove()
+    }
+  })
+
   it('is listed, found, and told with its history, ranges and what is pending', async () => {
     expect((await skein('ls', 'ada')).stdout).toMatch(/ada +profile.*Ada/)
     expect((await parsed('ls', 'ada', '--category', 'profile')).items).toMatchObject([{ content: 'Ada' }])
