@@ -27,6 +27,8 @@ export interface GatewayVerbs {
   reset(key: string, title?: string): Promise<Route>
   switch(key: string, sessionId: string, take: boolean): Promise<Route>
   suspend(key: string, reason?: string): Promise<{ readonly changed: boolean }>
+  pause(key: string, reason?: string): Promise<{ readonly changed: boolean }>
+  unpause(key: string): Promise<{ readonly changed: boolean }>
   prune(maxAgeDays: number, dryRun: boolean): Promise<{ readonly pruned: number }>
   inbox(filter: InboxFilter): Promise<Page<InboxRow>>
   outbox(filter: OutboxFilter): Promise<Page<OutboxRow>>
@@ -42,9 +44,15 @@ export interface GatewayVerbs {
 }
 
 export function localGateway({ gateway }: Skein): GatewayVerbs {
+  const unknown = (key: string): SkeinError =>
+    new SkeinError('route.not_found', `There is no route ${key}.`, { details: { key } })
   const known = (key: string, found: Route | null): Route => {
     if (found !== null) return found
-    throw new SkeinError('route.not_found', `There is no route ${key}.`, { details: { key } })
+    throw unknown(key)
+  }
+  const changed = (key: string, isKnown: boolean): { changed: true } => {
+    if (isKnown) return { changed: true }
+    throw unknown(key)
   }
   return {
     routes: filter => gateway.list(filter),
@@ -53,10 +61,9 @@ export function localGateway({ gateway }: Skein): GatewayVerbs {
     prompt: async source => ({ prompt: await gateway.prompt(source) }),
     reset: async (key, title) => known(key, await gateway.reset(key, given({ title }))),
     switch: async (key, sessionId, take) => known(key, await gateway.switch(key, sessionId, { take })),
-    suspend: async (key, reason) => {
-      if (await gateway.suspend(key, reason)) return { changed: true }
-      throw new SkeinError('route.not_found', `There is no route ${key}.`, { details: { key } })
-    },
+    suspend: async (key, reason) => changed(key, await gateway.suspend(key, reason)),
+    pause: async (key, reason) => changed(key, await gateway.pause(key, reason)),
+    unpause: async key => ({ changed: await gateway.unpause(key) }),
     prune: async (maxAgeDays, dryRun) => ({ pruned: await gateway.prune(maxAgeDays, { dryRun }) }),
     inbox: filter => gateway.inbox.list(filter),
     outbox: filter => gateway.outbox.list(filter),
@@ -85,6 +92,8 @@ export function remoteGateway(server: Server): GatewayVerbs {
     reset: (key, title) => post(at(key, '/reset'), given({ title })),
     switch: (key, sessionId, take) => post(at(key, '/switch'), { sessionId, take }),
     suspend: (key, reason) => post(at(key, '/suspend'), given({ reason })),
+    pause: (key, reason) => post(at(key, '/pause'), given({ reason })),
+    unpause: key => post(at(key, '/unpause'), {}),
     prune: (maxAgeDays, dryRun) => post('prune', { maxAgeDays, dryRun }),
     inbox: filter => get('inbox', filter),
     outbox: filter => get('outbox', filter),

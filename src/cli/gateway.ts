@@ -64,6 +64,17 @@ export function addGateway(program: Command, run: Runner): void {
     .description('the next message begins afresh')
     .action(run((on, key: string, reason?: string) => tell(on, verbs => verbs.suspend(key, reason))))
   gateway
+    .command('pause')
+    .argument('<key>', 'k1:… or agent:…')
+    .argument('[reason]', 'why')
+    .description('messages are stored and wait')
+    .action(run((on, key: string, reason?: string) => tell(on, verbs => verbs.pause(key, reason))))
+  gateway
+    .command('unpause')
+    .argument('<key>', 'k1:… or agent:…')
+    .description('what waited goes on, where the gateway runs')
+    .action(run((on, key: string) => tell(on, verbs => verbs.unpause(key))))
+  gateway
     .command('prune')
     .argument('<days>', 'quiet for longer', wholeNumber)
     .option('--dry-run', 'only say how many')

@@ -1,8 +1,9 @@
 import { isSkeinError, type SessionId } from '#kernel'
 import { isType, type SessionRow } from '#journal'
-import { mayResume } from './actor.ts'
+import { linkedPerson, mayResume } from './actor.ts'
 import type { Front } from './desk.ts'
-import { readPeople } from './person.ts'
+import { personPlatform, readPeople } from './person.ts'
+import { userOf } from './rebind.ts'
 import type { KeptRoute } from './route.ts'
 import { isThere } from './session-bond.ts'
 import type { Source } from './source.ts'
@@ -74,9 +75,12 @@ async function before({ store }: Front, current: SessionRow | undefined): Promis
   return rows
 }
 
-async function ownedBy({ store }: Front, source: Source): Promise<readonly SessionRow[]> {
+async function ownedBy(front: Front, source: Source): Promise<readonly SessionRow[]> {
+  const { store } = front
   const { speaker } = await readPeople(store, source)
   if (speaker === undefined) return []
   const page = await store.sessions({ user: speaker.canonical, platform: source.platform, limit: mostLooked })
-  return page.items
+  const user = userOf(await linkedPerson(front, speaker))
+  if (user === undefined) return page.items
+  return [...page.items, ...(await store.sessions({ user, platform: personPlatform, limit: mostLooked })).items]
 }

@@ -19,6 +19,7 @@ export type CarriedOn =
   | { readonly run: Run; readonly found: FoundRoute }
   | { readonly gone: string; readonly told?: string }
   | 'may_not'
+  | 'paused'
   | 'later'
   | 'again'
 
@@ -28,6 +29,7 @@ export type CarriedOn =
  */
 export async function carryOn(ports: CarryOnPorts, key: string, rows: readonly StoredInbox[]): Promise<CarriedOn> {
   const found = await routeAt(ports.front.store, key)
+  if (found !== undefined && holdOf(found.route, 'paused') !== undefined) return 'paused'
   if (found === undefined || !(await mayResume(ports, found, rows))) return 'may_not'
   try {
     return await resume(ports, found, rows)
@@ -45,7 +47,7 @@ async function mayResume(ports: CarryOnPorts, { route }: FoundRoute, rows: reado
   const { autoResume, resumeWindowMinutes } = settings
   if (!autoResume || mark === undefined || rows.some(({ row }) => row.session !== route.sessionId)) return false
   if (resumeWindowMinutes > 0 && now - mark.at > resumeWindowMinutes * 60_000) return false
-  if (route.platform !== 'local' && !connected.has(route.platform)) return false
+  if (rows.some(({ row: { source } }) => source.platform !== 'local' && !connected.has(source.platform))) return false
   const may = await Promise.all(rows.map(({ row }) => ports.mayGoOn(row)))
   return may.every(Boolean)
 }

@@ -3,8 +3,8 @@ import type { SessionRow } from '#journal'
 import { activeWork, type Pin } from './active-work.ts'
 import type { Desk } from './desk.ts'
 import { readRouteRow, type Reads, routeAt } from './find-route.ts'
-import { formatKey, isShared, keyPartsOf, legacyOf, type SessionKey } from './key.ts'
-import type { People } from './person.ts'
+import { formatKey, isShared, keyPartsOf, legacyOf, placeKeyOf, type SessionKey } from './key.ts'
+import { type People, type Person, personPlatform, readPerson } from './person.ts'
 import { evaluateReset, type ResetDecision } from './reset-policy.ts'
 import { type Fresh, type FoundRoute, holdOf } from './route.ts'
 import { isThere } from './session-bond.ts'
@@ -20,6 +20,8 @@ export interface Situation {
   readonly parts: SessionKey
   readonly isShared: boolean
   readonly people: People
+  /** Whose the route is, where it is somebody's: who speaks, or the person that links make of them. */
+  readonly owner: Person | undefined
   /** The route, or an imported one that this source adopts. */
   readonly found: FoundRoute | undefined
   readonly adopted: boolean
@@ -43,15 +45,18 @@ export interface Judgement {
 
 export async function readSituation(desk: Desk, store: Reads, source: Source, people: People): Promise<Situation> {
   const { flags } = desk.settings
-  const parts = keyPartsOf(source, flags, people.resolver)
+  const place = placeKeyOf(source, flags, people.resolver)
+  const parts = keyPartsOf(source, flags, people.resolver, people.speaker?.aliases)
+  const isLinked = parts.platform === personPlatform
   const key = formatKey(parts)
-  const legacyKey = legacyOf(parts)
+  const legacyKey = legacyOf(place)
   const own = await routeAt(store, key)
-  const waiting = own === undefined ? await waitingFor(store, parts, legacyKey) : undefined
+  const waiting = own === undefined ? await waitingFor(store, place, legacyKey) : undefined
   const found = own ?? waiting
   const row = found === undefined ? undefined : await store.session(found.route.sessionId)
   const adopted = waiting !== undefined || own?.route.waits === true
-  return { source, key, legacyKey, parts, isShared: isShared(key), people, found, adopted, row }
+  const owner = isLinked ? await readPerson(store, personPlatform, undefined, parts.user ?? '') : people.speaker
+  return { source, key, legacyKey, parts, isShared: isShared(key), people, owner, found, adopted, row }
 }
 
 /** An imported route under the key without scope, or under its string alone, which the first source that fits adopts. Law G12. */
@@ -99,11 +104,13 @@ export async function judge(
     ? { action: 'reset', kind: 'forced', reason: 'forced' }
     : !isThere(row)
       ? { action: 'reset', kind: 'auto', reason: 'missing' }
-      : holdOf(route, 'suspended') !== undefined
-        ? { action: 'reset', kind: 'auto', reason: 'suspended' }
-        : holdOf(route, 'resume_pending') !== undefined
-          ? same
-          : undefined
+      : holdOf(route, 'paused') !== undefined
+        ? same
+        : holdOf(route, 'suspended') !== undefined
+          ? { action: 'reset', kind: 'auto', reason: 'suspended' }
+          : holdOf(route, 'resume_pending') !== undefined
+            ? same
+            : undefined
   if (early !== undefined && !whole) return { ...known, verdict: early }
   if (!timed) return { ...known, verdict: same }
   const now = desk.now

@@ -50,6 +50,7 @@ export class Exchange {
   readonly #adapters = new Map<string, GatewayAdapter>()
   /** Messages that are being taken in. */
   readonly #taking = new Set<Promise<void>>()
+  #hasTaken = false
   #worker: Worker | undefined
   #stopLooking: (() => void) | undefined
   #state: 'idle' | 'started' | 'stopping' = 'idle'
@@ -81,6 +82,7 @@ export class Exchange {
   /** Resolves after the commit. `server.stopping` once the gateway ends. */
   async handle(message: Inbound, options: { readonly outside?: boolean } = {}): Promise<InboxReceipt> {
     if (this.#state === 'stopping') throw new SkeinError('server.stopping', 'The gateway is stopping.')
+    this.#hasTaken = true
     const taken = this.#intake.handle(message, options)
     const over = taken.then(
       () => undefined,
@@ -150,6 +152,11 @@ export class Exchange {
       if (isSkeinError(error) && error.retryable) throw error
       return false
     }
+  }
+
+  /** What waits of a route may begin, if turns are this process's to begin; else whoever begins them sees it within a minute. */
+  goOn(key: string): void {
+    if (this.#state === 'started' || (this.#state === 'idle' && this.#hasTaken)) void this.turns.pump(key)
   }
 
   /** Messages may be on their way. */

@@ -6,7 +6,7 @@ import type { Front } from './desk.ts'
 import { readRouteRow } from './find-route.ts'
 import { evaluateReset } from './reset-policy.ts'
 import { retried } from './retried.ts'
-import { type FoundRoute, holdOf, putRoute, readRoute } from './route.ts'
+import { type FoundRoute, putRoute, readRoute } from './route.ts'
 import { isThere } from './session-bond.ts'
 import { ruleFor } from './settings.ts'
 import { lastUserTurnEnd } from './turn-ends.ts'
@@ -23,7 +23,12 @@ const pageSize = 200
 export async function finalizeRoutes(front: Front): Promise<number> {
   const { store } = front
   const { reset } = front.desk.settings
-  const rules = [reset.default, ...Object.values(reset.byType), ...Object.values(reset.byPlatform)]
+  const rules = [
+    reset.default,
+    ...Object.values(reset.byChat),
+    ...Object.values(reset.byType),
+    ...Object.values(reset.byPlatform),
+  ]
   if (rules.every(({ mode }) => mode === 'none')) return 0
   let count = 0
   for (let cursor: string | undefined; ;) {
@@ -40,7 +45,7 @@ export async function finalizeRoutes(front: Front): Promise<number> {
 /** By what the route itself knows. */
 function mayBeDue({ desk }: Front, { route }: FoundRoute): boolean {
   if (route.expiryFinalized || route.waits === true || route.openTurn !== undefined) return false
-  if (holdOf(route, 'suspended') !== undefined || holdOf(route, 'resume_pending') !== undefined) return false
+  if (route.holds.length > 0) return false
   const { policy } = ruleFor(desk.settings, route.origin)
   const clocks = {
     lastUserAt: Math.max(route.lastUserAt, route.startedAt),

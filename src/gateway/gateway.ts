@@ -15,7 +15,7 @@ import { findRoute } from './find-route.ts'
 import type { GatewayEvent } from './gateway-events.ts'
 import type { HookRequest } from './hook-request.ts'
 import { hasAnySessions } from './has-any.ts'
-import { clearResumePending, markResumePending, suspend } from './holds.ts'
+import { clearResumePending, markResumePending, pause, suspend, unpause } from './holds.ts'
 import { learn, type Learnt } from './learn.ts'
 import { asShown, checkRouteFilter, listRoutes, type RouteFilter } from './list-routes.ts'
 import { resetRoute, type Switching, switchRoute, touchRoute } from './operations.ts'
@@ -146,7 +146,7 @@ export class Gateway {
   /** Begins afresh, as somebody asked. `null` for an unknown key. */
   async reset(key: string, options: { readonly title?: string | null } = {}): Promise<Route | null> {
     check.reset(options)
-    return await resetRoute(this.#front, key, options.title)
+    return await resetRoute(this.#front, key, options.title, { unpauses: true })
   }
 
   /** The route speaks to another session from now on. `null` for an unknown key. */
@@ -163,6 +163,18 @@ export class Gateway {
   /** The next message begins afresh. False for an unknown key. */
   async suspend(key: string, reason?: string): Promise<boolean> {
     return await suspend(this.#front, key, reason)
+  }
+
+  /** Messages are stored and wait, until they may go on; a turn that goes on ends as it would. False for an unknown key. */
+  async pause(key: string, reason?: string): Promise<boolean> {
+    return await pause(this.#front, key, reason)
+  }
+
+  /** What waited goes on. False where nothing was paused. */
+  async unpause(key: string): Promise<boolean> {
+    const unpaused = await unpause(this.#front, key)
+    if (unpaused !== undefined) this.#exchange.goOn(unpaused)
+    return unpaused !== undefined
   }
 
   /** The next message finds its session, whatever the policy says. False for unknown and suspended routes. */

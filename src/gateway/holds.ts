@@ -13,6 +13,23 @@ export function withoutHold(route: KeptRoute, kind: HoldKind): KeptRoute {
   return { ...route, holds: route.holds.filter(hold => hold.kind !== kind) }
 }
 
+/** What of a route's holds only an operator takes away. */
+export const pausesOf = ({ holds }: Pick<KeptRoute, 'holds'>): readonly RouteHold[] =>
+  holds.filter(({ kind }) => kind === 'paused')
+
+/** Messages of the route are stored and wait. False for an unknown key. */
+export async function pause(front: Front, key: unknown, reason: unknown = 'operator'): Promise<boolean> {
+  const hold: RouteHold = { kind: 'paused', reason: readNamed(reason, 'reason'), at: front.desk.now }
+  const done = await changeRoute(front, key, ({ route }) => ({ route: withHold(route, hold) }))
+  if (done !== undefined) tell(front, done.found, 'route_hold_added', hold)
+  return done !== undefined
+}
+
+/** What waits may begin again. The route's key, or undefined where it was not paused. */
+export async function unpause(front: Front, key: unknown): Promise<string | undefined> {
+  return await unhold(front, key, 'paused')
+}
+
 /** The next message begins afresh. False for an unknown key. Law G36. */
 export async function suspend(front: Front, key: unknown, reason: unknown = 'operator'): Promise<boolean> {
   const hold: RouteHold = { kind: 'suspended', reason: readNamed(reason, 'reason'), at: front.desk.now }
@@ -34,14 +51,18 @@ export async function markResumePending(front: Front, key: unknown, reason: unkn
 
 /** True once, then false. Law G38. */
 export async function clearResumePending(front: Front, key: unknown): Promise<boolean> {
+  return (await unhold(front, key, 'resume_pending')) !== undefined
+}
+
+async function unhold(front: Front, key: unknown, kind: HoldKind): Promise<string | undefined> {
   let gone: RouteHold | undefined
   const done = await changeRoute(front, key, ({ route }) => {
-    gone = holdOf(route, 'resume_pending')
-    return gone === undefined ? undefined : { route: withoutHold(route, 'resume_pending') }
+    gone = holdOf(route, kind)
+    return gone === undefined ? undefined : { route: withoutHold(route, kind) }
   })
-  if (done?.changed !== true || gone === undefined) return false
+  if (done?.changed !== true || gone === undefined) return undefined
   tell(front, done.found, 'route_hold_removed', gone)
-  return true
+  return done.found.route.key
 }
 
 export function tell(

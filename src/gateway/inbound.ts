@@ -26,7 +26,7 @@ export interface InboxReceipt {
   readonly inboxId: Id<'inb'>
   readonly status: 'started' | 'steered' | 'queued' | 'collected' | 'interrupting' | 'handled' | 'refused'
   readonly duplicate?: true
-  /** Why it was refused. */
+  /** Why it was refused, or `paused`: why it waits. */
   readonly reason?: string
   /** Of a queued one, from 1. */
   readonly position?: number

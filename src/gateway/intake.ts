@@ -14,10 +14,10 @@ import { outboxChanges } from './outbox-row.ts'
 import { arrived, joinQueue, markOpen, orderAfter, queueOf } from './queue.ts'
 import { type Command, readCommand } from './read-command.ts'
 import { type Clocks, type Resolved, resolveSource, touchedBy } from './resolve.ts'
-import { type FoundRoute, putRoute } from './route.ts'
+import { type FoundRoute, holdOf, putRoute } from './route.ts'
 import { retried } from './retried.ts'
 import type { BusyMode } from './settings.ts'
-import type { Source } from './source.ts'
+import { type Source, threadOf } from './source.ts'
 import { replyRow } from './turn-end.ts'
 import type { Arrival } from './turn-begin.ts'
 import { turnInput } from './turn-input.ts'
@@ -118,7 +118,7 @@ export class Intake {
     const [found, busy] = await Promise.all([this.#kept(route), busyInbox(this.#front.store, route.key)])
     const keyed: InboxRow = { ...row, key: route.key, order: orderAfter(found.route, row.at), ...given({ speaker }) }
     const arriving: Arriving = { write, row: keyed, resolved, found, busy }
-    const isFree = busy.length === 0 && queueOf(found.route).waiting === 0
+    const isFree = busy.length === 0 && queueOf(found.route).waiting === 0 && holdOf(found.route, 'paused') === undefined
     const receipt = (isFree ? await this.#begin(arriving) : undefined) ?? (await this.#wait(arriving))
     if (receipt.status !== 'refused')
       desk.events.tell(tenant, desk.now, { type: 'message_received', id, key: route.key, sessionId: resolved.session.id })
@@ -150,7 +150,8 @@ export class Intake {
     const { desk } = this.#front
     const { turns } = this.#ports
     const { key } = route
-    const running = busy.find(({ row: other }) => other.state === 'running')
+    const isPaused = holdOf(found.route, 'paused') !== undefined
+    const running = isPaused ? undefined : busy.find(({ row: other }) => other.state === 'running')
     if (running !== undefined && row.mode === 'reject') return await this.#refuse(write, row, 'busy')
     if (running !== undefined && (row.mode === 'steer' || row.mode === 'followUp')) {
       const steered = await steerInto(session, row, write)
@@ -182,6 +183,7 @@ export class Intake {
       inboxId: row.id,
       status: interrupts ? 'interrupting' : kept.state === 'collected' ? 'collected' : 'queued',
       ...(collects ? {} : { position }),
+      ...(isPaused ? { reason: 'paused' } : {}),
       sessionId: session.id,
     }
     const changed = putRoute({ ...found, route: joined.route })
@@ -343,8 +345,10 @@ function newRow(
   }
 }
 
-const placeOf = ({ platform, scopeId, chatId, threadId, userId }: Source): string =>
-  JSON.stringify([platform, scopeId, chatId === '' ? userId : chatId, threadId])
+function placeOf(source: Source): string {
+  const { platform, scopeId, chatId, userId } = source
+  return JSON.stringify([platform, scopeId, chatId === '' ? userId : chatId, threadOf(source)])
+}
 
 const eventKey = ({ platform, scopeId, chatId }: Source, eventId: string): string =>
   sha256(canonical([platform, scopeId ?? null, chatId, eventId]))

@@ -1,5 +1,5 @@
 import { SkeinError } from '#kernel'
-import { decodeSource, isId, type Source, type SourceInput, wordShape } from './source.ts'
+import { decodeSource, isId, type Source, type SourceInput, threadOf, wordShape } from './source.ts'
 import { normalizeWhatsApp } from './whatsapp.ts'
 
 /** What a canonical key says. Equal keys are equal in all of it. Law G7. */
@@ -19,6 +19,10 @@ export interface KeyFlags {
   readonly groupSessionsPerUser?: boolean
   /** The same in threads. Default false; without sessions per user in groups it says nothing. */
   readonly threadSessionsPerUser?: boolean
+  /** `person`: the DMs of somebody whom `identityLinks` name are one session. Default `chat`. */
+  readonly dmScope?: 'chat' | 'person'
+  /** Who is whom on which platform, by a name of your own: `{ alice: ['telegram:123', 'discord:987'] }`. */
+  readonly identityLinks?: Readonly<Record<string, readonly string[]>>
   /** Default `main`. */
   readonly agent?: string
 }
@@ -44,8 +48,22 @@ export function legacyOf({ agent, platform, type, chat, thread, user }: SessionK
   return ['agent', agent, platform, type, ...rest.filter(part => part !== undefined)].join(':')
 }
 
-export function keyPartsOf(source: Source, flags: KeyFlags, resolver: IdentityResolver): SessionKey {
-  const { platform, chatType: type, threadId: thread, scopeId: scope } = source
+/** Of a DM of somebody who is linked the person, of all else the place. `aliases`: further ids of who speaks. Law G18. */
+export function keyPartsOf(
+  source: Source,
+  flags: KeyFlags,
+  resolver: IdentityResolver,
+  aliases: readonly string[] = [],
+): SessionKey {
+  const linked = source.chatType === 'dm' && flags.dmScope === 'person' ? linkOf(source, flags, resolver, aliases) : undefined
+  if (linked === undefined) return placeKeyOf(source, flags, resolver)
+  return { agent: flags.agent ?? 'main', platform: 'person', type: 'dm', user: linked }
+}
+
+/** The key by platform and place alone. */
+export function placeKeyOf(source: Source, flags: KeyFlags, resolver: IdentityResolver): SessionKey {
+  const { platform, chatType: type, scopeId: scope } = source
+  const thread = threadOf(source)
   const isDm = type === 'dm'
   const chat = chatOf(source, resolver)
   const user = (isDm ? chat === undefined : isIsolated(source, flags)) ? userOf(source, resolver) : undefined
@@ -61,8 +79,8 @@ export function keyPartsOf(source: Source, flags: KeyFlags, resolver: IdentityRe
 }
 
 /** Whether each user of the place has a session of their own. */
-function isIsolated({ threadId }: Source, { groupSessionsPerUser = true, threadSessionsPerUser = false }: KeyFlags): boolean {
-  return groupSessionsPerUser && (threadId === undefined || threadSessionsPerUser)
+function isIsolated(source: Source, { groupSessionsPerUser = true, threadSessionsPerUser = false }: KeyFlags): boolean {
+  return groupSessionsPerUser && (threadOf(source) === undefined || threadSessionsPerUser)
 }
 
 /** The chat; in a WhatsApp DM that is the person. */
@@ -90,6 +108,39 @@ export function bareId(platform: string, id: string): string {
 export function isShared(given: SourceInput | string, flags: KeyFlags = {}): boolean {
   const key = typeof given === 'string' ? parseKey(given) : keyPartsOf(decodeSource(given), flags, asItIs)
   return key.user === undefined && (key.type !== 'dm' || (key.chat === undefined && key.thread === undefined))
+}
+
+function linkOf(source: Source, flags: KeyFlags, resolver: IdentityResolver, aliases: readonly string[]): string | undefined {
+  const { platform, userId, userIdAlt } = source
+  const chat = platform === 'whatsapp' && userId === undefined && userIdAlt === undefined ? source.chatId : ''
+  const named = [userOf(source, resolver), userIdAlt, userId, chat, ...aliases]
+  return linkedName(flags, platform, given(named))
+}
+
+const given = (ids: readonly (string | undefined)[]): string[] => ids.filter(id => id !== undefined && id !== '') as string[]
+
+const linkTables = new WeakMap<object, ReadonlyMap<string, string>>()
+
+/** How the links call whoever has one of these ids on a platform. */
+export function linkedName({ identityLinks }: KeyFlags, platform: string, ids: readonly string[]): string | undefined {
+  if (identityLinks === undefined) return undefined
+  let table = linkTables.get(identityLinks)
+  if (table === undefined) {
+    const named = Object.entries(identityLinks).flatMap(([name, linked]) => linked.map(link => [linkKey(link), name] as const))
+    linkTables.set(identityLinks, (table = new Map(named)))
+  }
+  for (const id of ids) {
+    const name = table.get(linkKey(`${platform}:${id}`))
+    if (name !== undefined) return name
+  }
+  return undefined
+}
+
+/** `platform:id`, the platform in any case, the id as aliases are compared. */
+export function linkKey(link: string): string {
+  const colon = link.indexOf(':')
+  const platform = link.slice(0, Math.max(0, colon)).toLowerCase()
+  return `${platform}:${bareId(platform, link.slice(colon + 1))}`
 }
 
 const members = [

@@ -4,13 +4,14 @@ import type { Front } from './desk.ts'
 import { type Reads, readRouteRow } from './find-route.ts'
 import type { GatewayEvent } from './gateway-events.ts'
 import { formatKey, legacyOf, parseKey, type SessionKey } from './key.ts'
+import { pausesOf } from './holds.ts'
 import { joined, type Learning } from './joined-persons.ts'
 import { overlay } from './overlay.ts'
 import { keyOfPerson, type Person } from './person.ts'
 import { moveBusy, moveWaiting } from './move-waiting.ts'
 import { joinedQueues, markOpen } from './queue.ts'
 import { moveKey, reindexKey, withoutTurn } from './rebind.ts'
-import { deleteRoute, type FoundRoute, type KeptRoute, putRoute } from './route.ts'
+import { deleteRoute, type FoundRoute, holdOf, type KeptRoute, putRoute } from './route.ts'
 import { boundAgain, isThere, leaveSession } from './session-bond.ts'
 
 /**
@@ -88,9 +89,10 @@ async function moveRoute(
   const [kept, ended] = isLater ? [route, there.route] : [there.route, route]
   const generation = isLater ? there.route.generation + 1 : there.route.generation
   const queue = joinedQueues(there.route, route)
+  const holds = [...pausesOf(ended).filter(() => holdOf(kept, 'paused') === undefined), ...kept.holds]
   const next: KeptRoute = isLater
-    ? { ...there.route, ...movable(route), generation, person, queue, ...given({ user: there.route.user }) }
-    : { ...there.route, person, queue }
+    ? { ...there.route, ...movable(route), generation, person, queue, holds, ...given({ user: there.route.user }) }
+    : { ...there.route, person, queue, holds }
   const [endedRow, keptRow] = await Promise.all([store.session(ended.sessionId), store.session(kept.sessionId)])
   const leaving = { key: ended.key, generation: ended.generation, reason: 'session_merged', next: kept.sessionId }
   const bound = { key, generation, person, previous: ended.sessionId, reason: 'session_merged' }

@@ -5,6 +5,7 @@ import { changeRoute } from './change-route.ts'
 import type { Front } from './desk.ts'
 import { endRun } from './end-run.ts'
 import { findRoute, routeAt } from './find-route.ts'
+import { pausesOf } from './holds.ts'
 import { freshSession, type Rebinding, withoutTurn } from './rebind.ts'
 import { withoutFresh } from './resolve.ts'
 import { unmarkTurn } from './queue.ts'
@@ -19,7 +20,12 @@ export async function touchRoute(front: Front, key: unknown): Promise<Route | nu
 }
 
 /** Begins afresh, as somebody asked. `null` for an unknown key. Law G43. */
-export async function resetRoute(front: Front, key: unknown, title?: string | null): Promise<Route | null> {
+export async function resetRoute(
+  front: Front,
+  key: unknown,
+  title?: string | null,
+  { unpauses = false }: { readonly unpauses?: boolean } = {},
+): Promise<Route | null> {
   const { store, desk, tenant } = front
   const done = await retried(async () => {
     const found = await findRoute(store, key)
@@ -27,7 +33,7 @@ export async function resetRoute(front: Front, key: unknown, title?: string | nu
     const before = await store.session(found.route.sessionId)
     const hadActivity = (before?.counters.turnCount ?? 0) > 0
     const why = { kind: 'manual', reason: 'manual', title: title ?? null, hadActivity } as const
-    const { found: next, changes } = await freshSession(front, found, why)
+    const { found: next, changes } = await freshSession(front, found, why, { unpauses })
     await store.commit([...changes, putRoute(next)])
     return { found, next }
   }, ['store.conflict', 'session.not_found'])
@@ -66,7 +72,7 @@ export async function switchRoute(front: Front, key: unknown, sessionId: unknown
       throw new SkeinError('route.session_taken', `Session ${target.id} is current on another route. Take it with take: true.`, {
         details: { session: target.id, ...(switching.actor === undefined ? { key: other.route.key } : {}) },
       })
-    return await commitSwitch(front, found, target, other)
+    return await commitSwitch(front, found, target, other, switching.actor === undefined)
   })
   if (done === undefined) return null
   if (done.left !== undefined) {
@@ -83,6 +89,7 @@ async function commitSwitch(
   found: FoundRoute,
   target: SessionRow,
   other: FoundRoute | undefined,
+  unpauses: boolean,
 ): Promise<{ readonly found: FoundRoute; readonly left: SessionId; readonly version: number }> {
   const { store, desk } = front
   const { runtime, now } = desk
@@ -94,7 +101,7 @@ async function commitSwitch(
     sessionId: target.id,
     generation,
     startedAt: now,
-    holds: [],
+    holds: unpauses ? [] : pausesOf(route),
     interruptions: 0,
     expiryFinalized: false,
   }

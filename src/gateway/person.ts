@@ -19,6 +19,9 @@ export interface Person {
   readonly version: number
 }
 
+/** Where those stand whom the configuration makes one person of several platforms. No message comes from there. */
+export const personPlatform = 'person'
+
 /** The row of a person: `platform:scope:id`. */
 export function personKey(platform: string, scope: string | undefined, id: string): string {
   return `${platform}:${escaped(scope ?? '')}:${escaped(id)}`

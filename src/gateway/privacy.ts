@@ -1,4 +1,4 @@
-import { describeSource, type Source } from './source.ts'
+import { describeSource, type Source, threadOf } from './source.ts'
 import { isPhoneNumber } from './pseudonym.ts'
 
 /** Platforms whose answers name people without their ids. */
@@ -31,7 +31,8 @@ export function showSource(
   isShared: boolean,
   quote: Quote,
 ): Shown {
-  const { platform, chatId, userId, userName, chatName, chatTopic: _topic, threadId } = source
+  const { platform, chatId, userId, userName, chatName, chatTopic: _topic } = source
+  const threadId = threadOf(source)
   const userMask = userId === undefined || mask === undefined ? userId : mask.user(platform, canonical ?? userId)
   const chatMask = chatId === '' || mask === undefined ? chatId : mask.chat(platform, chatId)
   const named = (name: string | undefined, instead: string | undefined): string | undefined =>

@@ -2,7 +2,7 @@ import { platformTitle, promptValue } from './prompt-values.ts'
 import { platformNotes } from './platform-notes.ts'
 import { isPhoneNumber } from './pseudonym.ts'
 import { type Mask, showSource } from './privacy.ts'
-import { decodeSource, type Source, type SourceInput } from './source.ts'
+import { threadOf, decodeSource, type Source, type SourceInput } from './source.ts'
 import type { HomeChannel } from './settings.ts'
 
 /** What a session's model is told of where it speaks, as data. */
@@ -79,7 +79,7 @@ function sessionLine(
   { user, userId }: { readonly user: string | undefined; readonly userId: string | undefined },
 ): string[] {
   if (isShared) {
-    const kind = source.threadId === undefined ? 'Multi-user session' : 'Multi-user thread'
+    const kind = threadOf(source) === undefined ? 'Multi-user session' : 'Multi-user thread'
     return [`**Session type:** ${kind} — messages are prefixed with [sender name]. Multiple users may participate.`]
   }
   if (user !== undefined) return [`**User:** ${user}`]

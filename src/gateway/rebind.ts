@@ -3,8 +3,9 @@ import type { Change } from '#journal'
 import { draft } from '#session'
 import type { Front } from './desk.ts'
 import { keysOf, type Reads } from './find-route.ts'
-import type { SessionKey } from './key.ts'
-import { keyOfPerson, type Person, putPerson } from './person.ts'
+import { parseKey, type SessionKey } from './key.ts'
+import { keyOfPerson, type Person, personPlatform, putPerson } from './person.ts'
+import { pausesOf } from './holds.ts'
 import { unmarkTurn } from './queue.ts'
 import { deleteRoute, type Fresh, type FoundRoute, gatewayRecords, type KeptRoute, storedKey } from './route.ts'
 import { boundAtBirth, isThere, leaveSession, sideEntries } from './session-bond.ts'
@@ -32,7 +33,7 @@ export async function firstRoute(front: Front, wanted: Wanted): Promise<Rebindin
   const { now } = desk
   const owner = ownerOf(wanted)
   const user = userOf(owner)
-  const { id, changes } = await planSession(front, parts.agent, source.platform, { user })
+  const { id, changes } = await planSession(front, parts.agent, sessionPlatform(parts, source.platform), { user })
   const route: KeptRoute = {
     key,
     legacyKey,
@@ -68,12 +69,15 @@ export async function freshSession(
   front: Front,
   { route, version }: FoundRoute,
   why: { readonly kind: Fresh['kind']; readonly reason: string; readonly title?: string | null; readonly hadActivity: boolean },
-  { keeps = false }: { readonly keeps?: boolean } = {},
+  { keeps = false, unpauses = false }: { readonly keeps?: boolean; readonly unpauses?: boolean } = {},
 ): Promise<Rebinding> {
   const { desk, store } = front
   const { runtime, now } = desk
   const before = await store.session(route.sessionId)
-  const { id, changes } = await planSession(front, route.agent, route.platform, { user: route.user, title: why.title })
+  const { id, changes } = await planSession(front, route.agent, sessionPlatform(parseKey(route.key), route.platform), {
+    user: route.user,
+    title: why.title,
+  })
   const generation = route.generation + 1
   const { kind, reason, hadActivity } = why
   const next: KeptRoute = {
@@ -81,7 +85,7 @@ export async function freshSession(
     sessionId: id,
     generation,
     startedAt: now,
-    holds: [],
+    holds: unpauses ? [] : pausesOf(route),
     interruptions: 0,
     expiryFinalized: false,
     fresh: { kind, reason, previousSessionId: route.sessionId, hadActivity },
@@ -144,12 +148,17 @@ function ownerOf({ parts, source, person }: Wanted): Person | undefined {
 }
 
 /** The session's user: nobody where many speak. Ids that a user's name cannot hold stand by their hash. Law G88. */
-function userOf(owner: Person | undefined): string | undefined {
+export function userOf(owner: Person | undefined): string | undefined {
   if (owner === undefined) return undefined
-  const { canonical } = owner
+  // A link's name is nobody's id on any platform.
+  const canonical = owner.platform === personPlatform ? `${personPlatform}:${owner.canonical}` : owner.canonical
   const fits = Buffer.byteLength(canonical) <= 255 && !/\p{Cc}/u.test(canonical)
   return fits ? canonical : `sha256-${sha256(canonical)}`
 }
+
+/** Sessions of linked persons belong to no platform. */
+const sessionPlatform = (key: SessionKey, platform: string): string =>
+  key.platform === personPlatform ? personPlatform : platform
 
 async function planSession(
   { sessions }: Front,

@@ -84,8 +84,8 @@ interface Planned extends Rebinding {
 }
 
 async function plan(front: Front, situation: Situation, { verdict }: Judgement): Promise<Planned> {
-  const { key, legacyKey, parts, source, people, found, adopted, row } = situation
-  const wanted: Wanted = { key, legacyKey, parts, source, person: people.speaker }
+  const { key, legacyKey, parts, source, owner, found, adopted, row } = situation
+  const wanted: Wanted = { key, legacyKey, parts, source, person: owner }
   if (found === undefined) {
     const first = await firstRoute(front, wanted)
     return { ...first, events: [{ type: 'route_created', key, sessionId: first.found.route.sessionId }] }

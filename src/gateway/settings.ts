@@ -1,6 +1,6 @@
 import { given } from '#kernel'
 import type { Answer } from './answer-turn.ts'
-import type { KeyFlags } from './key.ts'
+import { bareId, type KeyFlags, linkKey } from './key.ts'
 import { asPolicy, type ResetMode, resetModes, type ResetPolicy } from './reset-policy.ts'
 import {
   aFlag,
@@ -10,13 +10,15 @@ import {
   aText,
   aValue,
   byName,
+  type Issue,
   listOf,
   members,
   oneOf,
   type Reader,
   readWhole,
 } from './settings-reader.ts'
-import { isId, reservedPlatforms, type Source, wordShape } from './source.ts'
+import { isId, knownPlatforms, reservedPlatforms, type Source, threadOf, wordShape } from './source.ts'
+import { formatChat, parseTarget } from './target.ts'
 import { isZone } from './zones.ts'
 
 export const busyModes = ['steer', 'followUp', 'next', 'collect', 'interrupt', 'reject'] as const
@@ -25,6 +27,8 @@ export type BusyMode = (typeof busyModes)[number]
 
 export interface ResetRules {
   readonly default?: ResetPolicy | ResetMode
+  /** By `platform:chat` or `platform:chat:thread`, as targets are written. */
+  readonly byChat?: Readonly<Record<string, ResetPolicy | ResetMode>>
   /** By chat type. */
   readonly byType?: Readonly<Record<string, ResetPolicy | ResetMode>>
   readonly byPlatform?: Readonly<Record<string, ResetPolicy | ResetMode>>
@@ -58,6 +62,10 @@ export interface GatewayOptions {
   readonly reset?: ResetRules | ResetMode
   readonly groupSessionsPerUser?: boolean
   readonly threadSessionsPerUser?: boolean
+  /** `person`: the DMs of somebody whom `identityLinks` name are one session. Default `chat`. */
+  readonly dmScope?: 'chat' | 'person'
+  /** Who is whom on which platform, by a name of your own: `{ alice: ['telegram:123', 'discord:987'] }`. */
+  readonly identityLinks?: Readonly<Record<string, readonly string[]>>
   /** Default `steer`. */
   readonly busy?: BusyMode
   /** How many messages of a route may wait. Default 32. */
@@ -98,6 +106,7 @@ export interface GatewaySettings {
   readonly zone: string | undefined
   readonly reset: {
     readonly default: ResetPolicy
+    readonly byChat: Readonly<Record<string, ResetPolicy>>
     readonly byType: Readonly<Record<string, ResetPolicy>>
     readonly byPlatform: Readonly<Record<string, ResetPolicy>>
   }
@@ -126,6 +135,14 @@ const platformName = (name: string): string | undefined => {
   return wordShape.test(platform) && !reservedPlatforms.includes(platform) ? platform : undefined
 }
 const typeName = (name: string): string | undefined => (wordShape.test(name.toLowerCase()) ? name.toLowerCase() : undefined)
+const chatName = (name: string): string | undefined => {
+  try {
+    const target = parseTarget(name)
+    return target.kind === 'chat' && !reservedPlatforms.includes(target.platform) ? formatChat(target) : undefined
+  } catch {
+    return undefined
+  }
+}
 const zone: Reader<string> = aValue(isZone, 'Expected a time zone of the IANA database, such as Europe/Berlin.')
 const id: Reader<string> = aValue(
   value => (typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && isId(value)),
@@ -151,6 +168,7 @@ const rule: Reader<ResetPolicy | ResetMode> = (value, path, issues) =>
 
 const rules: Reader<ResetRules | ResetMode> = members<ResetRules>({
   default: rule,
+  byChat: byName(rule, chatName, 'Expected platform:chat or platform:chat:thread.'),
   byType: byName(rule, typeName, word),
   byPlatform: byName(rule, platformName, word),
 })
@@ -164,12 +182,14 @@ const platform: Reader<PlatformOptions> = members<PlatformOptions>({
   home: members<HomeChannel>({ chatId: id, name: aText, threadId: id }, ['chatId']),
 })
 
-const options: Reader<GatewayOptions> = members<GatewayOptions>({
+const whole: Reader<GatewayOptions> = members<GatewayOptions>({
   zone,
   reset: (value, path, issues) =>
     typeof value === 'string' ? oneOf(...resetModes)(value, path, issues) : rules(value, path, issues),
   groupSessionsPerUser: aFlag,
   threadSessionsPerUser: aFlag,
+  dmScope: oneOf('chat', 'person'),
+  identityLinks: byName<readonly string[]>(listOf(aText), name => (isId(name) ? name : undefined), 'Expected a name.'),
   busy: oneOf(...busyModes),
   queueMax: aNumber(0, 10_000, { whole: true }),
   resetTriggers: listOf(aText),
@@ -195,6 +215,31 @@ const options: Reader<GatewayOptions> = members<GatewayOptions>({
   answer: aFunction<Answer>(),
 })
 
+/** Links are checked against the platforms beside them. */
+const options: Reader<GatewayOptions> = (value, path, issues) => {
+  const read = whole(value, path, issues)
+  if (read?.identityLinks !== undefined) issues.push(...linkIssues(read, `${path}.identityLinks`))
+  return read
+}
+
+/** A link names a platform that is known or configured, and one person. Law G18. */
+function linkIssues({ identityLinks = {}, platforms = {} }: GatewayOptions, path: string): Issue[] {
+  const names = new Map<string, string>()
+  const isKnown = (platform: string): boolean => knownPlatforms.includes(platform) || Object.hasOwn(platforms, platform)
+  return Object.entries(identityLinks).flatMap(([name, links]) =>
+    links.flatMap((link, index): Issue[] => {
+      const at = `${path}.${name}[${index}]`
+      const key = linkKey(link)
+      const colon = key.indexOf(':')
+      if (!link.includes(':') || !isKnown(key.slice(0, colon)) || !isId(key.slice(colon + 1)))
+        return [{ path: at, message: 'Expected platform:id, with a platform that is known or configured.' }]
+      const other = names.get(key)
+      names.set(key, name)
+      return other === undefined || other === name ? [] : [{ path: at, message: `${link} is linked to ${other}, too.` }]
+    }),
+  )
+}
+
 /** Throws `config.invalid` with all problems and their paths at once. Laws G31, G83. */
 export function readGatewaySettings(value: unknown = {}): GatewaySettings {
   const read = readWhole(options, value, 'gateway')
@@ -205,12 +250,15 @@ export function readGatewaySettings(value: unknown = {}): GatewaySettings {
     zone: read.zone,
     reset: {
       default: asPolicy(reset.default ?? 'none'),
+      byChat: policies(reset.byChat),
       byType: policies(reset.byType),
       byPlatform: policies(reset.byPlatform),
     },
     flags: {
       groupSessionsPerUser: read.groupSessionsPerUser ?? true,
       threadSessionsPerUser: read.threadSessionsPerUser ?? false,
+      dmScope: read.dmScope ?? 'chat',
+      identityLinks: read.identityLinks ?? {},
     },
     busy: read.busy ?? 'steer',
     queueMax: read.queueMax ?? 32,
@@ -231,21 +279,31 @@ export function readGatewaySettings(value: unknown = {}): GatewaySettings {
 }
 
 export interface NamedRule {
-  /** `default`, `byType.group`, `byPlatform.telegram`. */
+  /** `default`, `byType.group`, `byPlatform.telegram`, `byChat.telegram:-100`. */
   readonly name: string
   readonly policy: ResetPolicy
 }
 
 /** The rule that counts for a source, whole, in its zone. Law G30. */
-export function ruleFor(
-  { reset, zone }: GatewaySettings,
-  { platform, chatType }: Pick<Source, 'platform' | 'chatType'>,
-): NamedRule {
-  const found = (by: 'byPlatform' | 'byType', name: string): NamedRule | undefined => {
+export function ruleFor({ reset, zone }: GatewaySettings, source: Source): NamedRule {
+  const { platform, chatType } = source
+  const found = (by: 'byChat' | 'byPlatform' | 'byType', name: string): NamedRule | undefined => {
     const policy = Object.hasOwn(reset[by], name) ? reset[by][name] : undefined
     return policy === undefined ? undefined : { name: `${by}.${name}`, policy }
   }
-  const { name, policy } = found('byPlatform', platform) ??
+  const byChat = chatNames(source).map(chat => found('byChat', chat))
+  const { name, policy } = byChat.find(one => one !== undefined) ??
+    found('byPlatform', platform) ??
     found('byType', chatType) ?? { name: 'default', policy: reset.default }
   return { name, policy: { ...given({ zone }), ...policy } }
+}
+
+/** What a source's chat may be called in the rules: its thread first; the person of a WhatsApp DM by number alone as well. */
+function chatNames(source: Source): string[] {
+  const { platform, chatId, chatType } = source
+  if (chatId === '') return []
+  const threadId = threadOf(source)
+  const chats = [...new Set(chatType === 'dm' ? [chatId, bareId(platform, chatId)] : [chatId])]
+  const inThread = threadId === undefined ? [] : chats.map(chat => formatChat({ platform, chatId: chat, threadId }))
+  return [...inThread, ...chats.map(chat => formatChat({ platform, chatId: chat }))]
 }

@@ -4,7 +4,7 @@ import type { Front, Desk } from './desk.ts'
 import { readSituation } from './decide.ts'
 import { asLearnt } from './explain.ts'
 import { isShared } from './key.ts'
-import { readPersonAt } from './person.ts'
+import { type Person, personPlatform, readPeople, readPersonAt } from './person.ts'
 import { type PromptSettings, renderPrompt, type SourceContext } from './prompt.ts'
 import { maskFor } from './pseudonym-key.ts'
 import { type KeptRoute, withDisplay } from './route.ts'
@@ -73,10 +73,17 @@ export async function promptOf(
 /** The prompt of a route's session: by the first message's ids, so that it stays the same. Law G70. */
 export async function routePrompt(front: Front, route: KeptRoute, row: SessionRow): Promise<string> {
   const { origin, key } = route
-  const person = route.person === undefined ? undefined : await readPersonAt(front.store, route.person)
+  const person = await personAt(front, route)
   const context = contextWith(front.desk, origin, key, isShared(key), route)
   const { redact } = front.desk.settings.privacy
   return renderPrompt(context, await settingsFor(front, origin, person?.canonical, row, redact))
+}
+
+/** Who the route is of, as its platform knows them: whom links name is somebody there, too. */
+async function personAt({ store }: Front, { origin, person }: KeptRoute): Promise<Person | undefined> {
+  if (person === undefined) return undefined
+  const found = await readPersonAt(store, person)
+  return found?.platform === personPlatform ? (await readPeople(store, origin)).speaker : found
 }
 
 async function settingsFor(

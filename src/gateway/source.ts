@@ -13,6 +13,8 @@ export interface Source {
   readonly chatIdAlt?: string
   readonly parentChatId?: string
   readonly threadId?: string
+  /** The thread that the answer to this message opens. */
+  readonly prospectiveThreadId?: string
   readonly messageId?: string
   readonly userId?: string
   /** The stable one of two, such as a Signal UUID. */
@@ -28,7 +30,17 @@ export type SourceInput = {
   readonly [K in keyof Source]?: Source[K] | (K extends 'isBot' ? never : number) | null | undefined
 } & { readonly platform: string }
 
-const ids = ['chatId', 'chatIdAlt', 'parentChatId', 'threadId', 'messageId', 'userId', 'userIdAlt', 'scopeId'] as const
+const ids = [
+  'chatId',
+  'chatIdAlt',
+  'parentChatId',
+  'threadId',
+  'prospectiveThreadId',
+  'messageId',
+  'userId',
+  'userIdAlt',
+  'scopeId',
+] as const
 const names = ['chatName', 'chatTopic', 'userName'] as const
 type Id = (typeof ids)[number]
 
@@ -40,6 +52,32 @@ export const maxIdBytes = 512
 export const wordShape: RegExp = /^[a-z][a-z0-9_]{0,31}$/
 /** No message comes from these: their keys stand for something else. */
 export const reservedPlatforms: readonly string[] = ['person', 'legacy']
+
+/** Those that need not be configured to be named in a link. */
+export const knownPlatforms: readonly string[] = [
+  'telegram',
+  'discord',
+  'slack',
+  'whatsapp',
+  'signal',
+  'matrix',
+  'email',
+  'webhook',
+  'api_server',
+  'local',
+  'irc',
+  'teams',
+  'bluebubbles',
+  'yuanbao',
+  'feishu',
+  'mattermost',
+  'sms',
+  'line',
+  'wechat',
+  'wecom',
+  'dingtalk',
+  'homeassistant',
+]
 
 const snake = (field: string): string => field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 
@@ -82,8 +120,8 @@ export function encodeSource(source: Source): Partial<Source> & Pick<Source, 'pl
 export function describeSource(given: SourceInput): string {
   const source = decodeSource(given)
   if (source.platform === 'local') return 'CLI terminal'
-  const thread = source.threadId === undefined ? '' : `, thread: ${source.threadId}`
-  return `${describePlace(source)}${thread}`
+  const thread = threadOf(source)
+  return `${describePlace(source)}${thread === undefined ? '' : `, thread: ${thread}`}`
 }
 
 function describePlace({ chatType, chatName, chatId, userName, userId }: Source): string {
@@ -97,6 +135,11 @@ function describePlace({ chatType, chatName, chatId, userName, userId }: Source)
     default:
       return chat
   }
+}
+
+/** The thread that a message stands in, or opens. Law G13. */
+export function threadOf({ threadId, prospectiveThreadId }: Source): string | undefined {
+  return threadId ?? prospectiveThreadId
 }
 
 export function invalidSource(field: string, problem: string): SkeinError {

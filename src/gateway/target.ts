@@ -28,6 +28,12 @@ export function parseTarget(given: unknown): Target {
   return { kind: 'chat', platform, chatId, ...(thread === undefined ? {} : { threadId: idOf(thread, 'thread') }) }
 }
 
+/** A chat as a target names it. */
+export function formatChat({ platform, chatId, threadId }: Omit<Extract<Target, { kind: 'chat' }>, 'kind'>): string {
+  const escape = (id: string): string => (platform === 'matrix' ? id : id.replaceAll(':', '%3A'))
+  return [platform, escape(chatId), ...(threadId === undefined ? [] : [escape(threadId)])].join(':')
+}
+
 function idOf(text: string, what: string): string {
   const id = text.replace(/%3a/gi, ':')
   if (!isId(id)) throw invalidTarget(`The ${what} is no id.`)

@@ -7,7 +7,7 @@ import { intoQueue, joinQueue, queueOf, unmarkOpen } from './queue.ts'
 import { turnClosed } from './turn-marks.ts'
 import { type FoundRoute, type KeptRoute, putRoute } from './route.ts'
 import { splitText } from './split-text.ts'
-import type { Source } from './source.ts'
+import { type Source, threadOf } from './source.ts'
 
 /** What a turn was begun as. */
 export interface Claim {
@@ -138,6 +138,8 @@ export function replyRow(ids: NewId, row: Pick<InboxRow, 'id' | 'source'>, text:
   }
 }
 
-export function destinationOf({ platform, chatId, threadId, scopeId, userId }: Source): Destination {
+export function destinationOf(source: Source): Destination {
+  const { platform, chatId, scopeId, userId } = source
+  const threadId = threadOf(source)
   return { platform, chatId: chatId === '' ? (userId ?? '') : chatId, ...given({ threadId, scopeId }) }
 }

@@ -11,6 +11,7 @@ import { letGo } from './let-go.ts'
 import { queueGroup, queueHead, queuePage } from './queue.ts'
 import { interrupt } from './recover.ts'
 import { type Resolved, resolveSource } from './resolve.ts'
+import { holdOf } from './route.ts'
 import { sideEntries } from './session-bond.ts'
 import { type Arrival, beginTurn } from './turn-begin.ts'
 import { sayAgain } from './stranded.ts'
@@ -226,6 +227,7 @@ export class Turns {
     const isNew = version === 0
     if (!isNew && !(await this.#ports.mayGoOn(head))) return await this.drop(keyOf(head), rows, 'unauthorized')
     const place = resolved ?? (await resolveSource(this.#front, head.source, { clocks: 'none', settled: true }))
+    if (holdOf(place.route, 'paused') !== undefined) return 'none'
     try {
       const run = await beginTurn(this.#ports, rows, place, arrival)
       if (run === undefined) return 'again'
@@ -285,6 +287,7 @@ export class Turns {
   async #carryOn(key: string, cutOff: readonly StoredInbox[], othersWait: boolean): Promise<Step> {
     const carried = await carryOn(this.#ports, key, cutOff)
     if (carried === 'again' || carried === 'later') return carried
+    if (carried === 'paused') return 'none'
     if (carried === 'may_not') return othersWait ? await this.drop(key, cutOff, 'interrupted') : 'none'
     if ('gone' in carried) return await this.drop(key, cutOff, carried.gone, carried.told)
     const { route } = carried.found

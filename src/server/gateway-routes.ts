@@ -227,6 +227,29 @@ const keyRoutes: readonly Route[] = [
   }),
   route({
     method: 'post',
+    path: '/v1/gateway/routes/{key}/pause',
+    operation: 'gateway.pause',
+    summary: 'Messages are stored and wait.',
+    body: z.strictObject({ reason: z.string().optional() }),
+    bodyOptional: true,
+    answers: { 200: anyFlag },
+    run: async call => {
+      if (!(await call.skein.gateway.pause(keyOf(call), call.body.reason))) known(call, null)
+      return ok({ changed: true })
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/v1/gateway/routes/{key}/unpause',
+    operation: 'gateway.unpause',
+    summary: 'What waited goes on; false where nothing was paused.',
+    body: z.strictObject({}),
+    bodyOptional: true,
+    answers: { 200: anyFlag },
+    run: async call => ok({ changed: await call.skein.gateway.unpause(keyOf(call)) }),
+  }),
+  route({
+    method: 'post',
     path: '/v1/gateway/routes/{key}/mark-resume-pending',
     operation: 'gateway.markResumePending',
     summary: 'The next message finds its session, whatever the policy says; false for unknown and suspended routes.',

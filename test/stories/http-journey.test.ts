@@ -47,7 +47,7 @@ async function askGateway(): Promise<void> {
   for (const verb of ['explain', 'context', 'prompt']) await expectStatus('POST', verb, 200, { source })
   const route = `routes/${encodeURIComponent('k1:main:local:dm:c=cli')}`
   const { sessionId } = (await expectStatus('GET', route, 200)) as { sessionId: string }
-  for (const verb of ['touch', 'reset', 'mark-resume-pending', 'clear-resume-pending', 'suspend'])
+  for (const verb of ['touch', 'reset', 'mark-resume-pending', 'clear-resume-pending', 'pause', 'unpause', 'suspend'])
     await expectStatus('POST', `${route}/${verb}`, 200, {})
   await expectStatus('POST', `${route}/switch`, 200, { sessionId })
   await expectStatus('POST', `${route}/rewrite`, 200, { messages: [{ role: 'user', content: 'again' }] })
