@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { largeStore } from '../large.ts'
 import { type Contender, takeTurns, timeOnce, countOf } from '../measure.ts'
@@ -64,12 +66,23 @@ export const resume: Row = async setting => {
     ],
     notes: [
       'Skein is timed within a fresh process, its modules loaded; raw and the peers within this one.',
-      built() ? 'Memory is that of the built package.' : 'The package was not built: memory includes what stripping types takes.',
+      built()
+        ? 'Memory is that of the built package.'
+        : 'The package was not built, or its sources are newer: memory includes what stripping types takes.',
     ],
   }
 }
 
-const built = (): boolean => existsSync(new URL('../../dist/index.js', import.meta.url))
+/** Whether the package stands there as built from the sources as they are; an older one would be measured instead of them. */
+function built(): boolean {
+  const [source, made] = ['../../src', '../../dist/index.js'].map(path => fileURLToPath(new URL(path, import.meta.url))) as [
+    string,
+    string,
+  ]
+  if (!existsSync(made)) return false
+  const newest = Math.max(...readdirSync(source, { recursive: true }).map(name => statSync(join(source, String(name))).mtimeMs))
+  return newest <= statSync(made).mtimeMs
+}
 
 async function child(what: string, file: string, id: string): Promise<{ ms: number; rss: number }> {
   const script = new URL('../children/resume.ts', import.meta.url).pathname

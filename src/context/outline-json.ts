@@ -13,7 +13,11 @@ interface Place {
 
 /** Keys with their types and the lengths of arrays, from the outside in; of an array the first item. Throws if it is no JSON. */
 export function outlineJson(text: string): string[] {
-  const root: unknown = JSON.parse(text)
+  return outlineValue(JSON.parse(text))
+}
+
+/** The same of what such a text says. */
+export function outlineValue(root: unknown): string[] {
   const lines = [`JSON, ${kindOf(root)}`]
   const places: Place[] = [{ path: '', value: root, depth: 0 }]
   for (let at = 0; at < places.length && lines.length < mostLines; at++) {

@@ -1,9 +1,10 @@
+import type { Json } from '#kernel'
 import { type TokenCounter, weightsCounter } from './count-tokens.ts'
 import { bareType, isBinary, isTextType, textOf } from './file-tokens.ts'
 import { imageSize } from './image-size.ts'
 import { type CodeLanguage, outlineCode } from './outline-code.ts'
 import { outlineCsv } from './outline-csv.ts'
-import { outlineJson } from './outline-json.ts'
+import { outlineJson, outlineValue } from './outline-json.ts'
 import { fitLines, shortLine } from './outline-lines.ts'
 import { outlineMarkdown } from './outline-markdown.ts'
 import { outlineText } from './outline-text.ts'
@@ -15,6 +16,8 @@ export const outlineTokens = 400
 export interface ContentHints {
   readonly name?: string
   readonly mediaType?: string
+  /** What the content says as JSON, where that is at hand. */
+  readonly json?: Json
 }
 
 /**
@@ -41,7 +44,7 @@ function linesFor(content: Uint8Array | string, hints: ContentHints, counter: To
   const shape = shapeOf(text, hints)
   if (shape !== undefined) {
     try {
-      return shape(text)
+      return shape === outlineJson && hints.json !== undefined ? outlineValue(hints.json) : shape(text)
     } catch {
       // Not what it says it is: a text like any other.
     }

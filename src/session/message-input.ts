@@ -54,6 +54,28 @@ export function readTime(value: unknown, path: string): number {
   throw invalidInput(path, 'Expected a time in whole epoch milliseconds.')
 }
 
+const partFields: { readonly [T in Exclude<PartInput['type'], 'lost'>]: readonly string[] } = {
+  text: ['text'],
+  reasoning: ['text', 'signature', 'redacted'],
+  tool_call: ['callId', 'tool', 'input'],
+  // What Skein itself noted, an outline or a count, is noted anew.
+  tool_result: ['callId', 'tool', 'status', 'output', 'details', 'trust', 'outline'],
+  file: ['mediaType', 'name', 'bytes', 'blob', 'url', 'data', 'tokens', 'outline'],
+  source: ['url', 'title'],
+  custom: ['name', 'data'],
+}
+const fieldsOf: ReadonlyMap<unknown, ReadonlySet<string>> = new Map(
+  Object.entries(partFields).map(([type, names]) => [type, new Set(['type', 'origin', 'providerData', ...names])]),
+)
+
+/** Nothing of a type that there is has any other field. */
+function checkFields(value: Record<string, unknown>, type: unknown, path: string): void {
+  const known = fieldsOf.get(type)
+  if (known === undefined) return
+  for (const key of Object.keys(value))
+    if (!known.has(key) && value[key] !== undefined) throw invalidInput(`${path}.${key}`, 'Unknown field.')
+}
+
 function readPart(value: unknown, path: string): PartInput {
   if (typeof value === 'string') return { type: 'text', text: value }
   if (!isObject(value)) throw invalidInput(path, 'Expected a part.')
@@ -61,19 +83,12 @@ function readPart(value: unknown, path: string): PartInput {
     ...(value['origin'] === undefined ? {} : { origin: oneOf(value['origin'], ['recall'], `${path}.origin`) as 'recall' }),
     ...(value['providerData'] === undefined ? {} : { providerData: toJson(value['providerData'], `${path}.providerData`) }),
   }
-  const fields = (...names: readonly string[]): void => {
-    for (const key of Object.keys(value)) {
-      if (value[key] !== undefined && !['type', 'origin', 'providerData', ...names].includes(key))
-        throw invalidInput(`${path}.${key}`, 'Unknown field.')
-    }
-  }
   const type = (value['type'] ?? (typeof value['text'] === 'string' ? 'text' : undefined)) as PartInput['type']
+  checkFields(value, type, path)
   switch (type) {
     case 'text':
-      fields('text')
       return { type, text: required(value, 'text', path), ...common }
     case 'reasoning':
-      fields('text', 'signature', 'redacted')
       return {
         type,
         text: required(value, 'text', path),
@@ -81,7 +96,6 @@ function readPart(value: unknown, path: string): PartInput {
         ...common,
       }
     case 'tool_call':
-      fields('callId', 'tool', 'input')
       return {
         type,
         callId: required(value, 'callId', path, true),
@@ -90,8 +104,6 @@ function readPart(value: unknown, path: string): PartInput {
         ...common,
       }
     case 'tool_result':
-      // What Skein itself noted is noted anew.
-      fields('callId', 'tool', 'status', 'output', 'details', 'trust', 'outline')
       return {
         type,
         callId: required(value, 'callId', path, true),
@@ -103,12 +115,10 @@ function readPart(value: unknown, path: string): PartInput {
         ...common,
       }
     case 'file':
-      return readFile(value, path, fields, common)
+      return readFile(value, path, common)
     case 'source':
-      fields('url', 'title')
       return { type, url: required(value, 'url', path, true), ...text({ title: value['title'] }, path), ...common }
     case 'custom':
-      fields('name', 'data')
       return { type, name: required(value, 'name', path, true), data: toJson(value['data'] ?? null, `${path}.data`), ...common }
     default:
       throw invalidInput(`${path}.type`, 'Expected text, reasoning, tool_call, tool_result, file, source or custom.')
@@ -116,13 +126,7 @@ function readPart(value: unknown, path: string): PartInput {
 }
 
 /** A file comes with `data` (bytes, or base64 text), with a `url`, or with the `blob` that an earlier entry of the tenant stored. */
-function readFile(
-  value: Record<string, unknown>,
-  path: string,
-  fields: (...names: string[]) => void,
-  common: { providerData?: Json; origin?: 'recall' },
-): PartInput {
-  fields('mediaType', 'name', 'bytes', 'blob', 'url', 'data', 'tokens', 'outline')
+function readFile(value: Record<string, unknown>, path: string, common: { providerData?: Json; origin?: 'recall' }): PartInput {
   const { data, url, blob } = value
   const file = {
     type: 'file',

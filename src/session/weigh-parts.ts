@@ -56,7 +56,7 @@ function weigh(input: PartInput, part: Part, text: string | undefined, { counter
   const size = partTokens(whole, counter, text)
   if (whole.type !== 'tool_result' || origin.handedIn !== true || size < largeTokens) return { part, size }
   const isText = typeof whole.output === 'string'
-  const shape = isText ? {} : { mediaType: 'application/json' }
+  const shape = isText ? {} : { mediaType: 'application/json', json: whole.output }
   const content = isText ? whole.output : (text ?? outputText(whole.output))
   return { part: { ...part, outline: outlineOf(content as string, shape, counter) } as Part, size }
 }
