@@ -10,7 +10,7 @@ type Test = NonNullable<TestProjectInlineConfiguration['test']>
 const project = (name: string, include: string[], test: Test = {}): TestProjectInlineConfiguration => ({
   ...source,
   // A poll waits for what must come; how soon is a matter of the machine.
-  test: { name, include, expect: { poll: { timeout: 20_000, interval: 10 } }, ...test },
+  test: { name, include, expect: { poll: { timeout: 60_000, interval: 10 } }, ...test },
 })
 
 const report = process.env['SKEIN_TEST_REPORT']
@@ -23,15 +23,15 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(import.meta.dirname, 'node_modules/.cache/node') },
     ...(report === undefined ? {} : { reporters: ['default', ['json', { outputFile: report }]] }),
     projects: [
-      project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false, testTimeout: 60_000 }),
-      project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 60_000 }),
-      project('rules', ['test/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
-      project('whole', ['test/*/**/*.test.ts'], { ...withPostgres, exclude: ['test/{crash,package}/**'], testTimeout: 120_000 }),
-      project('package', ['test/package/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 240_000 }),
+      project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false, testTimeout: 120_000 }),
+      project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 120_000 }),
+      project('rules', ['test/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      project('whole', ['test/*/**/*.test.ts'], { ...withPostgres, exclude: ['test/{crash,package}/**'], testTimeout: 300_000 }),
+      project('package', ['test/package/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
       project('crash', ['test/crash/**/*.test.ts'], {
         ...withPostgres,
         globalSetup: [...withPostgres.globalSetup, 'test/crash/global-setup.ts'],
-        testTimeout: 600_000,
+        testTimeout: 1_800_000,
       }),
     ],
   },

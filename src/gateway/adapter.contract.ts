@@ -50,9 +50,9 @@ const pauseMs = 20
 const pause = (): Promise<void> => new Promise(resolve => setTimeout(resolve, pauseMs))
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 60_000
   while (!condition()) {
-    assert.ok(performance.now() < end, `${what}: not within 20 s`)
+    assert.ok(performance.now() < end, `${what}: not within a minute`)
     await new Promise(resolve => setTimeout(resolve, 2))
   }
 }

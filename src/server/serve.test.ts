@@ -44,13 +44,7 @@ function gatedStore() {
   return { gated, close, release: () => release() }
 }
 
-const until = async (holds: () => Promise<boolean>): Promise<void> => {
-  for (let tries = 0; tries < 400; tries++) {
-    if (await holds()) return
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-  throw new Error('It never came to hold.')
-}
+const until = (holds: () => Promise<boolean>): Promise<void> => expect.poll(holds).toBe(true)
 
 describe('over a real connection', () => {
   verifies('H3', 'a body that is sent in pieces is refused where it gets too long, and nothing is stored', async () => {

@@ -20,7 +20,7 @@ describe.skipIf(postgresBinaries() === undefined)('a COMMIT that a crashing serv
     server = await startPostgres({ settings: { wal_writer_delay: '10s', autovacuum: 'off' } })
     database = await server.freshDatabase()
     proxy = await cuttingProxy(database)
-    store = await postgresStore(proxy.config, { indexes: false, listen: false, uncertainMs: 20_000, connectMs: 300 })
+    store = await postgresStore(proxy.config, { indexes: false, listen: false, uncertainMs: 120_000 })
     await store.in('a').commit([{ type: 'put_record', collection: 'c', key: 'first', value: 1 }])
   })
   afterAll(async () => {

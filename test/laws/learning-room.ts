@@ -48,7 +48,7 @@ export async function entryWith(session: Session, text: string): Promise<`ent_${
 /** Queues what a session says and lets the worker learn from it. */
 export async function learn(skein: Skein, session: Session): Promise<void> {
   await skein.memory.extract(session.id)
-  await skein.jobs.idle({ kind: 'memory.extract' }, { waitMs: 20_000 })
+  await skein.jobs.idle({ kind: 'memory.extract' }, { waitMs: 60_000 })
 }
 
 /** Lets every wait for another attempt pass, until nothing is queued; an attempt that goes on keeps its lease. */

@@ -13,7 +13,7 @@ describePostgres('a connection that breaks', () => {
   let store: Store
   beforeAll(async () => {
     proxy = await cuttingProxy(await freshDatabase())
-    store = await postgresStore(proxy.config, { indexes: false, listen: false, uncertainMs: 500, connectMs: 300 })
+    store = await postgresStore(proxy.config, { indexes: false, listen: false })
   })
   afterAll(async () => {
     await store.close()
@@ -85,7 +85,8 @@ describePostgres('a connection that breaks', () => {
   })
 
   verifies('J35', 'for good is store.uncertain, and a retry by key gives one effect', async () => {
-    const t = store.in('a')
+    const hasty = await postgresStore(proxy.config, { indexes: false, listen: false, uncertainMs: 500 })
+    const t = hasty.in('a')
     const append = (await beginJournal(t)).say('once')
     proxy.loseAnswerTo('append_ek')
     const committing = t.commit([append], { key: 'k2' })
@@ -98,6 +99,7 @@ describePostgres('a connection that breaks', () => {
     proxy.open()
     expect(await t.commit([append], { key: 'k2' })).toMatchObject({ replayed: true, results: [{ first: 2, last: 2 }] })
     expect(await textsOf(append)).toHaveLength(1)
+    await hasty.close()
   })
 
   verifies('J35', 'again and again, under many commits at once, leaves one effect of each', async () => {
@@ -142,7 +144,7 @@ describePostgres('a connection that breaks', () => {
     'to a server that is gone is store.unavailable, and the store recovers with it',
     async () => {
       const server = await startPostgres()
-      const other = await postgresStore(server.config, { uncertainMs: 200, connectMs: 300 })
+      const other = await postgresStore(server.config, { uncertainMs: 200 })
       try {
         const t = other.in('a')
         const journal = await beginJournal(t)

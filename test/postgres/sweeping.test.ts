@@ -28,7 +28,7 @@ describePostgres('sweeping', () => {
           database,
           'SELECT (SELECT array_agg(key ORDER BY key) FROM skein.keys) AS keys, (SELECT array_agg(key ORDER BY key) FROM skein.records) AS records',
         )
-      await expect.poll(left, { timeout: 10_000 }).toEqual([{ keys: ['new'], records: ['kept', 'later'] }])
+      await expect.poll(left).toEqual([{ keys: ['new'], records: ['kept', 'later'] }])
     } finally {
       await store.close()
     }
@@ -54,7 +54,7 @@ describePostgres('sweeping', () => {
       const left = async (): Promise<unknown[]> => (await t.jobs()).map(({ id }) => id).sort()
       expect(await left()).toEqual([old, parked, recent].map(({ job }) => job.id).sort())
       databaseClock.advance(1)
-      await expect.poll(left, { timeout: 10_000 }).toEqual([parked, recent].map(({ job }) => job.id).sort())
+      await expect.poll(left).toEqual([parked, recent].map(({ job }) => job.id).sort())
       expect(await t.memories()).toHaveLength(1)
     } finally {
       await store.close()

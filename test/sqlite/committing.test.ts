@@ -158,7 +158,7 @@ describe('committing to a file', () => {
 
   it('waits for another process only between turns of the event loop, and says store.busy after busyMs', async () => {
     const file = freshFile()
-    const store = await openStore(file, { busyMs: 300, search: 'off' })
+    const store = await openStore(file, { busyMs: 1_000, search: 'off' })
     const author = await begin(store)
     const child = runChild(
       `import { DatabaseSync } from 'node:sqlite'

@@ -92,7 +92,7 @@ export async function refused(promise: Promise<unknown>, code: ErrorCode, detail
 }
 
 /** Polls until the condition holds; fails after `withinMs`. For what is promised within a time, never for a verdict by sleeping. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!(await condition())) {
     assert.ok(performance.now() < end, `${what}: not within ${withinMs} ms`)

@@ -100,7 +100,7 @@ export function watching(law: Law): void {
     const second = await setting.another()
     const watch = follow(second.in(t.tenant), writer.session, 1)
     const said = await writer.say('from elsewhere')
-    await until(() => watch.seen.length === 1, 'the entry of another process', 5_000)
+    await until(() => watch.seen.length === 1, 'the entry of another process')
     equal(watch.seen[0]?.id, said)
     watch.stop()
     await watch.over
