@@ -2,6 +2,7 @@ import type { Row } from '../row.ts'
 import { append } from './append.ts'
 import { context } from './context.ts'
 import { evidence } from './evidence.ts'
+import { gatewayResolve } from './gateway-resolve.ts'
 import { growth } from './growth.ts'
 import { jobTakeover } from './job-takeover.ts'
 import { memoryCommit } from './memory-commit.ts'
@@ -21,6 +22,7 @@ export const rows = {
   processes,
   postgres,
   route,
+  'gateway-resolve': gatewayResolve,
   growth,
   resume,
   context,
