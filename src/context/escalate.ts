@@ -14,7 +14,7 @@ import {
 import { cutSources } from './input-cut.ts'
 import { rejectReason } from './reject.ts'
 import { fullText } from './sources.ts'
-import type { Summarizer, SummaryRequest } from './summarizer.ts'
+import { readAnswer, type Summarizer, type SummaryAnswer, type SummaryRequest } from './summarizer.ts'
 import { promptHash, sourceHash } from './summary-prompt.ts'
 
 /** A node to be made. */
@@ -147,20 +147,20 @@ export function bridgeSummary(scope: SummaryScope): Summary {
   return composeSummary(scope, draft, text, made, { level: 1, budgets: { quotes: bridgeTokens, anchors: 0, items: Infinity } })
 }
 
-type Answer = Awaited<ReturnType<Summarizer['summarize']>>
-
 /** One call, within its time. Whatever goes wrong in it is an error of the attempt; only the signal's abort is not. */
-async function ask(order: SummaryOrder, request: SummaryRequest): Promise<Answer | { readonly error: SkeinError }> {
+async function ask(order: SummaryOrder, request: SummaryRequest): Promise<SummaryAnswer | { readonly error: SkeinError }> {
   const { summarizer, signal, timers, timeoutMs } = order
   signal.throwIfAborted()
   const late = new AbortController()
-  const call = async (): Promise<Answer> => summarizer.summarize({ ...request, signal: AbortSignal.any([signal, late.signal]) })
+  const call = async (): Promise<SummaryAnswer> =>
+    readAnswer(await summarizer.summarize({ ...request, signal: AbortSignal.any([signal, late.signal]) }))
   try {
-    return await within(timers, timeoutMs, unlessAborted(call(), signal), () => {
+    const tooLate = (): never => {
       const error = new SkeinError('provider.truncated', `${summarizer.id} did not answer within ${timeoutMs} ms.`)
       late.abort(error)
       throw error
-    })
+    }
+    return await within(timers, timeoutMs, unlessAborted(call(), signal), tooLate, { awaited: !order.background })
   } catch (thrown) {
     signal.throwIfAborted()
     return { error: asSkeinError(thrown) }
@@ -196,9 +196,8 @@ function knownTo({ sources, previous, instructions }: SummaryOrder, { mustKeep, 
   ].join('\n')
 }
 
-/** Without a code fence round the whole; a summarizer that gives no text proposes nothing. */
-function bareText(text: unknown): string {
-  if (typeof text !== 'string') return ''
+/** Without a code fence round the whole. */
+function bareText(text: string): string {
   const whole = text.toWellFormed().trim()
   const [, inside] = /^```[a-z]*\n([^]*)\n```$/.exec(whole) ?? []
   return (inside ?? whole).trim()
@@ -207,7 +206,7 @@ function bareText(text: unknown): string {
 interface Spending {
   authFailed: boolean
   attempt(attempt: SummaryAttempt): void
-  pay(answer: Answer): void
+  pay(answer: SummaryAnswer): void
   sum(): Spent
 }
 

@@ -29,6 +29,6 @@ export { isWanted, nextStep, type PlanSettings, type PlanState, type Run, type S
 export { deterministicSummarizer } from './deterministic.ts'
 export { renderSummary, summaryPreamble } from './render-summary.ts'
 export { type SummaryPrompt, summaryPrompt } from './summary-prompt.ts'
-export type { Source, Summarizer, SummaryRequest } from './summarizer.ts'
+export type { Source, Summarizer, SummaryAnswer, SummaryRequest } from './summarizer.ts'
 export { type ContextHook, type HookState } from './hook.ts'
 export { type ContentHints, outlineOf } from './outline.ts'

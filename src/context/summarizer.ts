@@ -1,5 +1,5 @@
-import type { EntryId } from '#kernel'
-import type { Anchor, Message, Summary, SummaryId, Usage } from '#journal'
+import { type EntryId, isObject } from '#kernel'
+import { type Anchor, fullUsage, type Message, type Summary, type SummaryId, type Usage, usageFields } from '#journal'
 
 /** What a summarizer is shown of one entry, or of one node beneath a condensed one. Data, never instructions. */
 export interface Source {
@@ -28,10 +28,30 @@ export interface SummaryRequest {
   readonly signal: AbortSignal
 }
 
+/** What a summarizer says: the text, what that used, and its price in nano-dollars, `null` where it is unknown. */
+export interface SummaryAnswer {
+  readonly text: string
+  readonly usage?: Usage
+  readonly cost?: number | null
+}
+
+/** An answer as it may be used, whatever came: what is no text is an empty one, and what is no count or price is unknown. */
+export function readAnswer(given: unknown): SummaryAnswer {
+  const { text, usage, cost } = isObject(given) ? given : {}
+  const used = isObject(usage) && usageFields.every(field => usage[field] == null || isCount(usage[field]))
+  return {
+    text: typeof text === 'string' ? text : '',
+    ...(used ? { usage: fullUsage(usage as Partial<Usage>) } : {}),
+    ...(cost === undefined ? {} : { cost: isCount(cost) ? cost : null }),
+  }
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
 /** Proposes a summary; the engine checks it and adds what must not be lost. A rejection is an error of the attempt. */
 export interface Summarizer {
   readonly id: string
   /** Tokens that its sources may take together. */
   readonly maxInputTokens: number
-  summarize(request: SummaryRequest): Promise<{ readonly text: string; readonly usage?: Usage; readonly cost?: number | null }>
+  summarize(request: SummaryRequest): Promise<SummaryAnswer>
 }

@@ -61,9 +61,15 @@ export function wait(timers: Timers, ms: number, signal?: AbortSignal): Promise<
 }
 
 /** What `work` gives within `ms`, else what `late` gives or throws; what `work` does after that is ignored. */
-export async function within<T, L>(timers: Timers, ms: number, work: PromiseLike<T>, late: () => L): Promise<T | L> {
+export async function within<T, L>(
+  timers: Timers,
+  ms: number,
+  work: PromiseLike<T>,
+  late: () => L,
+  options: { readonly awaited?: boolean } = {},
+): Promise<T | L> {
   let cancel = (): void => undefined
-  const over = new Promise<void>(resolve => (cancel = timers.after(ms, resolve)))
+  const over = new Promise<void>(resolve => (cancel = timers.after(ms, resolve, options)))
   try {
     return await Promise.race([work, over.then(late)])
   } finally {

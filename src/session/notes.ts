@@ -84,11 +84,12 @@ async function rendered(
   try {
     const state = { tenant: core.store.tenant, session: core.id, row, signal: late.signal, ...given({ said }) }
     const call = async (): Promise<string | null> => await hook.render(state)
-    const text = await within(timers, hookMs, unlessAborted(call(), late.signal), () => {
+    const tooLate = (): never => {
       const error = new SkeinError('provider.unavailable', `Took longer than ${hookMs} ms.`)
       late.abort(error)
       throw error
-    })
+    }
+    const text = await within(timers, hookMs, unlessAborted(call(), late.signal), tooLate, { awaited: true })
     if (text !== null && typeof text !== 'string') throw new SkeinError('input.invalid', 'It gave no text.')
     return middleCut(text ?? '', hookTokens, core.keeping.counter, left => `[… ${left} tokens left out …]`)
   } catch (error) {

@@ -6,6 +6,7 @@ import {
   firstOf,
   lastOf,
   makeSummary,
+  readAnswer,
   type SummaryOutcome,
   type Shown,
   type Source,
@@ -74,7 +75,7 @@ export class SummaryMaker {
 
   async #ask(summarizer: Summarizer, request: SummaryRequest): ReturnType<Summarizer['summarize']> {
     await this.#begin()
-    const answer = await summarizer.summarize(request)
+    const answer = readAnswer(await summarizer.summarize(request))
     if (answer.usage !== undefined) {
       const { usage, cost } = this.#spent ?? { usage: noUsage, cost: 0 }
       this.#spent = {

@@ -63,6 +63,37 @@ describe('compacting', () => {
     await proveBranch(session)
   })
 
+  verifies(
+    'C51 C53 C69',
+    'ends at level 3 whatever a summarizer gives for an answer, and counts nothing that is no count',
+    async () => {
+      const odd: readonly unknown[] = [
+        undefined,
+        null,
+        5,
+        'a text',
+        [],
+        {},
+        { text: 7 },
+        { text: ['a'] },
+        { usage: { inputTokens: -1 } },
+      ]
+      for (const answer of odd) {
+        const summarizer = { id: 'odd', maxInputTokens: 50_000, summarize: async () => await Promise.resolve(answer as never) }
+        const { session } = await room([], { context: { summarizer } })
+        await fill(session, 12)
+        expect(await session.compact({ targetTokens: 500 }), JSON.stringify(answer)).toMatchObject({ status: 'done', level: 3 })
+        expect((await session.context()).fits).toBe(true)
+        expect((await session.audit()).findings).toEqual([])
+      }
+      const spends = { text: 'All is well.', usage: { inputTokens: -5, outputTokens: NaN }, cost: 0.5 }
+      const summarizer = { id: 'odd', maxInputTokens: 50_000, summarize: async () => await Promise.resolve(spends as never) }
+      const { session } = await room([], { context: { summarizer } })
+      await fill(session, 12)
+      expect(await session.compact({ targetTokens: 500 })).toMatchObject({ status: 'done', level: 1, usage: null, cost: null })
+    },
+  )
+
   verifies('C53', 'is put off when its summarizer always throws in the background, and stores no node', async () => {
     const { session } = await room(['throws'])
     await fill(session, 10)
