@@ -1,7 +1,17 @@
 import { given, type Id, SkeinError } from '#kernel'
 import type { Message, SessionRow } from '#journal'
 import type { ConnectedModel } from '#models'
-import { changedNotes, type Draft, draft, holdsOf, noteDrafts, type Plan, readContextState, type SessionCore } from '#session'
+import {
+  changedNotes,
+  contextViewOf,
+  type Draft,
+  draft,
+  holdsOf,
+  noteDrafts,
+  type Plan,
+  readContextState,
+  type SessionCore,
+} from '#session'
 import { abandonedTurn } from './abandon.ts'
 import { changesOf } from './alongside.ts'
 import { carryOn, type Going, judgeOf } from './carry-on.ts'
@@ -117,6 +127,7 @@ async function notesFor(
   asked: readonly Message[],
 ): Promise<Draft[]> {
   if (core.runtime.hooks.length === 0) return []
-  const state = await readContextState(core, row, { facts: { ...model.info, ref: refOf(model) } })
+  const options = { facts: { ...model.info, ref: refOf(model) } }
+  const state = (await contextViewOf(core, row)?.shown(options)) ?? (await readContextState(core, row, options))
   return noteDrafts(core, await changedNotes(core, state, asked), mark)
 }

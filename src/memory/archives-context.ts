@@ -1,4 +1,4 @@
-import { given, type JsonObject, sha256, SkeinError } from '#kernel'
+import { given, isSkeinError, type JsonObject, sha256, SkeinError } from '#kernel'
 import { countShown, messageTokens, type Shown, showEntry, type ShownEntry, type ShowOptions } from '#context'
 import { type ContextEdited, type Entry, isType, type Message, type SessionRow } from '#journal'
 import {
@@ -63,12 +63,25 @@ export function archivesView(core: SessionCore, parts: MemoryParts): ContextView
       const isRun = cause.run !== undefined
       return (await readArchivesContext(core, parts, options, { isRun, seals: isRun && options.compact !== false })).own
     },
+    shown: async options => await shownNow(core, parts, options),
     shrink: async () => {
       const sealed = await commitSession(core, parts, { cause: 'tokens' })
       return sealed.archived
     },
   }
 }
+
+/** Where the newest turn doesn't fit, nothing is said to stand there: whoever asks for the request itself is refused. */
+async function shownNow(core: SessionCore, parts: MemoryParts, options: ContextOptions): Promise<ContextState> {
+  try {
+    return (await makeContext(core, parts, options, { isRun: true, seals: false })).state
+  } catch (error) {
+    if (!isSkeinError(error) || error.code !== 'context.exhausted') throw error
+    return await readContextState(core, await core.row(), options, 0, nothingShown)
+  }
+}
+
+const nothingShown: Frontier = { version: 0, edit: null, items: [], newest: null }
 
 /** `session.context()` with archives in place of the frontier. Never writes. */
 export async function sessionArchivesContext(
@@ -131,8 +144,7 @@ async function sealFor(core: SessionCore, parts: MemoryParts, { turns, turnsLeft
 async function makeContext(core: SessionCore, parts: MemoryParts, options: ContextOptions, asking: Asking): Promise<Made> {
   const row = await core.row()
   const all = await readArchives(core)
-  const nothing: Frontier = { version: 0, edit: null, items: [], newest: null }
-  const base = await readContextState(core, row, options, 0, nothing)
+  const base = await readContextState(core, row, options, 0, nothingShown)
   const { show } = base
   const limit = asking.maxTokens ?? base.budget.usable
   const pieces = await branchPieces(core, row, all)

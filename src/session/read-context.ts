@@ -110,6 +110,8 @@ export interface ContextView {
     options: ContextOptions & Pick<RequestOptions, 'offered'>,
     cause: Omit<CompactionCause, 'trigger' | 'request' | 'extraTokens'>,
   ): Promise<OwnContext>
+  /** What stands in it by now, before anything new is said; nothing that is sealed is among its items. */
+  shown(options: Pick<ContextOptions, 'model' | 'facts'>): Promise<ContextState>
   /** Makes the next request smaller, after a provider found one too long. False: nothing is left to do. */
   shrink(): Promise<boolean>
 }
