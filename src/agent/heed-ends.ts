@@ -1,19 +1,19 @@
-import { every, isObject, type RunId, type Timers } from '#kernel'
+import { isObject, type RunId, type Timers } from '#kernel'
 import type { TenantStore } from '#journal'
 import type { SessionCore } from '#session'
 import type { RunControl } from './active-runs.ts'
 import { askedIn, askedTag, runCollection } from './run-row.ts'
 
 /** How often a process that has runs looks whether another wants one of them to end. */
-export const heedMs = 500
+export const heedMs = 2_000
 
 /** The runs of this process on one tenant's store: one look for all of them. */
 class Heeded {
   readonly #store: TenantStore
   readonly #timers: Timers
   readonly #runs = new Map<RunId, RunControl>()
+  /** Takes the next look back, while one is to come or goes on. */
   #stop: (() => void) | undefined
-  #looking = false
 
   constructor(store: TenantStore, timers: Timers) {
     this.#store = store
@@ -22,16 +22,26 @@ class Heeded {
 
   add(run: RunId, control: RunControl): () => void {
     this.#runs.set(run, control)
-    this.#stop ??= every(this.#timers, heedMs, () => void this.#look())
+    if (this.#stop === undefined) this.#lookLater()
     return () => {
       this.#runs.delete(run)
-      if (this.#runs.size === 0) this.#stop = void this.#stop?.()
+      if (this.#runs.size > 0) return
+      this.#stop?.()
+      this.#stop = undefined
     }
   }
 
+  #lookLater(): void {
+    const stop = this.#timers.after(heedMs, () => {
+      if (this.#stop !== stop) return
+      void this.#look().finally(() => {
+        if (this.#stop === stop) this.#lookLater()
+      })
+    })
+    this.#stop = stop
+  }
+
   async #look(): Promise<void> {
-    if (this.#looking) return
-    this.#looking = true
     try {
       for (let cursor: string | undefined; ;) {
         const page = await this.#store.records(runCollection, {
@@ -45,8 +55,6 @@ class Heeded {
       }
     } catch {
       // A store that is away is asked again.
-    } finally {
-      this.#looking = false
     }
   }
 

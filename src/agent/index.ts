@@ -59,6 +59,7 @@ export { foldResult, readResult } from './read-result.ts'
 export { type RecoveryAnswer } from './mend-run.ts'
 export { type RecoverOptions, type Recovery } from './recover.ts'
 export { type RecoveryAction, type RecoveryEffect, type RecoveryPlan } from './recovery-plan.ts'
+export { type MissingCode } from './run-code.ts'
 export {
   type AiSdkTool,
   type AiSdkTools,

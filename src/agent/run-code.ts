@@ -74,7 +74,7 @@ export function missingCode(
 ): readonly MissingCode[] {
   const names = new Set(tools.map(({ name }) => name))
   const customs = new Set(gates.flatMap(({ id, kind }) => (kind === 'custom' ? [id] : [])))
-  const told = (code?.gates ?? []).flatMap(({ id, kind }) => (kind === 'custom' ? [String(id)] : []))
+  const told = (code?.gates ?? []).flatMap(({ id, kind }) => (kind === 'custom' && typeof id === 'string' ? [id] : []))
   return [
     ...(code?.tools ?? []).filter(name => !names.has(name)).map(name => ({ kind: 'tool' as const, name })),
     ...told.filter(id => !customs.has(id)).map(name => ({ kind: 'gate' as const, name })),
