@@ -15,6 +15,12 @@ export interface Unlearnt {
   readonly quotes: number
 }
 
+/** Who unlearns: what goes with an owner's changes, and that they are written. */
+export interface Unlearning {
+  also(found: Unlearnt): readonly Change[]
+  written(): void
+}
+
 const pageSize = 1_000
 const tries = 20
 
@@ -31,7 +37,7 @@ export function versionsLeft({ versions }: Pick<Book, 'versions'>, isGone: IsGon
 }
 
 /** Takes evidence away from every memory of a tenant, and memories without any left, one transaction for each owner. Law M61. */
-export async function unlearn(store: TenantStore, isGone: IsGone, also: () => readonly Change[] = () => []): Promise<Unlearnt> {
+export async function unlearn(store: TenantStore, isGone: IsGone, unlearning?: Unlearning): Promise<Memory[]> {
   const met = new Map<string, Set<string>>()
   for (let after: string | undefined; ;) {
     const page = await store.memories({ limit: pageSize, ...(after === undefined ? {} : { after }) })
@@ -43,14 +49,9 @@ export async function unlearn(store: TenantStore, isGone: IsGone, also: () => re
     after = page.at(-1)?.id
     if (page.length < pageSize) break
   }
-  const all = { gone: [] as Memory[], versions: 0, quotes: 0 }
-  for (const [owner, ids] of met) {
-    const { gone, versions, quotes } = await unlearnOf(store, owner, ids, isGone, also)
-    all.gone.push(...gone)
-    all.versions += versions
-    all.quotes += quotes
-  }
-  return all
+  const gone: Memory[] = []
+  for (const [owner, ids] of met) gone.push(...(await unlearnOf(store, owner, ids, isGone, unlearning)))
+  return gone
 }
 
 async function unlearnOf(
@@ -58,8 +59,8 @@ async function unlearnOf(
   owner: string,
   ids: ReadonlySet<string>,
   isGone: IsGone,
-  also: () => readonly Change[],
-): Promise<Unlearnt> {
+  unlearning: Unlearning | undefined,
+): Promise<readonly Memory[]> {
   for (let round = 1; ; round++) {
     const mark = await ownerMark(store, owner)
     const left = new Map<string, readonly Memory[]>()
@@ -73,17 +74,19 @@ async function unlearnOf(
     }
     const gone = read.filter(({ id }) => left.get(id)?.length === 0)
     await unlink(store, gone, left)
+    if (left.size === 0) return []
+    const found: Unlearnt = {
+      gone: gone.map(({ versions }) => versions.at(-1) as Memory),
+      versions: read.reduce((sum, { id, versions }) => sum + versions.length - (left.get(id)?.length ?? 0), 0),
+      quotes: read.reduce((sum, { id, versions }) => sum + quotesIn(versions) - quotesIn(left.get(id) ?? []), 0),
+    }
     const changes = [...left].flatMap(([id, versions]) => rewritten(id, versions))
     try {
-      if (changes.length > 0) await store.commit([...also(), toldChange(owner, [...left.keys()], mark), ...changes])
-      return {
-        gone: gone.map(({ versions }) => versions.at(-1) as Memory),
-        versions: read.reduce((sum, { id, versions }) => sum + versions.length - (left.get(id)?.length ?? 0), 0),
-        quotes: read.reduce((sum, { id, versions }) => sum + quotesIn(versions) - quotesIn(left.get(id) ?? []), 0),
-      }
+      await store.commit([toldChange(owner, [...left.keys()], mark), ...changes, ...(unlearning?.also(found) ?? [])])
+      unlearning?.written()
+      return found.gone
     } catch (error) {
-      if (!isSkeinError(error) || error.code !== 'store.conflict' || error.details['change'] !== also().length || round >= tries)
-        throw error
+      if (!isSkeinError(error) || error.code !== 'store.conflict' || error.details['change'] !== 0 || round >= tries) throw error
     }
   }
 }

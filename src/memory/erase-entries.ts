@@ -4,6 +4,7 @@ import { forgetTagged } from '#session'
 import { rangeMessages, spokenMessages } from './archive-messages.ts'
 import { archiveData, type StoredArchive, storedArchive } from './archive-row.ts'
 import { fallbackTexts } from './archiver-fallback.ts'
+import { drawnEntries } from './drawn-entries.ts'
 import { mergedTexts } from './merge-plan.ts'
 import { preparedCollection } from './prepared.ts'
 import { rangeCollection, rangesOf } from './ranges.ts'
@@ -23,13 +24,13 @@ export async function seqsOf(store: TenantStore, session: SessionId, entries: re
 
 /**
  * What erases entries and all that drew on them beside memories: overviews are remade without a model and without what came
- * before, stored answers, tokens and the stored state go, and whoever is learning from them has to read again. Law M61.
+ * before, summaries, stored answers, tokens and the stored state go, and whoever is learning from them has to read again. Law M61.
  */
 export async function entriesErased(
   store: TenantStore,
   row: SessionRow,
   seqs: readonly number[],
-): Promise<{ readonly changes: Change[]; readonly overviews: number }> {
+): Promise<{ readonly changes: Change[]; readonly entries: number; readonly overviews: number }> {
   const session = row.id
   const drawn = (await store.archives(session)).map(storedArchive).filter(({ toSeq }) => toSeq >= Math.min(...seqs))
   const remade = new Map<string, StoredArchive>()
@@ -43,10 +44,15 @@ export async function entriesErased(
     )
     remade.set(archive.id, { ...archive, data: { ...archive.data, ...texts } })
   }
+  const said = await drawnEntries(store, session, seqs)
+  const left = await Promise.all(seqs.map(async seq => await store.entries(session, { after: seq - 1, limit: 1 })))
   return {
-    overviews: [...remade.values()].filter(({ data }) => data.state !== 'sealed').length,
+    entries: left.flat().filter(({ type }) => type !== 'erased').length,
+    overviews: [...remade.values()].filter(({ data }) => data.state !== 'sealed').length + said.summaries,
     changes: [
       { type: 'erase_entries', session, seqs },
+      ...(said.seqs.length === 0 ? [] : [{ type: 'erase_entries' as const, session, seqs: said.seqs }]),
+      said.halted,
       stateViewCleared(row),
       { type: 'delete_record', collection: preparedCollection, key: session },
       ...(await forgetTagged(store, 'job.step', session)),

@@ -2,9 +2,20 @@ import { isSkeinError, type SessionId } from '#kernel'
 import type { Change, JobRow, TenantStore } from '#journal'
 import type { JobDone, JobWork } from '#jobs'
 import type { Erased, Runtime } from '#session'
-import { type IsGone, unlearn } from './erase-books.ts'
+import { type IsGone, unlearn, type Unlearnt } from './erase-books.ts'
 import { entriesErased } from './erase-entries.ts'
-import { addCounts, type ErasePlan, type EraseReceipt, planCollection, putReceipt, receiptIn } from './erase-receipt.ts'
+import {
+  addCounts,
+  type EraseCounts,
+  type ErasePlan,
+  type EraseReceipt,
+  forgottenOf,
+  planCollection,
+  putPlan,
+  putReceipt,
+  receiptIn,
+} from './erase-receipt.ts'
+import { forgetNotes } from './erase-notes.ts'
 import { forgetUris } from './erase-uris.ts'
 import { categoryRules } from './extractor.ts'
 import type { Evidence, Memory } from './memory-types.ts'
@@ -23,31 +34,54 @@ export function eraseWork(parts: EraseParts): JobWork {
   return { schema: 1, timeoutMs: 60_000, run: (job, signal) => eraseAsked(parts, job, signal) }
 }
 
+/** How far an erasing is: what it still has to know, and what it has counted. Both are written with what was done. */
+interface Progress {
+  readonly plan: ErasePlan
+  readonly receipt: EraseReceipt
+}
+
 async function eraseAsked(parts: EraseParts, job: JobRow, signal: AbortSignal): Promise<JobDone> {
   const { store: all } = parts.runtime
   const store = all.in(job.tenant)
   const { receipt: id } = job.payload as { readonly receipt: string }
   const plan = (await store.record(planCollection, id))?.value as unknown as ErasePlan | undefined
-  let receipt = receiptIn(await store.record(receiptCollection, id))
+  const receipt = receiptIn(await store.record(receiptCollection, id))
   if (plan === undefined || receipt === undefined) return { result: { state: 'gone' } }
   const claim: Change = { type: 'require', that: { claim: { job: job.id, fence: job.fence } } }
-  const count = async (counts: Parameters<typeof addCounts>[1]): Promise<void> => {
-    receipt = addCounts(receipt as EraseReceipt, counts)
-    await store.commit([claim, putReceipt(receipt)])
+  let progress: Progress = { plan, receipt }
+  const kept = (next: Progress): Change[] => [claim, putPlan(id, next.plan), putReceipt(next.receipt)]
+  const keep = async (next: Progress): Promise<void> => {
+    await store.commit(kept(next))
+    progress = next
   }
+  const count = (counts: EraseCounts): Progress => ({ ...progress, receipt: addCounts(progress.receipt, counts) })
   const forget = async (): Promise<void> => {
     signal.throwIfAborted()
-    const { gone, versions, quotes } = await unlearn(store, goneBy(plan), () => [claim])
-    await forgetUris(store, gone, [claim])
-    if (versions + quotes > 0) await count({ memories: gone.length, versions, quotes })
+    let next = progress
+    await unlearn(store, goneBy(plan), {
+      also: found => kept((next = unlearnt(progress, found))),
+      written: () => (progress = next),
+    })
+    const { forgotten = [] } = progress.plan
+    if (forgotten.length === 0) return
+    await forgetUris(store, forgotten, [claim])
+    await forgetNotes(store, forgotten, [claim])
+    await keep({ ...progress, plan: { ...progress.plan, forgotten: [] } })
   }
   await forget()
   for (const session of plan.sessions) {
     signal.throwIfAborted()
     const erased = await parts.eraseSession(job.tenant, session).catch(ifUnknown)
-    if (erased !== undefined) await count({ ...erased, sessions: 1 })
+    if (erased !== undefined) await keep(count({ ...erased, sessions: 1 }))
   }
-  if (plan.session !== null) await count(await eraseSome(store, plan.session, plan.seqs, claim))
+  if (plan.session !== null && progress.plan.isErased !== true) {
+    const before = progress
+    const blobs = await eraseSome(store, plan.session, plan.seqs, counts => {
+      progress = { plan: { ...before.plan, isErased: true }, receipt: addCounts(before.receipt, counts) }
+      return kept(progress)
+    })
+    await keep(count({ blobs }))
+  }
   // What was learnt on the way.
   await forget()
   signal.throwIfAborted()
@@ -55,14 +89,22 @@ async function eraseAsked(parts: EraseParts, job: JobRow, signal: AbortSignal): 
   await all.purge?.()
   return {
     result: { receipt: id },
-    effects: [putReceipt({ ...receipt, state: 'done' }), { type: 'delete_record', collection: planCollection, key: id }],
+    effects: [putReceipt({ ...progress.receipt, state: 'done' }), { type: 'delete_record', collection: planCollection, key: id }],
+  }
+}
+
+function unlearnt({ plan, receipt }: Progress, { gone, versions, quotes }: Unlearnt): Progress {
+  return {
+    plan: { ...plan, forgotten: [...(plan.forgotten ?? []), ...gone.map(forgottenOf)] },
+    receipt: addCounts(receipt, { memories: gone.length, versions, quotes }),
   }
 }
 
 /** What was learnt from a session that is gone goes, too. */
 export async function forgetLearnt(store: TenantStore, session: SessionId): Promise<void> {
-  const { gone } = await unlearn(store, evidence => evidence.session === session)
+  const gone = (await unlearn(store, evidence => evidence.session === session)).map(forgottenOf)
   await forgetUris(store, gone)
+  await forgetNotes(store, gone)
 }
 
 function ifUnknown(error: unknown): undefined {
@@ -70,20 +112,21 @@ function ifUnknown(error: unknown): undefined {
   return undefined
 }
 
+/** How many blobs went; all else is counted by what is written with it. */
 async function eraseSome(
   store: TenantStore,
   session: SessionId,
   seqs: readonly number[],
-  claim: Change,
-): Promise<Parameters<typeof addCounts>[1]> {
+  kept: (counts: EraseCounts) => readonly Change[],
+): Promise<number> {
   for (let round = 1; ; round++) {
     const row = await store.session(session)
-    if (row === undefined || seqs.length === 0) return {}
-    const { changes, overviews } = await entriesErased(store, row, seqs)
+    if (row === undefined || seqs.length === 0) return 0
+    const { changes, entries, overviews } = await entriesErased(store, row, seqs)
+    const first = kept({ entries, overviews })
     try {
-      const { results } = await store.commit([claim, ...changes])
-      const { entries, blobs } = results[1] as { readonly entries: number; readonly blobs: number }
-      return { entries, blobs, overviews }
+      const { results } = await store.commit([...first, ...changes])
+      return (results[first.length] as { readonly blobs: number }).blobs
     } catch (error) {
       if (!isSkeinError(error) || error.code !== 'store.conflict' || error.details['change'] === 0 || round >= tries) throw error
     }

@@ -1,5 +1,6 @@
 import { type EntryId, isObject, type JobId, type Json, type SessionId } from '#kernel'
 import type { Change, RecordRow } from '#journal'
+import type { Memory } from './memory-types.ts'
 import { receiptCollection } from './undo.ts'
 
 /** What is to be erased: a user with all sessions, one session, entries of it, or one memory. */
@@ -41,7 +42,27 @@ export interface ErasePlan {
   readonly seqs: readonly number[]
   readonly entries: readonly EntryId[]
   readonly memory: string | null
+  /** Whether the entries went. */
+  readonly isErased?: boolean
+  /** Memories that are gone already, while something may still name them. */
+  readonly forgotten?: readonly Forgotten[]
 }
+
+/** What is known of a memory that is gone, until nothing names it any more. */
+export interface Forgotten {
+  readonly id: string
+  readonly uri: string
+  readonly owner: string
+  /** That taught it. */
+  readonly sessions: readonly SessionId[]
+}
+
+export const forgottenOf = ({ id, uri, owner, evidence, source }: Memory): Forgotten => ({
+  id,
+  uri,
+  owner,
+  sessions: [...new Set([source.session, ...evidence.map(({ session }) => session)])],
+})
 
 export const eraseMemoryKind = 'memory.erase'
 export const planCollection = 'memory_erase'
@@ -84,6 +105,13 @@ export const putReceipt = (receipt: EraseReceipt): Change => ({
   collection: receiptCollection,
   key: receipt.id,
   value: receipt as unknown as Json,
+})
+
+export const putPlan = (id: string, plan: ErasePlan): Change => ({
+  type: 'put_record',
+  collection: planCollection,
+  key: id,
+  value: plan as unknown as Json,
 })
 
 export function receiptIn(record: RecordRow | undefined): EraseReceipt | undefined {

@@ -1,7 +1,7 @@
 import { given, isObject, isSkeinError, type Json } from '#kernel'
 import type { Change, RecordRow, TenantStore } from '#journal'
 import { summaryCollection } from './extraction-apply.ts'
-import type { Memory } from './memory-types.ts'
+import type { Forgotten } from './erase-receipt.ts'
 import { rangeCollection } from './ranges.ts'
 import { receiptCollection } from './undo.ts'
 
@@ -11,10 +11,10 @@ const tries = 20
  * A memory's uri has its key, which is made of what it says: where ranges, summaries and receipts name one that is gone, it is
  * taken out.
  */
-export async function forgetUris(store: TenantStore, gone: readonly Memory[], claim: readonly Change[] = []): Promise<void> {
+export async function forgetUris(store: TenantStore, gone: readonly Forgotten[], claim: readonly Change[] = []): Promise<void> {
   if (gone.length === 0) return
   const uris = new Set(gone.map(({ uri }) => uri))
-  const sessions = new Set(gone.flatMap(({ evidence, source }) => [source.session, ...evidence.map(({ session }) => session)]))
+  const sessions = new Set(gone.flatMap(one => one.sessions))
   for (const session of sessions) {
     await rewrite(store, rangeCollection, session, claim, value => withoutUris(value, uris))
     await rewrite(store, summaryCollection, session, claim, value => withoutLines(value, uris))

@@ -5,7 +5,6 @@ import {
   isId,
   isObject,
   type JobId,
-  type Json,
   parseSessionRef,
   sha256,
   type SessionId,
@@ -20,7 +19,7 @@ import {
   type EraseReceipt,
   type EraseTarget,
   newReceipt,
-  planCollection,
+  putPlan,
   putReceipt,
   receiptIn,
 } from './erase-receipt.ts'
@@ -74,7 +73,7 @@ export async function erase(
   const key = sha256(JSON.stringify(target)).slice(0, 32)
   const changes: Change[] = [
     putReceipt(receipt),
-    { type: 'put_record', collection: planCollection, key: id, value: plan as unknown as Json },
+    putPlan(id, plan),
     {
       type: 'enqueue',
       job: { id: job, kind: eraseMemoryKind, key, payload: { receipt: id }, maxAttempts: 20, parkedBlocks: true },
