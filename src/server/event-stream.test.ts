@@ -192,8 +192,7 @@ describe('following a session', () => {
     expect(watching).toBe(1)
     await frames.cancel()
     expect(await waiting).toBeUndefined()
-    for (let turn = 0; turn < 20 && watching > 0; turn++) await new Promise(resolve => setImmediate(resolve))
-    expect(watching).toBe(0)
+    await expect.poll(() => watching).toBe(0)
   })
 
   it('at most maxStreams a tenant; one that its reader left is free again, with its watch', async () => {

@@ -45,6 +45,6 @@ onEveryStore('a session that lives in one process only', makePlace => {
     place.clock.advance(5_001)
     swept.ring(60_000)
     for (const session of both)
-      await expect.poll(async () => (await session.archives()).map(({ state }) => state), { timeout: 10_000 }).toEqual(['ready'])
+      await expect.poll(async () => (await session.archives()).map(({ state }) => state)).toEqual(['ready'])
   })
 })
