@@ -1,11 +1,12 @@
 import { cutCodePoints, type EntryId, invalidInput, type SessionId, type TurnId, isObject } from '#kernel'
 import { isFailed, recallTerms } from '#context'
-import { checkLimit, type Entry, type Message, type Role, searchWords, type SessionRow, type SummaryId } from '#journal'
-import { branchSpans, contentAfter, contentBefore } from './branch-spans.ts'
+import { checkLimit, type Entry, type Message, type Role, searchWords, type SummaryId } from '#journal'
+import { contentAfter, contentBefore } from './branch-spans.ts'
 import type { SessionCore } from './core.ts'
+import { lineageOf, sourceOf } from './lineage.ts'
 import { readContext } from './read-context.ts'
 import { findLiteral } from './recall-literal.ts'
-import { type Reading, type RecallAsk, type RecallSource, roleOf } from './recall-source.ts'
+import { type RecallAsk, roleOf } from './recall-source.ts'
 import { findWords } from './recall-words.ts'
 import { readStandings, type Standing } from './standings.ts'
 
@@ -20,7 +21,7 @@ export interface RecallOptions {
   readonly limit?: number
   /** The `next` of the page before. */
   readonly cursor?: string
-  /** `lineage` adds the sessions of the same user that this one was forked from. Default: the branch. */
+  /** `lineage` adds the same user's sessions that this one was forked from or came after by a reset. Default: the branch. */
   readonly scope?: 'branch' | 'lineage'
 }
 
@@ -68,7 +69,7 @@ export async function recall(
   const ask = readAsk(query, options, forModel)
   const row = await core.row()
   const own = await sourceOf(core, row)
-  const sources = options.scope === 'lineage' ? [own, ...(await lineageOf(core, own))] : [own]
+  const sources = options.scope === 'lineage' ? [own, ...(await lineageOf(own))] : [own]
   const { matches, next } = options.mode === 'literal' ? await findLiteral(sources, ask) : await findWords(sources, ask)
   const context = await readContext(core, { compact: false })
   const standings = await readStandings(core, row, { ...context, frontier: context.state.frontier })
@@ -115,33 +116,6 @@ function readAsk(query: unknown, options: RecallOptions, forModel: boolean): Rec
 }
 
 const isFailedEntry = ({ type, data }: Entry): boolean => type === 'message_added' && isFailed({ message: data as Message })
-
-const sourceOf = async (reading: Reading, row: SessionRow): Promise<RecallSource> => ({
-  reading,
-  row,
-  spans: await branchSpans(reading, row),
-  copies: [],
-})
-
-/** The sessions that this one was forked from, nearest first, as far as they are there and the same user's. */
-async function lineageOf({ store, runtime }: SessionCore, own: RecallSource): Promise<RecallSource[]> {
-  const found: RecallSource[] = []
-  const seen = new Set([own.reading.id])
-  for (let { row, spans, copies, reading } = own; ;) {
-    const forked = isObject(row.data['forkedFrom']) ? row.data['forkedFrom'] : {}
-    const [from, at] = [forked['session'] as SessionId | undefined, forked['entry'] as EntryId | undefined]
-    if (from === undefined || seen.has(from)) return found
-    seen.add(from)
-    const before = await store.session(from)
-    if (before === undefined || before.hidden || before.state === 'deleted' || before.user !== own.row.user) return found
-    // Copies keep their place, so what was copied from there is told by it.
-    const upTo = at === undefined ? 0 : ((await store.entry(reading.id, at))?.seq ?? 0)
-    copies = [...copies.map(copy => ({ ...copy, upTo: Math.min(copy.upTo, upTo) })), { spans, upTo }]
-    const source = { ...(await sourceOf({ id: from, store, memory: {}, runtime }, before)), copies }
-    found.push(source)
-    ;({ row, spans, reading } = source)
-  }
-}
 
 function neighbour(entry: Entry | undefined, forModel: boolean): RecallNeighbour | null {
   if (entry === undefined) return null

@@ -224,6 +224,26 @@ onEveryStore('recall', place => {
     expect(await texts(fork, 'lineage')).toEqual(['common giraffe', 'elsewhere giraffe'])
   })
 
+  it('looks for the lineage through the sessions that a reset ended, too, of the same user alone', async () => {
+    const skein = await (await place()).open()
+    const source = { platform: 'telegram', chatId: '99', chatType: 'dm', userId: '42' } as const
+    const names = ['okapi one', 'okapi two', 'okapi three']
+    for (const [at, content] of names.entries()) {
+      const { session, route } = await skein.gateway.resolve(source)
+      await session.append([{ role: 'user', content }])
+      if (at < names.length - 1) await skein.gateway.reset(route.key)
+    }
+    const { session } = await skein.gateway.resolve(source)
+    for (const mode of ['words', 'literal'] as const) {
+      const { hits } = await session.recall('okapi', { scope: 'lineage', mode })
+      expect(hits.map(({ excerpt }) => excerpt).toSorted()).toEqual(names.toSorted())
+      expect(hits.filter(hit => hit.session === undefined).map(({ excerpt }) => excerpt)).toEqual(['okapi three'])
+      expect((await session.recall('okapi', { mode })).hits).toHaveLength(1)
+    }
+    const stranger = await skein.gateway.resolve({ ...source, chatId: '7', userId: '7' })
+    expect((await stranger.session.recall('okapi', { scope: 'lineage' })).hits).toEqual([])
+  })
+
   verifies(
     'C80',
     'explains every entry as it is rendered, also those of other branches',
