@@ -1,61 +1,80 @@
 import { join } from 'node:path'
-import { openSkein } from '#skein'
-import { countOf, quantile, takeTurns } from '../measure.ts'
+import { openSkein, type Skein } from '#skein'
+import { countOf, quantile, type Sample, takeTurns } from '../measure.ts'
 import { someMessages } from '../messages.ts'
 import { folderIn } from '../opening.ts'
-import { atMost, type Row } from '../row.ts'
+import { atMost, type Line, type Row } from '../row.ts'
 
-/** Sealing one turn of a session in which 10,000 entries are live. */
+/** Sealing a turn, and all that is live, of sessions in which more and more is live. */
 export const memoryCommit: Row = async setting => {
-  const live = setting.quick ? 1_000 : 10_000
+  const sizes = setting.quick ? [1_000, 10_000] : [1_000, 10_000, 100_000]
   const times = setting.quick ? 20 : 100
   const skein = await openSkein({
     store: `sqlite:${join(folderIn(setting), 'commit.db')}`,
-    memory: { commit: 'manual', extractor: 'off' },
+    memory: { commit: 'manual' },
     worker: false,
   })
-  const begin = async (): Promise<() => Promise<number>> => {
-    const session = await skein.sessions.create()
-    const messages = someMessages(live + 2 * times)
-    const ids: `ent_${string}`[] = []
-    for (let from = 0; from < messages.length; from += 500) {
-      const appended = await session.append(messages.slice(from, from + 500))
-      ids.push(...appended.entries.map(({ id }) => id))
-    }
-    let sealed = 0
-    return async () => {
-      const through = ids[(sealed += 2) - 1]
-      if (through === undefined) throw new Error('Nothing is left to seal.')
-      const began = performance.now()
-      const result = await session.commit({ through })
-      const took = performance.now() - began
-      if (!result.archived) throw new Error('Nothing was sealed.')
-      return took
-    }
-  }
+  const sessions = await Promise.all(sizes.map(live => sessionWith(skein, live + 2 * times * (setting.rounds + 1))))
   const rounds = await takeTurns(
-    [
-      {
-        name: 'skein',
-        round: async () => {
-          const commit = await begin()
-          const all: number[] = []
-          for (let i = 0; i < times; i++) all.push(await commit())
-          return { p50: quantile(all, 0.5), p99: quantile(all, 0.99) }
-        },
+    sizes.map((live, index) => ({
+      name: String(live),
+      round: async (): Promise<Sample> => {
+        const took: number[] = []
+        for (let i = 0; i < times; i++) took.push((await sessions[index]?.turn()) ?? Number.NaN)
+        return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) }
       },
-    ],
+    })),
     setting,
   )
+  const whole: number[] = []
+  for (const session of sessions) whole.push(await session.rest())
   await skein.close()
-  const { p50, p99 } = rounds.spreads['skein'] ?? {}
   return {
-    title: `Sealing one turn of a session with ${live.toLocaleString('en')} live entries`,
+    title: 'Sealing what is live of a session',
     rounds: countOf(rounds),
-    lines: [
-      { measure: 'commit p50', unit: 'ms', skein: p50 },
-      { measure: 'commit p99', unit: 'ms', skein: p99, target: atMost(5, 'skein') },
-    ],
-    notes: ['The overview is written by a job behind the commit, which no worker runs meanwhile.'],
+    lines: sizes.flatMap((live, index): Line[] => {
+      const { p50, p99 } = rounds.spreads[String(live)] ?? {}
+      const of = `${live.toLocaleString('en')} live`
+      return [
+        { measure: `a turn of ${of}, p50`, unit: 'ms', skein: p50 },
+        { measure: `a turn of ${of}, p99`, unit: 'ms', skein: p99, target: atMost(5, 'skein') },
+        { measure: `all ${of}`, unit: 'ms', skein: whole[index] },
+      ]
+    }),
+    notes: ['Overviews, and what is learnt, are made by jobs behind the commit, which no worker runs meanwhile.'],
   }
+}
+
+interface Sealing {
+  /** What it takes to seal the next two messages. */
+  turn(): Promise<number>
+  /** And all that are left. */
+  rest(): Promise<number>
+}
+
+async function sessionWith(skein: Skein, count: number): Promise<Sealing> {
+  const session = await skein.sessions.create({ user: 'ada' })
+  const ids = await fill(session, count)
+  let sealed = 0
+  const timed = async (through?: `ent_${string}`): Promise<number> => {
+    const began = performance.now()
+    const result = await session.commit(through === undefined ? {} : { through })
+    const took = performance.now() - began
+    if (!result.archived) throw new Error('Nothing was sealed.')
+    return took
+  }
+  return { turn: () => timed(ids[(sealed += 2) - 1]), rest: () => timed() }
+}
+
+const atOnce = 500
+
+async function fill(session: Awaited<ReturnType<Skein['sessions']['create']>>, count: number): Promise<`ent_${string}`[]> {
+  const messages = someMessages(Math.min(count, 4 * atOnce))
+  const ids: `ent_${string}`[] = []
+  for (let from = 0; from < count; from += atOnce) {
+    const begin = from % messages.length
+    const { entries } = await session.append(messages.slice(begin, begin + Math.min(atOnce, count - from)))
+    ids.push(...entries.map(({ id }) => id))
+  }
+  return ids
 }

@@ -14,8 +14,6 @@ export interface LiveCounts {
 export interface LiveStart {
   /** The branch's entry right before it; null at the root, and where nothing is live. */
   readonly before: EntryId | null
-  /** Counts of the branch up to there. */
-  readonly base: Totals
   /** When the oldest live message was said; null where none is. */
   readonly oldestAt: number | null
 }
@@ -30,8 +28,21 @@ export async function liveCounts(core: SessionCore, row: SessionRow): Promise<Li
 export async function baseOf(core: SessionCore, row: SessionRow): Promise<Totals> {
   const cursor = cursorOf(row)
   if (cursor.archivedTo === 0) return noTotals
-  return cursor.move === moveOf(row) ? cursor.base : (await liveStart(core, row)).base
+  if (cursor.move === moveOf(row)) return cursor.base
+  const found = bases.get(core.memory)
+  if (found?.archivedTo === cursor.archivedTo && found.move === moveOf(row)) return found.base
+  const { before } = await liveStart(core, row)
+  // Where nothing is live the leaf stands among what is sealed.
+  const entry = before === null ? undefined : await core.store.entry(core.id, before)
+  const base = before === null ? row.totals : (entry?.totals ?? noTotals)
+  bases.set(core.memory, { archivedTo: cursor.archivedTo, move: moveOf(row), base })
+  return base
 }
+
+const bases = new WeakMap<
+  SessionCore['memory'],
+  { readonly move: string | null; readonly archivedTo: number; readonly base: Totals }
+>()
 
 interface Known {
   readonly move: string | null
@@ -48,16 +59,13 @@ export async function liveStart(core: SessionCore, row: SessionRow): Promise<Liv
   if (found?.archivedTo === archivedTo && found.move === move) return found.start
   let first: Entry | undefined
   let message: Entry | undefined
-  for await (const entry of liveFrom(await liveBranch(core, row), archivedTo)) {
+  for await (const entry of liveFrom(await liveBranch(core, row), archivedTo, 4)) {
     first ??= entry
     if (!isType(entry, 'message_added')) continue
     message = entry
     break
   }
-  const before = first?.parentId ?? null
-  const parent = before === null ? undefined : await core.store.entry(core.id, before)
-  const base = first === undefined ? row.totals : (parent?.totals ?? noTotals)
-  const start: LiveStart = { before, base, oldestAt: message?.at ?? null }
+  const start: LiveStart = { before: first?.parentId ?? null, oldestAt: message?.at ?? null }
   // Before anything is said, more of it may come.
   if (message !== undefined) known.set(core.memory, { move, archivedTo, start })
   return start

@@ -53,7 +53,8 @@ export async function sealRange(core: SessionCore, row: SessionRow, ask: EndAsk,
 
 async function entriesTo(branch: LiveBranch, seq: number): Promise<Entry[]> {
   const found: Entry[] = []
-  for await (const entry of liveFrom(branch, branch.archivedTo)) {
+  const wanted = Math.min(2 * mostCounted, seq - branch.archivedTo)
+  for await (const entry of liveFrom(branch, branch.archivedTo, wanted)) {
     if (entry.seq > seq) break
     found.push(entry)
   }
