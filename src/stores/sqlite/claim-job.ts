@@ -56,22 +56,32 @@ export async function claimJob(
   })
 }
 
+/** Of a known kind, and behind no unfinished one of its line. */
+const mayBegin = `j.kind IN (SELECT value ->> 0 FROM json_each(?3))
+  AND EXISTS (SELECT 1 FROM json_each(?3) k WHERE k.value ->> 0 = j.kind AND j.schema <= k.value ->> 1)
+  AND NOT EXISTS (SELECT 1 FROM job e WHERE e.tenant = ?1 AND e.kind = j.kind AND e.key = j.key AND e.id < j.id
+    AND e.state IN ('queued', 'running', 'parked') AND (e.state <> 'parked' OR e.parkedBlocks = 1))`
+
+/**
+ * In the order of the index of what is due, so that neither jobs that are over nor those that wait behind the first are read.
+ * The index is taken only where its condition stands in the query, and well only behind the one state.
+ */
+const firstOf = (state: 'queued' | 'running', isDue: string): string =>
+  `SELECT id FROM (SELECT id FROM job j WHERE tenant = ?1 AND state = '${state}' AND state IN ('queued', 'running')
+    AND ${isDue} AND ${mayBegin} ORDER BY runAfter, id LIMIT 1)`
+
+export const nextJobSql: string = `SELECT ${jobColumns} FROM job WHERE id IN (
+  ${firstOf('queued', 'runAfter <= ?2')} UNION ALL
+  ${firstOf('running', '(leaseUntil <= ?2 OR owner IN (SELECT value FROM json_each(?4)))')})
+  ORDER BY runAfter, id LIMIT 1`
+
 function nextJob(database: Database, tenantKey: number, tenant: string, kinds: ClaimKinds, now: number): JobRow | undefined {
   const { connection } = database
   const dead = connection
     .all('runningOwners', tenantKey)
     .flatMap(([owner]) => (ownerIsDead(owner as string) ? [owner as string] : []))
   const known = Object.entries(kinds).map(([kind, schema]) => [textIn(kind), schema])
-  const [row] = connection.allText(
-    `SELECT ${jobColumns} FROM job j WHERE tenant = ?1
-      AND (state = 'queued' AND runAfter <= ?2
-        OR state = 'running' AND (leaseUntil <= ?2 OR owner IN (SELECT value FROM json_each(?4))))
-      AND EXISTS (SELECT 1 FROM json_each(?3) k WHERE k.value ->> 0 = j.kind AND j.schema <= k.value ->> 1)
-      AND NOT EXISTS (SELECT 1 FROM job e WHERE e.tenant = ?1 AND e.kind = j.kind AND e.key = j.key AND e.id < j.id
-        AND e.state IN ('queued', 'running', 'parked') AND (e.state <> 'parked' OR e.parkedBlocks = 1))
-      ORDER BY runAfter, id LIMIT 1`,
-    [tenantKey, now, JSON.stringify(known), JSON.stringify(dead)],
-  )
+  const [row] = connection.allText(nextJobSql, [tenantKey, now, JSON.stringify(known), JSON.stringify(dead)])
   return row === undefined ? undefined : jobFrom(tenant, row)
 }
 

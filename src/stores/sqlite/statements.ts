@@ -127,7 +127,8 @@ export const statements = {
   addJob: `INSERT INTO job (tenant, ${jobColumns}) VALUES (?, ${marks(jobColumns)})` as string,
   changeJob: `UPDATE job SET (${jobColumns}) = (${marks(jobColumns)}) WHERE tenant = ? AND uid = ?` as string,
   removeJobs: 'DELETE FROM job WHERE tenant = ? AND session = ?',
-  runningOwners: "SELECT DISTINCT owner FROM job WHERE tenant = ? AND state = 'running' AND owner IS NOT NULL",
+  runningOwners:
+    "SELECT DISTINCT owner FROM job WHERE tenant = ? AND state = 'running' AND state IN ('queued', 'running') AND owner IS NOT NULL",
   prolongJob: "UPDATE job SET leaseUntil = ? WHERE tenant = ? AND uid = ? AND state = 'running' AND fence = ?",
 
   answer: 'SELECT digest, at, committed FROM answer WHERE tenant = ? AND key = ?',
