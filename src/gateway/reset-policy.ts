@@ -44,13 +44,16 @@ export const resetDefaults: Required<Omit<ResetPolicy, 'mode' | 'zone'>> = {
  * as now. Idle is due after `idleMinutes`, daily once the zone's wall clock has read `atHour:00` since. Laws G26–G29, G32.
  */
 export function evaluateReset(policy: ResetPolicy | ResetMode, clocks: ResetClocks, now: number): ResetDecision {
-  const { mode, idleMinutes, atHour, zone = hostZone() } = { ...resetDefaults, ...asPolicy(policy) }
+  const { mode, idleMinutes, atHour, zone: given } = { ...resetDefaults, ...asPolicy(policy) }
   const last = Math.min(now, Math.max(clocks.lastUserAt, clocks.lastTurnEndedAt ?? Number.NEGATIVE_INFINITY))
   const idle = (): Due => {
     const until = last + idleMinutes * 60_000
     return { due: now > until, at: Math.floor(until) + 1 }
   }
-  const daily = (): Due => ({ due: last < lastBoundary(now, atHour, zone), at: nextBoundary(last, atHour, zone) })
+  const daily = (): Due => {
+    const zone = given ?? hostZone()
+    return { due: last < lastBoundary(now, atHour, zone), at: nextBoundary(last, atHour, zone) }
+  }
   switch (mode) {
     case 'none':
       return { due: false, reason: null, nextAt: null }
