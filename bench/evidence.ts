@@ -41,6 +41,9 @@ export interface EvidenceReport {
   readonly entries: number
   readonly questions: number
   readonly hits: number
+  /** Of all questions: those of which a piece of evidence, or all of it, is among the hits. */
+  readonly any: number
+  readonly all: number
   readonly withNeighbours: number
   readonly inContext: number
   /** In the context, or in the answer with its neighbours. */
@@ -56,6 +59,8 @@ export async function readConversations(folder: string): Promise<Conversation[]>
 
 interface Tally {
   hits: number
+  any: number
+  all: number
   withNeighbours: number
   inContext: number
   either: number
@@ -70,7 +75,7 @@ interface Tally {
 export async function measureEvidence(conversations: readonly Conversation[], options: EvidenceOptions): Promise<EvidenceReport> {
   const skein = await openSkein({ store: options.store, worker: false })
   try {
-    const sum: Tally = { hits: 0, withNeighbours: 0, inContext: 0, either: 0, score: 0, tokens: 0 }
+    const sum: Tally = { hits: 0, any: 0, all: 0, withNeighbours: 0, inContext: 0, either: 0, score: 0, tokens: 0 }
     let [questions, entries] = [0, 0]
     for (const conversation of conversations) {
       const { session, refs } = await recordConversation(await skein.sessions.create(), conversation)
@@ -85,6 +90,8 @@ export async function measureEvidence(conversations: readonly Conversation[], op
         const beside = new Set<string>([...found, ...hits.flatMap(hit => [hit.before?.ref ?? '', hit.after?.ref ?? ''])])
         const share = (has: (ref: string) => boolean): number => wanted.filter(has).length / wanted.length
         sum.hits += share(ref => found.has(ref))
+        if (wanted.some(ref => found.has(ref))) sum.any++
+        if (wanted.every(ref => found.has(ref))) sum.all++
         sum.withNeighbours += share(ref => beside.has(ref))
         sum.inContext += share(ref => shown.has(ref))
         sum.either += share(ref => shown.has(ref) || beside.has(ref))
@@ -103,6 +110,8 @@ export async function measureEvidence(conversations: readonly Conversation[], op
       entries,
       questions,
       hits: mean(sum.hits),
+      any: mean(sum.any),
+      all: mean(sum.all),
       withNeighbours: mean(sum.withNeighbours),
       inContext: mean(sum.inContext),
       either: mean(sum.either),

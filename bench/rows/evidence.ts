@@ -22,6 +22,8 @@ export const evidence: Row = async setting => {
   const lines: Line[] = [
     { measure: 'questions with evidence', unit: 'count', skein: report.questions },
     { measure: 'recall@10, by hits', unit: 'count', skein: report.hits, target: atLeast(0.6, 'skein') },
+    { measure: 'questions with any evidence among the hits', unit: 'count', skein: report.any, target: atLeast(0.78, 'skein') },
+    { measure: 'questions with all evidence among the hits', unit: 'count', skein: report.all },
     { measure: 'recall@10, with neighbours', unit: 'count', skein: report.withNeighbours, target: atLeast(0.75, 'skein') },
     { measure: `evidence in the context of a window of ${window.toLocaleString('en')}`, unit: 'count', skein: report.inContext },
     { measure: 'in that context or in the answer', unit: 'count', skein: report.either },
