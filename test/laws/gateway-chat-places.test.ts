@@ -19,7 +19,7 @@ import { memoryPlace } from './stores.ts'
 
 describe('a place on Slack', () => {
   verifies('G6 G82', 'is the workspace, the chat and the thread of the event itself', async () => {
-    const { post, keys, skein } = await room(await slack())
+    const { post, keys, skein } = await room(await slack(), { allowAll: true, busy: 'next' })
     await post(slackSigned(slackEvent({ text: 'alone' })))
     await post(slackSigned(slackEvent({ text: 'alone in a thread', thread_ts: '1.5' })))
     await post(slackSigned(inChannel(`<@${slackBot}> opens`, { ts: '2.5' })))
@@ -124,7 +124,7 @@ describe('a place on Slack', () => {
 
 describe('a place on Telegram', () => {
   verifies('G6 G82', 'is the chat and the topic; an answer to a message makes no thread', async () => {
-    const { post, keys, rows, skein } = await room(await telegram())
+    const { post, keys, rows, skein } = await room(await telegram(), { allowAll: true, busy: 'next' })
     const group = { chat: { id: -100, type: 'supergroup', title: 'Crew' } }
     const mention = { text: '@skein_bot hey', entities: [{ type: 'mention', offset: 0, length: 10 }] }
     await post(telegramSigned(telegramUpdate({ text: 'alone' })))
