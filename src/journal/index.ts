@@ -188,6 +188,6 @@ export {
 } from './parts.ts'
 export { findIn, hitOf, sortHits } from './search.ts'
 export { hasUnindexedText, indexedLength, searchText } from './search-text.ts'
-export { matches, parseQuery, searchWords, type Term } from './search-words.ts'
+export { matches, parseQuery, searchWords, splitText, type Term } from './search-words.ts'
 export { Bell, watchEntries } from './watch.ts'
 export { higher, isLow, isTrust, lowest, type Trust, trustLevels, trustOfSummary, trustsOf } from './trust.ts'

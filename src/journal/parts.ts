@@ -74,13 +74,14 @@ function stowPart(part: PartInput, blobs: NewBlob[], texts: (string | undefined)
   const encoding = typeof payload === 'string' && member === 'text' && payload.isWellFormed() ? 'utf8' : 'json'
   const content = encoding === 'utf8' ? (payload as string) : stringify(payload)
   if (encoding === 'json') texts[texts.length - 1] = content
-  const bytes = content.length > inlineBytes ? byteLength(content) : content.length * 3 > inlineBytes ? byteLength(content) : 0
-  if (bytes <= inlineBytes) return part
+  // In UTF-8 a UTF-16 unit takes 1 to 3 bytes.
+  const { length } = content
+  if (length * 3 <= inlineBytes || (length <= inlineBytes && byteLength(content) <= inlineBytes)) return part
   const blob = newBlob(Buffer.from(content), path)
   blobs.push({ ...blob, [madeHere]: true } as NewBlob)
   const { [member]: _stowed, ...rest } = part as unknown as JsonObject
   const preview = cutCodePoints(typeof payload === 'string' ? payload : content, previewLength)
-  return { ...rest, blob: blob.id, bytes, preview, encoding } as unknown as Part
+  return { ...rest, blob: blob.id, bytes: blob.bytes.length, preview, encoding } as unknown as Part
 }
 
 /** Marks content that was made of a text here: nobody else has it to change. */

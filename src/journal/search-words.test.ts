@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { verifies } from '#verifies'
-import { indexedLength, matches, parseQuery, searchText, searchWords, snippetOf, type Entry } from '#journal'
+import { indexedLength, matches, parseQuery, searchText, searchWords, snippetOf, splitText, type Entry } from '#journal'
 import { newId } from '#kernel'
 
 const finds = (text: string, query: string, match?: 'all' | 'any'): boolean =>
@@ -15,6 +15,11 @@ const anyText = fc.string({
 })
 
 describe('words of a text', () => {
+  it('are left to an index that splits ASCII by itself, where there is nothing else', () => {
+    expect(splitText('Foo_bar-2\0')).toBe('Foo_bar-2\0')
+    expect(splitText('Foo_bär 東京都')).toBe('foo bär 東京 京都')
+  })
+
   verifies('J45', 'are runs of letters and digits, NFKC, in lower case; CJK as overlapping pairs', () => {
     const table: [string, string[]][] = [
       ['Hello, World!', ['hello', 'world']],

@@ -17,6 +17,11 @@ export function searchWords(text: string): string[] {
   return words
 }
 
+/** A text that has the same words for an index that splits ASCII by itself, at signs and spaces, and takes all else as it is. */
+export function splitText(text: string): string {
+  return ascii.test(text) ? text : searchWords(text).join(' ')
+}
+
 /** Most text is ASCII, where the rules come down to this. */
 const ascii = /^[\0-\x7f]*$/
 const asciiWords = /[a-z0-9]+/g

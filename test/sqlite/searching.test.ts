@@ -1,5 +1,5 @@
 import { existsSync, rmSync, statSync } from 'node:fs'
-import type { Store } from '#journal'
+import { searchWords, type Store } from '#journal'
 import { verifies } from '#verifies'
 import { describe, expect, it } from 'vitest'
 import { begin, freshFile, openStore, runChild, sql } from './setting.ts'
@@ -34,6 +34,19 @@ describe('searching a file', () => {
     const whole = await again.in('default').search({ query: 'needle' })
     expect(whole.hits).toHaveLength(2)
     expect(whole.behind).toBeUndefined()
+  })
+
+  verifies('J45', 'the index splits a text where a scan of it does, whatever ASCII character stands between', async () => {
+    const store = await openStore(freshFile())
+    const author = await begin(store)
+    const codes = Array.from({ length: 128 }, (_, code) => code)
+    const text = codes.map(code => `Left${code}x${String.fromCharCode(code)}right${code}X`).join(' ')
+    await author.say(text)
+    await store.indexed()
+    const words = new Set(searchWords(text))
+    const wanted = codes.flatMap(code => [`left${code}x`, `RIGHT${code}x`])
+    const hits = await Promise.all(wanted.map(word => found(store, word)))
+    expect(hits).toEqual(wanted.map(word => (words.has(word.toLowerCase()) ? 1 : 0)))
   })
 
   verifies('J46', 'killing the indexer loses no hit', async () => {

@@ -1,11 +1,11 @@
-import { type BlobRow, fetchParts, searchText, searchWords } from '#journal'
+import { type BlobRow, fetchParts, searchText, splitText } from '#journal'
 import type { SessionId } from '#kernel'
 import { entryFromRow, longId } from './columns.ts'
 import type { Connection } from './connection.ts'
 import { newestEntry, type SearchFile } from './search-file.ts'
 
 /** How many entries one transaction of the index takes. */
-export const batchSize = 100
+export const batchSize = 250
 
 /** Entry types that `searchText` finds anything in; of others not even the text is read. */
 export const searchedTypes = "('message_added', 'session_titled', 'session_created', 'entry_labelled', 'summary_added', 'custom')"
@@ -36,7 +36,7 @@ export async function indexBatch(main: Connection, file: SearchFile): Promise<bo
     const text = entries[0] === undefined ? undefined : searchText(entries[0])
     if (text === undefined) continue
     const scope = `${tenantToken(tenant as number)} ${sessionToken(session as number)} ${roleToken(text.role)}`
-    found.push({ id: id as number, scope, text: searchWords(text.text).join(' ') })
+    found.push({ id: id as number, scope, text: splitText(text.text) })
   }
   connection.exec('BEGIN IMMEDIATE')
   try {
