@@ -65,6 +65,7 @@ describe('a place on Slack', () => {
     expect((await first.rows()).map(row => row.split(':')[0])).toEqual(['spoken to'])
     await quiet(first.skein)
     await first.skein.close()
+    at.clock.advance(1_000)
     const second = await room(await slack(), { allowAll: true }, at)
     await second.post(slackSigned(inChannel('still there?', { thread_ts: '4.1', user: 'U2' })))
     await second.post(slackSigned(inChannel('another thread', { thread_ts: '5.1' })))
