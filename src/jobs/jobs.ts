@@ -8,6 +8,7 @@ import {
   type Members,
   oneOf,
   parseId,
+  parseSessionRef,
   type SessionId,
   shape,
   SkeinError,
@@ -22,7 +23,8 @@ import { forgetSteps } from './job-steps.ts'
 export interface JobsFilter {
   readonly state?: JobState
   readonly kind?: string
-  readonly session?: SessionId
+  /** By id or alias. */
+  readonly session?: string
   readonly before?: JobId
   /** 1–200, default 50. */
   readonly limit?: number
@@ -31,7 +33,7 @@ export interface JobsFilter {
 /** Which jobs; none given means all. */
 export type JobsScope = Pick<JobsFilter, 'kind' | 'session'>
 
-const ofSession: Check = (value, path) => void parseId('ses', value, path)
+const ofSession: Check = (value, path) => void parseSessionRef(value, path)
 const scope: Members<JobsScope> = { session: ofSession, kind: aText }
 const checkScope = shape<JobsScope>(scope, 'filter')
 const checkFilter = shape<JobsFilter>(
@@ -84,10 +86,11 @@ export class Jobs {
   }
 
   async #listed(store: TenantStore, filter: JobsFilter, limit: number): Promise<Job[]> {
-    const { state, limit: _limit, ...rest } = filter
+    const { state } = filter
+    const within = await scopeIn(store, filter)
     const found: Job[] = []
-    for (let { before } = filter; found.length < limit;) {
-      const page = await store.jobs({ ...rest, ...given({ before, states: state && [state] }), limit })
+    for (let { before } = filter; within !== undefined && found.length < limit;) {
+      const page = await store.jobs({ ...within, ...given({ before, states: state && [state] }), limit })
       found.push(...page.filter(job => this.#shows(job, filter)).map(jobOf))
       before = page.at(-1)?.id
       if (page.length < limit) break
@@ -155,8 +158,9 @@ export class Jobs {
   async #open(filter: JobsScope): Promise<{ readonly queued: number; readonly running: number }> {
     const counts = { queued: 0, running: 0 }
     for (const store of this.#stores) {
-      for (let before: JobId | undefined, more = true; more;) {
-        const page = await store.jobs({ ...filter, ...given({ before }), states: ['queued', 'running'], limit: 200 })
+      const within = await scopeIn(store, filter)
+      for (let before: JobId | undefined, more = within !== undefined; more;) {
+        const page = await store.jobs({ ...within, ...given({ before }), states: ['queued', 'running'], limit: 200 })
         for (const job of page) if (this.#shows(job, filter)) counts[job.state as keyof typeof counts]++
         before = page.at(-1)?.id
         more = page.length === 200
@@ -164,6 +168,16 @@ export class Jobs {
     }
     return counts
   }
+}
+
+/** By the session's own id; undefined where nobody has the alias. */
+async function scopeIn(
+  store: TenantStore,
+  { kind, session }: JobsScope,
+): Promise<{ readonly kind?: string; readonly session?: SessionId } | undefined> {
+  const ref = session === undefined ? undefined : parseSessionRef(session)
+  const id = typeof ref === 'object' ? (await store.session(ref))?.id : ref
+  return ref !== undefined && id === undefined ? undefined : given({ kind, session: id })
 }
 
 function readJobId(id: unknown): JobId {

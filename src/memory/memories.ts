@@ -60,9 +60,7 @@ export interface ExtractOptions {
   readonly traceId?: string
 }
 
-const ofSession: Check = (value, path) => {
-  if (!isId('ses', value)) throw invalidInput(path, 'Expected the id of a session.')
-}
+const ofSession: Check = (value, path) => void parseSessionRef(value, path)
 const inCategories = listOf(oneOf(...categories), 'categories')
 const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i
 const aTime: Check = (value, path) => {

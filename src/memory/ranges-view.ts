@@ -1,4 +1,4 @@
-import { given, isObject, type JobId, type SessionId } from '#kernel'
+import { given, isObject, type JobId, parseSessionRef, type SessionId } from '#kernel'
 import type { JobRow, TenantStore, Usage } from '#journal'
 import {
   activeTag,
@@ -53,7 +53,8 @@ export interface Range {
 }
 
 export interface RangesFilter {
-  readonly session?: SessionId
+  /** By id or alias. */
+  readonly session?: string
   readonly state?: RangeState
   /** By name, without the version. */
   readonly extractor?: string
@@ -71,7 +72,10 @@ export async function pageOfRanges(
   now: number,
   fits: (row: RangeRow) => Promise<boolean>,
 ): Promise<{ readonly items: readonly Range[]; readonly next?: string }> {
-  const { session, state, extractor, all = false, limit = 50 } = filter
+  const { state, extractor, all = false, limit = 50 } = filter
+  const ref = filter.session === undefined ? undefined : parseSessionRef(filter.session, 'session')
+  const session = typeof ref === 'object' ? (await store.session(ref))?.id : ref
+  if (ref !== undefined && session === undefined) return { items: [] }
   const found: Range[] = []
   for (let { cursor } = filter; ;) {
     const page = await store.records(rangeCollection, {

@@ -109,6 +109,24 @@ verifies('M76', 'a receipt tells who is bound to an owner nothing of others', as
     expect(await skein.in('default', { owners }).memory.receipt(id)).toMatchObject({ retired: [{ id: memory?.id }] })
 })
 
+verifies('M52 Q14', 'a session may be named by its alias wherever jobs and ranges are asked for', async () => {
+  const skein = await opened(await memoryPlace())
+  const session = await skein.sessions.open('chat-1', { orCreate: { user: 'ada' } })
+  await say(session, 'I like zebras.')
+  const { jobs } = await skein.memory.extract('chat-1')
+  await skein.jobs.idle({ session: 'chat-1' }, { waitMs: 20_000 })
+  expect((await skein.jobs.list({ session: 'chat-1' })).map(({ id }) => id)).toEqual(jobs)
+  expect((await skein.memory.ranges({ session: 'chat-1' })).items).toMatchObject([{ session: session.id, state: 'ok' }])
+  expect(await skein.jobs.list({ session: 'chat-2' })).toEqual([])
+  expect(await skein.memory.ranges({ session: 'chat-2' })).toEqual({ items: [] })
+  await skein.jobs.idle({ session: 'chat-2' }, { waitMs: 0 })
+  for (const name of ['', 'a b', 'ses_1', '../x']) {
+    expect(await codeOf(skein.jobs.list({ session: name }))).toBe('input.invalid')
+    expect(await codeOf(skein.jobs.idle({ session: name }))).toBe('input.invalid')
+    expect(await codeOf(skein.memory.ranges({ session: name }))).toBe('input.invalid')
+  }
+})
+
 it('erases of a user who has the name of an agent nothing that the agent has learnt from others', async () => {
   const candidates = [fact({ category: 'case', owner: 'agent', content: 'A restart solved it.' })]
   const skein = await (
