@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SkeinError } from '#kernel'
-import type { OgFile, OgSkipped } from './import-og-nodes.ts'
+import type { OgFile, OgNode, OgSkipped } from './import-og-nodes.ts'
 
 const mostBytes = 64 * 2 ** 20
 
@@ -32,4 +32,12 @@ export async function filesBelow(folder: string): Promise<{ readonly files: OgFi
     }
   }
   return { files, skipped }
+}
+
+/** The same as nodes, for whoever sends them elsewhere. Throws `path.not_found`. */
+export async function ogNodesBelow(
+  folder: string,
+): Promise<{ readonly nodes: readonly OgNode[]; readonly skipped: readonly OgSkipped[] }> {
+  const { files, skipped } = await filesBelow(folder)
+  return { nodes: files.map(({ path, text }) => ({ path, content: text })), skipped }
 }

@@ -30,6 +30,8 @@ export {
 } from './commit-types.ts'
 export { type Prepared } from './prepared.ts'
 export { importOg, type OgImported, type OgInput } from './import-og.ts'
+export { ogNodesBelow } from './import-og-folder.ts'
+export { type OgNode, type OgSkipped } from './import-og-nodes.ts'
 export { type Quality } from './quality.ts'
 export { type CommitmentInput, type DueOptions, type UpdateOptions } from './state-input.ts'
 export { refreshKind, refreshWork } from './refresh-job.ts'

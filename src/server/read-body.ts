@@ -38,12 +38,19 @@ function silent(idleMs: number): never {
 /** A JSON body; `undefined` for an empty one. Throws `input.unsupported`, `input.too_large`, `input.invalid`. */
 export async function readJson(request: Request, maxBytes: number): Promise<Json | undefined> {
   checkEncoding(request)
-  const pieces: Uint8Array[] = []
-  for await (const piece of bodyPieces(request, maxBytes)) pieces.push(piece)
-  const bytes = Buffer.concat(pieces)
+  const bytes = await allOf(bodyPieces(request, maxBytes))
   if (bytes.length === 0) return undefined
   checkMediaType(request, ['application/json'])
   return parseJson(decodeText(bytes))
+}
+
+/** What pieces say together, as JSON. Throws `input.invalid`. */
+export const jsonOf = async (pieces: AsyncIterable<Uint8Array>): Promise<Json> => parseJson(decodeText(await allOf(pieces)))
+
+async function allOf(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = []
+  for await (const piece of pieces) all.push(piece)
+  return Buffer.concat(all)
 }
 
 export function checkEncoding(request: Request): void {
