@@ -35,6 +35,8 @@ export interface ChatSdkOptions {
   readonly format?: 'markdown' | 'plain'
   /** Discord: `false` where something else hands its events in by requests. Default: the adapter's own connection is kept open. */
   readonly socket?: boolean
+  /** Slack in several workspaces: the bot's token in one of them, for what is sent there. Default: the adapter's own. */
+  readonly tokenOf?: (scopeId: string) => string | Promise<string>
   readonly timers?: Timers
 }
 
@@ -80,6 +82,7 @@ class BridgedAdapter implements ChatSdkAdapter {
   readonly #hearsAll: boolean
   readonly #isPlain: boolean
   readonly #opensSocket: boolean
+  readonly #tokenOf: ChatSdkOptions['tokenOf']
   readonly #timers: Timers
   readonly #visits = new AsyncLocalStorage<Visit>()
   /** Messages of one chat are taken one after the other, in the order in which the adapter told of them. */
@@ -90,7 +93,8 @@ class BridgedAdapter implements ChatSdkAdapter {
   /** Requests are looked at one after the other. */
   #before: Promise<unknown> = Promise.resolve()
 
-  constructor({ platform, adapter, hook, listen, replies, format, socket, timers = systemTimers }: ChatSdkOptions) {
+  constructor(options: ChatSdkOptions) {
+    const { platform, adapter, hook, listen, replies, format, socket, timers = systemTimers } = options
     if (!wordShape.test(platform)) throw wrong('platform', 'Expected 1–32 letters, digits and underscores.')
     if (typeof adapter?.handleWebhook !== 'function') throw wrong('adapter', 'Expected an adapter of the Chat SDK.')
     if (platform === 'slack' && isSlackSocket(adapter))
@@ -102,6 +106,7 @@ class BridgedAdapter implements ChatSdkAdapter {
     this.#hearsAll = listen === 'all'
     this.#isPlain = format === 'plain'
     this.#opensSocket = socket !== false
+    this.#tokenOf = options.tokenOf
     this.#timers = timers
     const { maxTextChars, edits, typing, threads } = this.#dialect
     this.capabilities = { maxTextChars, edits, typing, threads, media: false, idempotentSend: false, piiSafe: false }
@@ -143,9 +148,11 @@ class BridgedAdapter implements ChatSdkAdapter {
     this.#before = within(this.#timers, turnMs, over, () => undefined)
     const response = await mine
     if (response.status === 401) throw new SkeinError('auth.required', `This was not signed by ${this.platform}.`)
-    await within(this.#timers, besideMs, Promise.allSettled(visit.beside), () => {
-      throw unavailable(this.platform)
-    })
+    // Where nothing has come yet, something may come of what the adapter still does.
+    if (visit.taken.length === 0)
+      await within(this.#timers, besideMs, Promise.allSettled(visit.beside), () => {
+        throw unavailable(this.platform)
+      })
     await Promise.all(visit.taken)
     return response
   }
@@ -154,8 +161,7 @@ class BridgedAdapter implements ChatSdkAdapter {
     if (this.#host === undefined) throw unavailable(this.platform)
     const ended = AbortSignal.any([signal, this.#stop.signal])
     return await this.#while(
-      this.#asked(async () => {
-        const threadId = this.#dialect.threadIdOf(this.#adapter, to)
+      this.#asked(to, async threadId => {
         const posted = await unlessAborted(this.#adapter.postMessage(threadId, this.#written(message)), ended)
         return given({ messageId: posted.id === '' ? undefined : posted.id })
       }),
@@ -163,12 +169,11 @@ class BridgedAdapter implements ChatSdkAdapter {
   }
 
   async edit(to: Destination, messageId: string, message: Outgoing): Promise<void> {
-    const threadId = this.#dialect.threadIdOf(this.#adapter, to)
-    await this.#asked(() => this.#adapter.editMessage(threadId, messageId, this.#written(message)))
+    await this.#asked(to, threadId => this.#adapter.editMessage(threadId, messageId, this.#written(message)))
   }
 
   async typing(to: Destination): Promise<void> {
-    await this.#asked(() => this.#adapter.startTyping(this.#dialect.threadIdOf(this.#adapter, to)))
+    await this.#asked(to, threadId => this.#adapter.startTyping(threadId))
   }
 
   /** What the gateway itself says is no Markdown. */
@@ -177,9 +182,14 @@ class BridgedAdapter implements ChatSdkAdapter {
     return { raw: this.#dialect.plain?.(text) ?? text }
   }
 
-  async #asked<T>(ask: () => Promise<T>): Promise<T> {
+  /** Asks something of the platform, at a place, as whoever the bot is there. */
+  async #asked<T>(to: Destination, ask: (threadId: string) => Promise<T>): Promise<T> {
+    const { scopeId } = to
     try {
-      return await ask()
+      const threadId = this.#dialect.threadIdOf(this.#adapter, to)
+      const token = scopeId === undefined ? undefined : await this.#tokenOf?.(scopeId)
+      if (token === undefined || this.#adapter.withBotToken === undefined) return await ask(threadId)
+      return await this.#adapter.withBotToken(token, () => ask(threadId))
     } catch (error) {
       throw Object.assign(new Error(messageOf(error), { cause: error }), faultOfChat(error))
     }
@@ -188,7 +198,7 @@ class BridgedAdapter implements ChatSdkAdapter {
   #message(threadId: string, found: ChatMessage | (() => Promise<ChatMessage>)): Promise<void> {
     return this.#inLine(threadId, async visit => {
       const message = typeof found === 'function' ? await this.#read(found, visit) : found
-      if (message.author.isMe || message.metadata.edited) return
+      if (message.metadata.edited || isOwn(this.#adapter, message)) return
       const told = { threadId, raw: membersOf(message.raw), payload: visit?.payload ?? {}, isCommand: false }
       const place = this.#dialect.place(this.#adapter, told)
       const source = this.#source(place, message.author, message.id)
@@ -288,6 +298,10 @@ class BridgedAdapter implements ChatSdkAdapter {
     }
   }
 }
+
+/** An adapter that could not ask who it is knows itself from no other bot. */
+const isOwn = ({ botUserId }: ChatAdapter, { author }: ChatMessage): boolean =>
+  author.isMe || (author.isBot === true && botUserId === undefined)
 
 function payloadOf(body: string): Readonly<Record<string, unknown>> {
   try {

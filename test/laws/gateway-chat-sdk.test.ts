@@ -157,6 +157,43 @@ describe('requests of a platform', () => {
 })
 
 describe('a bridge', () => {
+  verifies('G82', 'stores without a name what is said while nobody tells the name', async () => {
+    // Whoever waits has waited.
+    const timers = { after: (_ms: number, run: () => void) => (setImmediate(run), () => undefined) }
+    const { api, adapter } = await slack({ timers })
+    const taken: unknown[] = []
+    await adapter.start({
+      receive: async ({ source, text }) => (
+        taken.push([source.userId, source.userName, text]),
+        { inboxId: 'inb_1', status: 'started' }
+      ),
+    })
+    closers.push(() => adapter.stop())
+    api.before = async ({ path }) => (path.endsWith('users.info') ? await new Promise<never>(() => undefined) : undefined)
+    expect((await adapter.receive('slack', hookRequest(slackSigned(slackEvent({ text: 'hello' }))))).status).toBe(200)
+    expect(taken).toEqual([['U1', undefined, 'hello']])
+  })
+
+  verifies('G76', 'that does not know who it is hears no bot, lest it hears itself', async () => {
+    const bridge = await slack()
+    bridge.api.before = ({ path }) => (path.endsWith('auth.test') ? { status: 500, body: { ok: false } } : undefined)
+    const { post, rows } = await room(bridge, { platforms: { slack: { allow: 'all', allowBots: true } } })
+    expect((await post(slackSigned(slackEvent({ text: 'of itself', user: slackBot, bot_id: 'BBOT' })))).status).toBe(200)
+    expect((await post(slackSigned(slackEvent({ text: 'of a person' })))).status).toBe(200)
+    expect((await rows()).map(row => row.split(':')[0])).toEqual(['of a person'])
+  })
+
+  verifies('G82', 'to several workspaces sends by the token of each', async () => {
+    const { api, adapter } = await slack({ tokenOf: scopeId => `xoxb-${scopeId}` })
+    await adapter.start({ receive: () => Promise.reject(new Error('Nothing comes.')) })
+    closers.push(() => adapter.stop())
+    const context = { id: 'out_1', attempt: 1, at: 1, signal: new AbortController().signal }
+    for (const scopeId of ['T1', 'T2'])
+      await adapter.send({ platform: 'slack', chatId: 'C1', scopeId }, { text: 'x', kind: 'notice' }, context)
+    await adapter.send({ platform: 'slack', chatId: 'C1' }, { text: 'x', kind: 'notice' }, context)
+    expect(api.of('chat.postMessage').map(({ args }) => args['token'])).toEqual(['xoxb-T1', 'xoxb-T2', 'xoxb-1'])
+  })
+
   verifies('G83', 'to what is no adapter, or confirms too early, is refused', async () => {
     expect(() => chatSdkAdapter({ platform: 'slack', adapter: {} as never })).toThrow('adapter: ')
     const { adapter } = await slack()

@@ -61,6 +61,8 @@ export interface ChatAdapter {
   decodeThreadId(threadId: string): unknown
   channelIdFromThreadId(threadId: string): string
   isDM?(threadId: string): boolean
+  /** Does something with the token of one of several installations. */
+  withBotToken?<T>(token: string, work: () => T): T
   getUser?(userId: string): Promise<{ readonly userName: string } | null>
 }
 
