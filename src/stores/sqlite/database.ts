@@ -98,22 +98,19 @@ export class Database {
 
   /** A tenant's rows as they are committed, remembered ones among them: until another connection has written, they are still true. */
   committed(name: string): SqliteRows {
-    const now = performance.now()
     // Within one turn of the event loop nobody hears of what others have written since; unless the turn is held up for it.
-    if (!this.#asked || now - this.#askedAt > 1) {
-      this.#forgetIfOthersWrote()
-      this.#askedAt = now
-      if (!this.#asked) process.nextTick(() => (this.#asked = false))
-      this.#asked = true
-    }
+    if (!this.#asked || performance.now() - this.#askedAt > 1) this.#forgetIfOthersWrote()
     // After forgetting: a surrogate that was read in a transaction that is open by now would be forgotten with the rest.
     return this.tenant(name).rows
   }
 
   #forgetIfOthersWrote(): void {
+    this.#askedAt = performance.now()
     const version = this.connection.get('dataVersion')?.[0] as number
     if (version !== this.#version) this.forget()
     this.#version = version
+    if (!this.#asked) process.nextTick(() => (this.#asked = false))
+    this.#asked = true
   }
 
   /** Nothing that was read or made up to now counts any more. */
