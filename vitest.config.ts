@@ -5,6 +5,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const conditions = ['skein-source', 'module', 'node', 'development|production']
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } }
 const withPostgres = { globalSetup: ['test/postgres/global-setup.ts'], hookTimeout: 120_000 }
+const withChildren = { ...withPostgres, globalSetup: [...withPostgres.globalSetup, 'test/bundle/global-setup.ts'] }
 
 type Test = NonNullable<TestProjectInlineConfiguration['test']>
 const project = (name: string, include: string[], test: Test = {}): TestProjectInlineConfiguration => ({
@@ -26,13 +27,9 @@ export default defineConfig({
       project('unit', ['src/**/*.test.ts'], { exclude: ['src/{stores,server,cli}/**'], isolate: false, testTimeout: 120_000 }),
       project('edges', ['src/{stores,server,cli}/**/*.test.ts'], { ...withPostgres, testTimeout: 120_000 }),
       project('rules', ['test/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
-      project('whole', ['test/*/**/*.test.ts'], { ...withPostgres, exclude: ['test/{crash,package}/**'], testTimeout: 300_000 }),
+      project('whole', ['test/*/**/*.test.ts'], { ...withChildren, exclude: ['test/{crash,package}/**'], testTimeout: 300_000 }),
       project('package', ['test/package/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
-      project('crash', ['test/crash/**/*.test.ts'], {
-        ...withPostgres,
-        globalSetup: [...withPostgres.globalSetup, 'test/crash/global-setup.ts'],
-        testTimeout: 1_800_000,
-      }),
+      project('crash', ['test/crash/**/*.test.ts'], { ...withChildren, testTimeout: 1_800_000 }),
     ],
   },
 })

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { childEntry } from '../bundle/child-entry.ts'
 import type { Task } from './writer.ts'
 
 /** A child process that is loaded and waits for its task. */
@@ -27,10 +28,8 @@ export class Crew<T = Task> {
   readonly #alive = new Set<ChildProcess>()
   #closed = false
 
-  /** Children come from the run's bundle where it has them, otherwise from their source. */
   constructor(entry: string = 'writer.ts') {
-    const bundled = join(process.env['SKEIN_CHILDREN'] ?? '', `${entry.slice(0, -3)}.js`)
-    this.#entry = existsSync(bundled) ? bundled : fileURLToPath(new URL(entry, import.meta.url))
+    this.#entry = childEntry(fileURLToPath(new URL(entry, import.meta.url)))
   }
 
   async next(): Promise<Writer<T>> {

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type Io, main, processIo } from '#cli'
+import { childEntry } from '../bundle/child-entry.ts'
 
-const launcher = fileURLToPath(new URL('skein.ts', import.meta.url))
+const launcher = childEntry(fileURLToPath(new URL('skein.ts', import.meta.url)))
 
 /** What a command is given of this process's environment: nothing that changes what it does. */
 const inherited = (): Record<string, string> =>

@@ -1,36 +1,36 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
-const crash = fileURLToPath(new URL('.', import.meta.url))
-
-/** A child says `warm` when it is loaded. */
-const isChild = (file: string): boolean => readFileSync(join(crash, file), 'utf8').includes("process.stdout.write('warm\\n')")
+/** A child of the crash tests says `warm` when it is loaded. */
+function crashChildren(): string[] {
+  const folder = join(repository, 'test/crash')
+  const paths = readdirSync(folder).map(file => join(folder, file))
+  return paths.filter(path => path.endsWith('.ts') && readFileSync(path, 'utf8').includes("process.stdout.write('warm\\n')"))
+}
 
 /** Every child, and the threads that one starts itself. */
 function entries(): string[] {
-  const children = readdirSync(crash).filter(file => file.endsWith('.ts') && file !== 'bundle.ts' && isChild(file))
-  const threads = ['src/agent/tools/regex-thread.ts', 'src/stores/sqlite/background.ts']
-  return [...children.map(file => join(crash, file)), ...threads.map(file => join(repository, file))]
+  const named = ['test/stories/skein.ts', 'src/agent/tools/regex-thread.ts', 'src/stores/sqlite/background.ts']
+  return [...crashChildren(), ...named.map(path => join(repository, path))]
 }
 
 export interface Bundle {
-  /** Where `NAME.js` lies for each `test/crash/NAME.ts` that is a child. */
+  /** Where `NAME.js` lies for each `NAME.ts` that tests start as a process. */
   readonly folder: string
   remove(): void
 }
 
 /**
- * The children of the crash tests in a few files, so that one starts in a quarter of the time that 700 modules take. Packages
- * are loaded as always.
+ * The processes that tests start, in a few files: one starts in a quarter of the time that 700 modules take. Packages are
+ * loaded as always.
  */
 export async function bundleChildren(): Promise<Bundle> {
-  const cache = join(repository, 'node_modules/.cache')
-  mkdirSync(cache, { recursive: true })
-  const folder = mkdtempSync(join(cache, 'children-'))
+  // As deep as the built files, which look for package.json from there.
+  const folder = mkdtempSync(join(repository, 'node_modules/.children-'))
   await build({
     configFile: false,
     root: repository,
