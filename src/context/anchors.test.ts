@@ -91,7 +91,7 @@ describe('finding anchors', () => {
         piece,
       ).toContain('src/a.ts')
     }
-  }, 30_000)
+  })
 })
 
 describe('what a text does not name', () => {

@@ -333,5 +333,5 @@ describe('whatever is proposed', () => {
       expect(parts).toHaveLength(1)
       expect(summary.anchors.length).toBeGreaterThan(2_000)
     }
-  }, 30_000)
+  })
 })

@@ -78,34 +78,29 @@ describe('an outline', () => {
     expect(outlineOf('a\nb', {}, failing)).toBe('3 characters')
   })
 
-  verifies(
-    'C49',
-    'of hostile input of a megabyte comes back, within 400 tokens',
-    () => {
-      const size = 1_000_000
-      const hostile: readonly (readonly [string, ContentHints])[] = [
-        ['['.repeat(size), { name: 'deep.json' }],
-        [`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`, { name: 'deep.json' }],
-        [`{${Array.from({ length: 50_000 }, (_, n) => `"k${n}":[]`).join(',')}}`, { name: 'wide.json' }],
-        ['"'.repeat(size), { name: 'quotes.csv' }],
-        [','.repeat(size), { name: 'commas.csv' }],
-        ['\n'.repeat(size), { name: 'empty.log' }],
-        [' '.repeat(size), { name: 'blank.md' }],
-        ['# '.repeat(size / 2), { name: 'one.md' }],
-        ['# x\n'.repeat(size / 4), { name: 'many.md' }],
-        [`import ${' '.repeat(size)}`, { name: 'a.ts' }],
-        ['import {\n'.repeat(size / 9), { name: 'a.ts' }],
-        ['export const a = 1\n'.repeat(size / 19), { name: 'a.ts' }],
-        ['class A\n'.repeat(size / 8), { name: 'a.py' }],
-        ['error '.repeat(size / 6), { name: 'a.log' }],
-        ['error\n'.repeat(size / 6), { name: 'a.log' }],
-        ['😀'.repeat(size / 2), {}],
-        ['\u001b[31m'.repeat(size / 5), {}],
-      ]
-      for (const [text, hint] of hostile) expect(weightsCounter.count(outlineOf(text, hint))).toBeLessThanOrEqual(outlineTokens)
-    },
-    30_000,
-  )
+  verifies('C49', 'of hostile input of a megabyte comes back, within 400 tokens', () => {
+    const size = 1_000_000
+    const hostile: readonly (readonly [string, ContentHints])[] = [
+      ['['.repeat(size), { name: 'deep.json' }],
+      [`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`, { name: 'deep.json' }],
+      [`{${Array.from({ length: 50_000 }, (_, n) => `"k${n}":[]`).join(',')}}`, { name: 'wide.json' }],
+      ['"'.repeat(size), { name: 'quotes.csv' }],
+      [','.repeat(size), { name: 'commas.csv' }],
+      ['\n'.repeat(size), { name: 'empty.log' }],
+      [' '.repeat(size), { name: 'blank.md' }],
+      ['# '.repeat(size / 2), { name: 'one.md' }],
+      ['# x\n'.repeat(size / 4), { name: 'many.md' }],
+      [`import ${' '.repeat(size)}`, { name: 'a.ts' }],
+      ['import {\n'.repeat(size / 9), { name: 'a.ts' }],
+      ['export const a = 1\n'.repeat(size / 19), { name: 'a.ts' }],
+      ['class A\n'.repeat(size / 8), { name: 'a.py' }],
+      ['error '.repeat(size / 6), { name: 'a.log' }],
+      ['error\n'.repeat(size / 6), { name: 'a.log' }],
+      ['😀'.repeat(size / 2), {}],
+      ['\u001b[31m'.repeat(size / 5), {}],
+    ]
+    for (const [text, hint] of hostile) expect(weightsCounter.count(outlineOf(text, hint))).toBeLessThanOrEqual(outlineTokens)
+  })
 
   it('of JSON names its keys and the lengths of its arrays', () => {
     const value = { total: 2, items: [{ id: 1, tags: ['a', 'b'] }, { id: 2 }], next: null }

@@ -142,31 +142,26 @@ onEveryStore('recall', place => {
     expect((await again.audit()).findings).toEqual([])
   })
 
-  verifies(
-    'C76',
-    'finds a phrase of any entry by the letter, wherever it stands now',
-    async () => {
-      const session = await longSession(await (await place()).open())
-      for (const [n, message] of (await session.conversation()).entries()) {
-        const turn = Math.floor(n / 4)
-        const words = Object.values(wordsOf(turn))[n % 4] as string
-        const { hits } = await session.recall(words, { mode: 'literal' })
-        const hit = hits.find(({ ref }) => ref === message.id)
-        expect(hit?.excerpt).toContain(words)
-        expect(hit?.excerpt.length).toBeLessThanOrEqual(400)
-        expect(hit).toMatchObject({ role: message.role, at: message.at, turn: message.turn })
-        expect(hit?.shown).toBe((await session.explain(message.id)).shown)
-      }
-      const deep = `${'x'.repeat(300_000)}the needle, deep${'y'.repeat(300_000)}`
-      const { entries } = await session.append([
-        { role: 'assistant', parts: [{ type: 'tool_call', callId: 'd', tool: 'read', input: {} }] },
-        { role: 'tool', parts: [{ type: 'tool_result', callId: 'd', tool: 'read', status: 'ok', output: { deep } }] },
-      ])
-      const found = await session.recall('the needle, deep', { mode: 'literal' })
-      expect(found.hits).toMatchObject([{ ref: entries[1]?.id, excerpt: expect.stringContaining('the needle, deep') }])
-    },
-    120_000,
-  )
+  verifies('C76', 'finds a phrase of any entry by the letter, wherever it stands now', async () => {
+    const session = await longSession(await (await place()).open())
+    for (const [n, message] of (await session.conversation()).entries()) {
+      const turn = Math.floor(n / 4)
+      const words = Object.values(wordsOf(turn))[n % 4] as string
+      const { hits } = await session.recall(words, { mode: 'literal' })
+      const hit = hits.find(({ ref }) => ref === message.id)
+      expect(hit?.excerpt).toContain(words)
+      expect(hit?.excerpt.length).toBeLessThanOrEqual(400)
+      expect(hit).toMatchObject({ role: message.role, at: message.at, turn: message.turn })
+      expect(hit?.shown).toBe((await session.explain(message.id)).shown)
+    }
+    const deep = `${'x'.repeat(300_000)}the needle, deep${'y'.repeat(300_000)}`
+    const { entries } = await session.append([
+      { role: 'assistant', parts: [{ type: 'tool_call', callId: 'd', tool: 'read', input: {} }] },
+      { role: 'tool', parts: [{ type: 'tool_result', callId: 'd', tool: 'read', status: 'ok', output: { deep } }] },
+    ])
+    const found = await session.recall('the needle, deep', { mode: 'literal' })
+    expect(found.hits).toMatchObject([{ ref: entries[1]?.id, excerpt: expect.stringContaining('the needle, deep') }])
+  })
 
   verifies('C77', 'finds what was acknowledged at once, by words, for its forms, in any script', async () => {
     const session = await (await (await place()).open()).sessions.create()
@@ -244,66 +239,61 @@ onEveryStore('recall', place => {
     expect((await stranger.session.recall('okapi', { scope: 'lineage' })).hits).toEqual([])
   })
 
-  verifies(
-    'C80',
-    'explains every entry as it is rendered, also those of other branches',
-    async () => {
-      const skein = await (await place()).open()
-      const session = await skein.sessions.create({
-        context: { largeTokens: 1_000_000, prune: { protectTokens: 100, minTokens: 0 } },
-      })
-      const facts = { ...small, contextWindow: 12_000 }
-      let middle: EntryId | undefined
-      for (let n = 0; n < 24; n++) {
-        await addTurn(session, n)
-        if (n === 6) await session.record({ user: 'a question', assistant: 'this failed halfway', finishReason: 'error' })
-        if (n === 8)
-          await session.append([
-            {
-              role: 'tool',
-              parts: [{ type: 'tool_result', callId: 'none', tool: 'read', status: 'ok', output: 'an orphan of n 8' }],
-            },
-          ])
-        if (n === 20) middle = (await session.info()).leafId as EntryId
-        await session.context({ facts })
-      }
-      await session.moveTo(middle as EntryId)
-      await addTurn(session, 99)
-      await session.record({ user: 'one more question', assistant: 'this failed, too', finishReason: 'error' })
-      await session.append([
-        {
-          role: 'tool',
-          parts: [{ type: 'tool_result', callId: 'no', tool: 'read', status: 'ok', output: 'an orphan at the end' }],
-        },
-      ])
-      await session.compact({ only: 'prune' })
+  verifies('C80', 'explains every entry as it is rendered, also those of other branches', async () => {
+    const skein = await (await place()).open()
+    const session = await skein.sessions.create({
+      context: { largeTokens: 1_000_000, prune: { protectTokens: 100, minTokens: 0 } },
+    })
+    const facts = { ...small, contextWindow: 12_000 }
+    let middle: EntryId | undefined
+    for (let n = 0; n < 24; n++) {
+      await addTurn(session, n)
+      if (n === 6) await session.record({ user: 'a question', assistant: 'this failed halfway', finishReason: 'error' })
+      if (n === 8)
+        await session.append([
+          {
+            role: 'tool',
+            parts: [{ type: 'tool_result', callId: 'none', tool: 'read', status: 'ok', output: 'an orphan of n 8' }],
+          },
+        ])
+      if (n === 20) middle = (await session.info()).leafId as EntryId
+      await session.context({ facts })
+    }
+    await session.moveTo(middle as EntryId)
+    await addTurn(session, 99)
+    await session.record({ user: 'one more question', assistant: 'this failed, too', finishReason: 'error' })
+    await session.append([
+      {
+        role: 'tool',
+        parts: [{ type: 'tool_result', callId: 'no', tool: 'read', status: 'ok', output: 'an orphan at the end' }],
+      },
+    ])
+    await session.compact({ only: 'prune' })
 
-      const { messages, items = [] } = await session.context({ compact: false, facts, format: 'skein', explain: true })
-      const parts = (messages as Message[]).flatMap(message => message.parts.map(part => canonical(toJson(part))))
-      const text = parts.join('\n')
-      const seen = new Set<string>()
-      for (const entry of await session.entries({ limit: 1_000 })) {
-        const { shown, reason, via, since } = await session.explain(entry.id)
-        seen.add(shown === 'absent' ? String(reason) : shown)
-        const [first] = (entry.data as Partial<Message>).parts ?? []
-        if (entry.type !== 'message_added' || first === undefined) {
-          expect({ shown, reason }).toEqual({ shown: 'absent', reason: 'not_content' })
-          continue
-        }
-        expect(parts.includes(canonical(toJson(first)))).toBe(shown === 'raw')
-        if (shown === 'pruned') expect(text).toContain(`session_expand ${entry.id}#0`)
-        if (shown === 'summary') expect(text).toContain(`id=\\"${via[0] ?? ''}\\"`)
-        expect(since !== null).toBe(shown === 'summary' || shown === 'pruned')
-        const item = items.find(({ ref }) => ref === entry.id)
-        expect(item?.shown ?? 'not there').toBe(shown === 'summary' || reason === 'other_branch' ? 'not there' : shown)
+    const { messages, items = [] } = await session.context({ compact: false, facts, format: 'skein', explain: true })
+    const parts = (messages as Message[]).flatMap(message => message.parts.map(part => canonical(toJson(part))))
+    const text = parts.join('\n')
+    const seen = new Set<string>()
+    for (const entry of await session.entries({ limit: 1_000 })) {
+      const { shown, reason, via, since } = await session.explain(entry.id)
+      seen.add(shown === 'absent' ? String(reason) : shown)
+      const [first] = (entry.data as Partial<Message>).parts ?? []
+      if (entry.type !== 'message_added' || first === undefined) {
+        expect({ shown, reason }).toEqual({ shown: 'absent', reason: 'not_content' })
+        continue
       }
-      expect([...seen]).toEqual(
-        expect.arrayContaining(['raw', 'pruned', 'summary', 'other_branch', 'not_content', 'failed_attempt', 'result_orphan']),
-      )
-      expect((await session.audit()).findings).toEqual([])
-    },
-    120_000,
-  )
+      expect(parts.includes(canonical(toJson(first)))).toBe(shown === 'raw')
+      if (shown === 'pruned') expect(text).toContain(`session_expand ${entry.id}#0`)
+      if (shown === 'summary') expect(text).toContain(`id=\\"${via[0] ?? ''}\\"`)
+      expect(since !== null).toBe(shown === 'summary' || shown === 'pruned')
+      const item = items.find(({ ref }) => ref === entry.id)
+      expect(item?.shown ?? 'not there').toBe(shown === 'summary' || reason === 'other_branch' ? 'not there' : shown)
+    }
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['raw', 'pruned', 'summary', 'other_branch', 'not_content', 'failed_attempt', 'result_orphan']),
+    )
+    expect((await session.audit()).findings).toEqual([])
+  })
 
   verifies('C81', 'names the entry when what an edit says of the frontier is damaged', async () => {
     const here = await place()
@@ -362,45 +352,40 @@ onEveryStore('recall', place => {
     expect(joined).toEqual(messages)
   })
 
-  verifies(
-    'C79',
-    'bounds every answer of the tools, and what they take of a turn',
-    async () => {
-      const skein = await (await place()).open()
-      const session = await longSession(skein, 30)
-      const answers = await callTools(session, [
-        ['session_search', { query: 'matter details settled', limit: 20 }],
-        ['session_search', { query: 'const line', mode: 'literal', limit: 20 }],
-        ['session_describe', { ref: (await session.summaries())[0]?.id ?? '' }],
-        ['session_expand', { ref: (await session.summaries())[0]?.id ?? '' }],
-      ])
-      const limits = [4_000, 4_000, 1_000, 4_000]
-      for (const [at, { output, tokens }] of answers.entries()) {
-        expect(tokens).toBeLessThanOrEqual(limits[at] ?? 0)
-        expect(output.length).toBeGreaterThan(100)
-      }
-      const ref = (await session.summaries()).at(-1)?.id ?? ''
-      let page: Record<string, unknown> | undefined = { ref }
-      let content = ''
-      for (let n = 0; page !== undefined; n++) {
-        const [{ output } = { output: '' }]: { output: string }[] = await callTools(session, [['session_expand', page]])
-        const lines: string[] = output.split('\n')
-        content += `${lines.slice(1, -1).join('\n')}\n`
-        const more = /^\[more: offset (\d+), unit (\w+)\]$/.exec(lines.at(-1) ?? '')
-        page = more === null ? undefined : { ref, offset: Number(more[1]), unit: more[2] }
-      }
-      expect(content).toBe(await whole(session, ref))
+  verifies('C79', 'bounds every answer of the tools, and what they take of a turn', async () => {
+    const skein = await (await place()).open()
+    const session = await longSession(skein, 30)
+    const answers = await callTools(session, [
+      ['session_search', { query: 'matter details settled', limit: 20 }],
+      ['session_search', { query: 'const line', mode: 'literal', limit: 20 }],
+      ['session_describe', { ref: (await session.summaries())[0]?.id ?? '' }],
+      ['session_expand', { ref: (await session.summaries())[0]?.id ?? '' }],
+    ])
+    const limits = [4_000, 4_000, 1_000, 4_000]
+    for (const [at, { output, tokens }] of answers.entries()) {
+      expect(tokens).toBeLessThanOrEqual(limits[at] ?? 0)
+      expect(output.length).toBeGreaterThan(100)
+    }
+    const ref = (await session.summaries()).at(-1)?.id ?? ''
+    let page: Record<string, unknown> | undefined = { ref }
+    let content = ''
+    for (let n = 0; page !== undefined; n++) {
+      const [{ output } = { output: '' }]: { output: string }[] = await callTools(session, [['session_expand', page]])
+      const lines: string[] = output.split('\n')
+      content += `${lines.slice(1, -1).join('\n')}\n`
+      const more = /^\[more: offset (\d+), unit (\w+)\]$/.exec(lines.at(-1) ?? '')
+      page = more === null ? undefined : { ref, offset: Number(more[1]), unit: more[2] }
+    }
+    expect(content).toBe(await whole(session, ref))
 
-      const largest = (await session.summaries()).toSorted((a, b) => b.covers.tokens - a.covers.tokens)[0]?.id ?? ''
-      const asked = Array.from({ length: 12 }, (_, offset): Call => ['session_expand', { ref: largest, offset }])
-      const taken = await callTools(session, asked)
-      expect(taken.reduce((sum, { tokens, status }) => sum + (status === 'ok' ? tokens : 0), 0)).toBeLessThanOrEqual(16_000)
-      expect(taken.at(-1)).toMatchObject({ status: 'error', output: expect.stringContaining('context.recall_exhausted') })
-      const [next] = await callTools(session, [['session_expand', { ref }]])
-      expect(next?.status).toBe('ok')
-    },
-    120_000,
-  )
+    const largest = (await session.summaries()).toSorted((a, b) => b.covers.tokens - a.covers.tokens)[0]?.id ?? ''
+    const asked = Array.from({ length: 12 }, (_, offset): Call => ['session_expand', { ref: largest, offset }])
+    const taken = await callTools(session, asked)
+    expect(taken.reduce((sum, { tokens, status }) => sum + (status === 'ok' ? tokens : 0), 0)).toBeLessThanOrEqual(16_000)
+    expect(taken.at(-1)).toMatchObject({ status: 'error', output: expect.stringContaining('context.recall_exhausted') })
+    const [next] = await callTools(session, [['session_expand', { ref }]])
+    expect(next?.status).toBe('ok')
+  })
 
   it('answers what is wrong with a call, and hides failed attempts and its own results', async () => {
     const session = await (await (await place()).open()).sessions.create()

@@ -86,37 +86,32 @@ describe('a server that is killed', () => {
 })
 
 describe('a server that is told to stop', () => {
-  verifies(
-    'H10',
-    'during 100 appends each is answered or refused, every 201 is in the store, and it exits 0',
-    async () => {
-      const home = place()
-      const { child, url, ended } = await start(home)
-      const client = await DocumentedClient.of(url)
-      const { id } = (await client.ask('POST', '/v1/sessions', { body: {} })).value as { id: string }
-      const stream = readEvents(`${url}/v1/sessions/${id}/events`, {}, frame => frame.event === 'server_stopping')
-      let answered = 0
-      const outcomes = await Promise.all(
-        Array.from({ length: 100 }, async (_, n) => {
-          const outcome = await client
-            .ask('POST', `/v1/sessions/${id}/append`, { body: { messages: [{ role: 'user', content: `m${n}` }] } })
-            .catch(() => undefined)
-          if (++answered === 20) child.kill('SIGTERM')
-          return { text: `m${n}`, status: outcome?.status ?? 'refused' }
-        }),
-      )
-      expect((await stream).at(-1)?.event).toBe('server_stopping')
-      expect(await ended).toBe(0)
-      for (const { status } of outcomes) expect([201, 503, 'refused']).toContain(status)
-      const kept = outcomes.filter(({ status }) => status === 201).map(({ text }) => text)
-      expect(kept.length).toBeGreaterThanOrEqual(20)
-      const skein = await openSkein({ store: `sqlite:${home.store}`, worker: false })
-      const messages = await (await skein.sessions.open(id)).messages()
-      const stored = new Set(messages.map(message => (message.parts[0] as { text: string }).text))
-      expect(kept.filter(text => !stored.has(text))).toEqual([])
-      expect((await skein.store.check()).findings).toEqual([])
-      await skein.close()
-    },
-    30_000,
-  )
+  verifies('H10', 'during 100 appends each is answered or refused, every 201 is in the store, and it exits 0', async () => {
+    const home = place()
+    const { child, url, ended } = await start(home)
+    const client = await DocumentedClient.of(url)
+    const { id } = (await client.ask('POST', '/v1/sessions', { body: {} })).value as { id: string }
+    const stream = readEvents(`${url}/v1/sessions/${id}/events`, {}, frame => frame.event === 'server_stopping')
+    let answered = 0
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, async (_, n) => {
+        const outcome = await client
+          .ask('POST', `/v1/sessions/${id}/append`, { body: { messages: [{ role: 'user', content: `m${n}` }] } })
+          .catch(() => undefined)
+        if (++answered === 20) child.kill('SIGTERM')
+        return { text: `m${n}`, status: outcome?.status ?? 'refused' }
+      }),
+    )
+    expect((await stream).at(-1)?.event).toBe('server_stopping')
+    expect(await ended).toBe(0)
+    for (const { status } of outcomes) expect([201, 503, 'refused']).toContain(status)
+    const kept = outcomes.filter(({ status }) => status === 201).map(({ text }) => text)
+    expect(kept.length).toBeGreaterThanOrEqual(20)
+    const skein = await openSkein({ store: `sqlite:${home.store}`, worker: false })
+    const messages = await (await skein.sessions.open(id)).messages()
+    const stored = new Set(messages.map(message => (message.parts[0] as { text: string }).text))
+    expect(kept.filter(text => !stored.has(text))).toEqual([])
+    expect((await skein.store.check()).findings).toEqual([])
+    await skein.close()
+  })
 })
