@@ -14,6 +14,7 @@ import {
 } from '#kernel'
 import { checkKey } from '#journal'
 import type { ArchiveId, CommitCause } from './archive-row.ts'
+import { aTime } from './iso-time.ts'
 
 export interface CommitOptions {
   /** Seals up to this entry. Default: all that is live. */
@@ -60,12 +61,6 @@ const entry: Check = (value, path) => {
   if (!isId('ent', value)) throw invalidInput(path, 'Expected the id of an entry.')
 }
 const waiting = either(aFlag, shape<{ ms: number }>({ ms: wholeNumber() }), 'Expected true, false or { ms }.')
-const aTime: Check = (value, path) => {
-  aText(value, path)
-  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/.test(value as string)
-  if (!isTime || Number.isNaN(Date.parse(value as string))) throw invalidInput(path, 'Expected an ISO 8601 time with a zone.')
-}
-
 const committing: Members<CommitOptions> = {
   through: entry,
   keepTurns: wholeNumber(),

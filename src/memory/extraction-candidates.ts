@@ -4,6 +4,7 @@ import type { EntryOf } from '#journal'
 import { type Category, categories, categoryRules, type Relation } from './extractor.ts'
 import { unkept } from './extraction-limits.ts'
 import { cutAtSentence, keyOf, learntText, quotable, recallText } from './extraction-text.ts'
+import { isoTime } from './iso-time.ts'
 import type { EntryPiece, Fault } from './ranges.ts'
 
 export const threshold = 0.5
@@ -75,8 +76,8 @@ function read(candidate: unknown, index: number, range: RangeHeard): Learnable |
   if (key !== undefined && typeof key !== 'string') return 'key_invalid'
   if (abstract !== undefined && typeof abstract !== 'string') return 'abstract_invalid'
   if (overview !== undefined && typeof overview !== 'string') return 'overview_invalid'
-  const since = when === undefined ? undefined : timeOf(when)
-  if (since === null) return 'when_invalid'
+  const since = typeof when === 'string' ? isoTime(when) : undefined
+  if (when !== undefined && since === undefined) return 'when_invalid'
   const related = relation === undefined ? null : relationOf(relation)
   if (related === undefined) return 'relation_invalid'
   const quote = given['quote'] === undefined ? null : quoteOf(given['quote'])
@@ -115,18 +116,6 @@ const leveled = (level: string | undefined, content: string): string =>
   level === undefined || level.trim() === '' ? content : level.toWellFormed().trim()
 
 const usesOf = (value: unknown): number => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 1)
-
-/** Of an ISO 8601 date or time; without a zone it is UTC. */
-function timeOf(when: unknown): number | null {
-  if (
-    typeof when !== 'string' ||
-    !/^\d{4}(-\d{2}(-\d{2})?)?([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i.test(when)
-  )
-    return null
-  const hasZone = !/[T ]/i.test(when) || /(Z|[+-]\d{2}:?\d{2})$/i.test(when)
-  const at = Date.parse(hasZone ? when : `${when}Z`)
-  return Number.isNaN(at) ? null : at
-}
 
 function relationOf(value: unknown): Learnable['relation'] | undefined {
   if (!isObject(value)) return undefined

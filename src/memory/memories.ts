@@ -18,6 +18,7 @@ import type { Page, SessionRow, TenantStore } from '#journal'
 import { categories, type Category } from './extractor.ts'
 import type { Extracted, Extraction } from './extraction.ts'
 import { newestMessage } from './extraction-read.ts'
+import { aTime, isoTime } from './iso-time.ts'
 import { isCurrent, type Memory, ownerIn } from './memory-types.ts'
 import { readBook } from './memory-shelf.ts'
 import { extractedReader, rangeStates } from './ranges.ts'
@@ -62,12 +63,6 @@ export interface ExtractOptions {
 
 const ofSession: Check = (value, path) => void parseSessionRef(value, path)
 const inCategories = listOf(oneOf(...categories), 'categories')
-const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i
-const aTime: Check = (value, path) => {
-  if (typeof value !== 'string' || !zoned.test(value) || Number.isNaN(Date.parse(value)))
-    throw invalidInput(path, 'Expected ISO 8601 with a zone.')
-}
-
 const checkSearch = shape<MemorySearch>(
   {
     query: aText,
@@ -136,7 +131,7 @@ export class Memories {
     const { query, owner, at, limit = 10, ...rest } = search
     if (query === undefined) throw invalidInput('query', 'Expected a text.')
     const owners = ownersAllowed(owner, this.#owners)
-    const time = typeof at === 'string' ? Date.parse(at) : at
+    const time = typeof at === 'string' ? isoTime(at) : at
     return await this.#recall.search(this.#store, { query, owners, limit, ...given({ ...rest, at: time }) })
   }
 
