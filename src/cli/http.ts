@@ -8,6 +8,7 @@ export interface Ask {
   readonly body?: unknown
   /** Sent as it comes, instead of `body`. */
   readonly stream?: AsyncIterable<Uint8Array>
+  readonly form?: FormData
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -33,6 +34,7 @@ export async function request(server: Server, path: string, ask: Ask = {}): Prom
     headers,
     ...given({ signal: ask.signal }),
     ...(ask.stream === undefined ? {} : { body: webStream(ask.stream), duplex: 'half' }),
+    ...(ask.form === undefined ? {} : { body: ask.form }),
     ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
   }
   const response = await server.fetch(url, init).catch((cause: unknown) => {

@@ -47,6 +47,11 @@ export function localVerbs(skein: Skein, house: Skein): Verbs {
       const { session: _session, ...report } = await sessions.import(format, input, given({ as }))
       return report
     },
+    importNodes: async (format, nodes) => {
+      const { session: _session, ...report } = await sessions.import(format, nodes)
+      return report
+    },
+    importHermes: input => sessions.import('hermes', input),
     events: (id, { after, types, signal }) => eventsOf(open(id), { signal, ...given({ after, types }) }),
     send: async (id, input, options) => await started(await open(id), input, options),
     cancel: async id => await (await open(id)).cancel(),

@@ -3,6 +3,7 @@ import { given, isObject, SkeinError } from '#kernel'
 import type { Page } from '#journal'
 import type { SessionEvent, SessionInfo } from '#session'
 import { readEventStream } from './event-stream.ts'
+import { hermesForm } from './hermes-form.ts'
 import { answer, type Ask, request, type Server } from './http.ts'
 import { remoteGateway } from './gateway-verbs.ts'
 import { remoteJobs } from './job-verbs.ts'
@@ -55,6 +56,11 @@ export function remoteVerbs(server: Server): Verbs {
         stream: input,
         headers: { 'content-type': 'application/octet-stream' },
       }),
+    importNodes: (format, nodes) => answer(server, 'v1/sessions/import', { method: 'POST', query: { format }, body: nodes }),
+    importHermes: async ({ zone, dryRun, ...places }) => {
+      const form = await hermesForm(places)
+      return await answer(server, 'v1/sessions/import', { method: 'POST', query: { format: 'hermes', zone, dryRun }, form })
+    },
     events: (id, query) => followEvents(server, session(id, '/events'), query),
     async send(id, input, options) {
       const receipt = await post<InputReceipt>(session(id, '/inputs'), { input, ...options })

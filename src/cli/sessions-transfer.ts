@@ -4,11 +4,13 @@ import { isAbsolute, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { invalidInput } from '#kernel'
+import { given, invalidInput } from '#kernel'
+import { ogNodesBelow } from '#memory'
 import { type ExportFormat, exportFormats, type ImportFormat, importFormats } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { confirm } from './confirm.ts'
 import { fileError } from './file-error.ts'
+import { type HermesFlags, importHermes, refuseHermesFlags } from './import-hermes.ts'
 import { findSession } from './name-session.ts'
 import { Progress } from './progress.ts'
 
@@ -23,11 +25,49 @@ export function addSessionTransfer(sessions: Command, run: Runner): void {
     .action(run(exportSession))
   sessions
     .command('import')
-    .argument('<file>', '- is stdin')
-    .addOption(new Option('--format <format>', 'what it is').choices([...importFormats]).default('skein'))
+    .argument('[file]', '- is stdin; of og-memory and hermes the folder')
+    .addOption(new Option('--format <format>', 'what it is').choices([...importFormats, nodesFormat, 'hermes']).default('skein'))
     .option('--as-new', 'under a new id, whatever the file says')
+    .option('--state-db <file>', 'of hermes: its state database')
+    .option('--zone <zone>', 'of hermes: where its times were written')
+    .option('--dry-run', 'of hermes: only say what would be added')
     .description('read a session in')
-    .action(run(importSession))
+    .action(run(importAny))
+}
+
+const nodesFormat = 'og-memory'
+
+interface ImportFlags extends HermesFlags {
+  readonly format: ImportFormat | typeof nodesFormat | 'hermes'
+  readonly asNew?: boolean
+}
+
+async function importAny(
+  invocation: Invocation,
+  file: string | undefined = '',
+  { format, asNew, ...flags }: ImportFlags,
+): Promise<void> {
+  if (format === 'hermes') {
+    if (asNew === true) throw invalidInput('--as-new', 'Sessions of Hermes are known again by their names.')
+    return await importHermes(invocation, file, flags)
+  }
+  refuseHermesFlags(flags)
+  if (format !== nodesFormat) return await importSession(invocation, file, { format, ...given({ asNew }) })
+  if (asNew === true) throw invalidInput('--as-new', 'Sessions of og-memory are known again by their names.')
+  if (file === '' || file === '-') throw invalidInput('file', 'Name the folder.')
+  await importFolder(invocation, isAbsolute(file) ? file : join(invocation.io.cwd, file))
+}
+
+/** What can't be read is told; the rest goes on. */
+async function importFolder(invocation: Invocation, folder: string): Promise<void> {
+  const { out } = invocation
+  const { nodes, skipped } = await ogNodesBelow(folder)
+  const read = await withVerbs(invocation, verbs => verbs.importNodes(nodesFormat, nodes))
+  const report = { ...read, skipped: [...skipped, ...read.skipped] }
+  if (out.json) return await out.body(report)
+  for (const id of report.sessions) await out.line(id)
+  out.talk(`${report.created ? 'Imported' : 'Already here:'} ${report.archives} archives, ${report.messages} messages.`)
+  for (const { path, reason } of report.skipped) out.talk(`Skipped ${path}: ${reason}`)
 }
 
 async function exportSession(

@@ -13,6 +13,7 @@ import type {
 } from '#agent'
 import type { EntryId, Json, JsonObject, SessionId } from '#kernel'
 import type { CompactionResult, Page, SearchResult, TurnSnapshot } from '#journal'
+import type { OgNode } from '#memory'
 import type { ModelInfo } from '#models'
 import type {
   Audit,
@@ -21,6 +22,8 @@ import type {
   Expanded,
   ExpandOptions,
   ExportFormat,
+  HermesImported,
+  FolderImported,
   Imported,
   ImportFormat,
   ListFilter,
@@ -42,6 +45,7 @@ import type { MemoryVerbs } from './memory-verbs.ts'
 import type { StateVerbs } from './state-verbs.ts'
 
 export type ImportReport = Imported
+export type NodesReport = FolderImported
 
 /** What `skein context` may ask. */
 export interface ContextQuery {
@@ -105,6 +109,14 @@ export interface GoingMap {
   info(): Promise<MapInfo>
 }
 
+/** Where a Hermes gateway keeps its sessions, on this machine. */
+export interface HermesPlaces {
+  readonly dir?: string
+  readonly stateDb?: string
+  readonly zone?: string
+  readonly dryRun?: boolean
+}
+
 /**
  * What commands stand on, whether the store is opened here or a server is asked: each verb answers what HTTP answers.
  * Source: spec/foundation.md 6, law H14.
@@ -136,6 +148,9 @@ export interface Verbs extends AsyncDisposable {
   restore(id: SessionId): Promise<SessionInfo>
   exportPieces(id: SessionId, format: ExportFormat): AsyncIterable<string | Uint8Array>
   import(format: ImportFormat, input: AsyncIterable<Uint8Array>, as: 'new' | undefined): Promise<ImportReport>
+  /** All sessions that another program keeps in a folder, by its files. */
+  importNodes(format: 'og-memory', nodes: readonly OgNode[]): Promise<NodesReport>
+  importHermes(input: HermesPlaces): Promise<HermesImported>
   events(id: SessionId, query: EventsQuery): AsyncIterable<SessionEvent>
   send(id: SessionId, input: string, options: SendFlags): Promise<Started>
   cancel(id: SessionId): Promise<unknown>

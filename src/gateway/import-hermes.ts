@@ -4,7 +4,7 @@ import { type Conversation, draft, type HermesImported, type HermesInput, import
 import type { Front } from './desk.ts'
 import { keysOf } from './find-route.ts'
 import { type HermesEntry, readHermesEntry } from './hermes-entry.ts'
-import { type HermesDatabase, type HermesFolder, openHermesDatabase, readHermesFolder } from './hermes-folder.ts'
+import { type HermesDatabase, hermesFiles, type HermesFolder, openHermesDatabase, readHermesFolder } from './hermes-folder.ts'
 import { joinTranscripts, type Said, saidInLine, saidInRow, type Skipped } from './hermes-messages.ts'
 import { hermesTime } from './hermes-times.ts'
 import { indexKey } from './rebind.ts'
@@ -18,9 +18,9 @@ import { hostZone, isZone } from './zones.ts'
  * nothing. What cannot be read or is unsafe is skipped and listed, all else loads. Laws G51–G53.
  */
 export async function importHermes(front: Front, input: HermesInput): Promise<HermesImported> {
-  const { dir, stateDb, zone, dryRun = false } = readInput(input)
+  const { dir, files, stateDb, zone, dryRun = false } = readInput(input)
   const found = new Find(front, zone ?? front.desk.settings.zone ?? hostZone())
-  const folder = dir === undefined ? undefined : await found.folder(dir)
+  const folder = files !== undefined ? hermesFiles(files) : dir === undefined ? undefined : await found.folder(dir)
   const database = stateDb === undefined ? undefined : await found.database(stateDb)
   try {
     return await new Importing(front, found, folder, database, dryRun).run()
@@ -29,22 +29,28 @@ export async function importHermes(front: Front, input: HermesInput): Promise<He
   }
 }
 
-const known: readonly string[] = ['dir', 'stateDb', 'zone', 'dryRun']
+const known: readonly string[] = ['dir', 'files', 'stateDb', 'zone', 'dryRun']
 
 function readInput(input: unknown): HermesInput {
-  if (!isObject(input)) throw invalidInput('input', 'Expected { dir, stateDb, zone, dryRun }.')
+  if (!isObject(input)) throw invalidInput('input', 'Expected { dir, files, stateDb, zone, dryRun }.')
   for (const name of Object.keys(input))
     if (input[name] !== undefined && !known.includes(name))
       throw invalidInput(`input.${name}`, `Unknown member; expected ${known.join(', ')}.`)
-  const { dir, stateDb, zone, dryRun } = input
+  const { dir, files, stateDb, zone, dryRun } = input
   for (const [name, value] of Object.entries({ dir, stateDb }))
-    if (value !== undefined && (typeof value !== 'string' || value === '' || value.includes('\u0000')))
+    if (value !== undefined && !isPath(value) && !(name === 'stateDb' && value instanceof Uint8Array))
       throw invalidInput(`input.${name}`, 'Expected a path.')
-  if (dir === undefined && stateDb === undefined) throw invalidInput('input', 'Give dir, stateDb or both.')
+  if (files !== undefined && !(isObject(files) && Object.values(files).every(text => typeof text === 'string')))
+    throw invalidInput('input.files', 'Expected texts by the names of files.')
+  if (dir !== undefined && files !== undefined) throw invalidInput('input.files', 'Give dir or files, not both.')
+  if (dir === undefined && files === undefined && stateDb === undefined)
+    throw invalidInput('input', 'Give dir, files or stateDb.')
   if (zone !== undefined && !isZone(zone)) throw invalidInput('input.zone', 'Expected a time zone such as Europe/Berlin.')
   if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalidInput('input.dryRun', 'Expected true or false.')
-  return given({ dir, stateDb, zone, dryRun }) as HermesInput
+  return given({ dir, files, stateDb, zone, dryRun }) as HermesInput
 }
+
+const isPath = (value: unknown): boolean => typeof value === 'string' && value !== '' && !value.includes('\u0000')
 
 /** Reads, and keeps what could not be read. */
 class Find {
@@ -70,7 +76,7 @@ class Find {
     }
   }
 
-  async database(file: string): Promise<HermesDatabase | undefined> {
+  async database(file: string | Uint8Array): Promise<HermesDatabase | undefined> {
     try {
       return await openHermesDatabase(file)
     } catch (error) {

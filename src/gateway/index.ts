@@ -18,6 +18,7 @@ export {
   parseKey,
   type SessionKey,
 } from './key.ts'
+export { hermesFolderFiles, hermesStateBytes } from './hermes-folder.ts'
 export { importHermes } from './import-hermes.ts'
 export { type Learnt } from './learn.ts'
 export { type RouteFilter } from './list-routes.ts'

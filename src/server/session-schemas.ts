@@ -133,6 +133,29 @@ export const imported: z.ZodType = z
   })
   .openapi('Imported')
 
+export const folderImported: z.ZodType = z
+  .object({
+    id: sessionId,
+    created: z.boolean(),
+    sessions: z.array(sessionId),
+    archives: count,
+    merged: count,
+    messages: count,
+    entries: count,
+    skipped: z.array(z.object({ path: z.string(), reason: z.string() })),
+  })
+  .openapi('FolderImported')
+
+export const hermesImported: z.ZodType = z
+  .object({
+    routes: count,
+    sessions: count,
+    messages: count,
+    skipped: z.array(z.object({ what: z.string(), why: z.string() })),
+    branches: count,
+  })
+  .openapi('HermesImported')
+
 export const searchResult: z.ZodType = z
   .object({
     hits: z.array(

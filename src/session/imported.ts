@@ -54,8 +54,10 @@ export class Tally {
 export interface HermesInput {
   /** The folder of `sessions.json` and the transcripts, or the one above. */
   readonly dir?: string
-  /** The state database. */
-  readonly stateDb?: string
+  /** What that folder holds, by name, where it is not on this machine: `sessions.json` and `ID.jsonl`. */
+  readonly files?: Readonly<Record<string, string>>
+  /** The state database, or its bytes. */
+  readonly stateDb?: string | Uint8Array
   /** Of times without offset; default: the gateway's zone. */
   readonly zone?: string
   /** Counts what would be added, and adds nothing. */
