@@ -63,6 +63,14 @@ export {
 export { type ContentPage, contentPage, type PageAsk, type PageUnit, pageUnits } from './content-page.ts'
 export { isFailed, partContent, readableEntry, readableText } from './readable.ts'
 export { recallTerms } from './light-stem.ts'
-export { countTerms, excerptRound, isRecalled, literalTexts, rankTexts, type RecallTerm, type WordCounts } from './recall-text.ts'
+export {
+  countTerms,
+  excerptRound,
+  isRecalled,
+  literalTexts,
+  type PlacedCounts,
+  rankTexts,
+  type RecallTerm,
+} from './recall-text.ts'
 export { fenced, isoTime, tagsOf } from './fence.ts'
 export { headWithin } from './middle-cut.ts'

@@ -62,6 +62,12 @@ export interface WordCounts {
   readonly length: number
 }
 
+/** A text among those of a conversation. */
+export interface PlacedCounts extends WordCounts {
+  /** Texts side by side are one apart. */
+  readonly place: number
+}
+
 export interface RecallTerm {
   readonly word: string
   readonly prefix: boolean
@@ -79,22 +85,41 @@ export function countTerms(words: readonly string[], terms: readonly RecallTerm[
 /** A long result says something in one place: beyond so many times the mean, length tells nothing any more. */
 const longest = 2
 
+/** What stands so near belongs to a text as its answer or its question: a word there counts half, one place on a quarter. */
+const near = 2
+
 /**
  * How well each text answers, by BM25 over these texts (k1 1.2, b 0.4: lengths of messages say less than those of
- * documents), `all` texts being searched.
+ * documents), `all` texts being searched. What a text lacks and its neighbours say counts less, and never more than if it said
+ * so itself.
  * Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
  */
-export function rankTexts(texts: readonly WordCounts[], all: number): number[] {
+export function rankTexts(texts: readonly PlacedCounts[], all: number): number[] {
   const mean = texts.reduce((sum, { length }) => sum + length, 0) / Math.max(1, texts.length)
   const weights = (texts[0]?.counts ?? []).map((_, term) => {
     const holding = texts.reduce((sum, { counts }) => sum + ((counts[term] ?? 0) > 0 ? 1 : 0), 0)
     return Math.log(1 + (Math.max(all, holding) - holding + 0.5) / (holding + 0.5))
   })
-  return texts.map(({ counts, length }) =>
-    counts.reduce((sum, count, term) => {
-      const size = Math.min(longest, length / Math.max(1, mean))
-      const damped = (count * 2.2) / (count + 1.2 * (0.6 + 0.4 * size))
-      return sum + (weights[term] ?? 0) * damped
-    }, 0),
-  )
+  const own = texts.map(({ counts, length }) => {
+    const size = Math.min(longest, length / Math.max(1, mean))
+    return counts.map((count, term) => ((weights[term] ?? 0) * count * 2.2) / (count + 1.2 * (0.6 + 0.4 * size)))
+  })
+  const order = [...texts.keys()].sort((a, b) => placeAt(texts, a) - placeAt(texts, b))
+  const sums: number[] = texts.map(() => 0)
+  for (const [at, text] of order.entries()) {
+    const best = [...(own[text] ?? [])]
+    for (const step of [-1, 1]) {
+      for (let next = at + step; ; next += step) {
+        const other = order[next]
+        const apart = other === undefined ? Infinity : Math.abs(placeAt(texts, other) - placeAt(texts, text))
+        if (other === undefined || apart > near) break
+        for (const [term, score] of own[other]?.entries() ?? [])
+          best[term] = Math.max(best[term] ?? 0, score / 2 ** Math.max(1, apart))
+      }
+    }
+    sums[text] = best.reduce((sum, score) => sum + score, 0)
+  }
+  return sums
 }
+
+const placeAt = (texts: readonly PlacedCounts[], at: number): number => texts[at]?.place ?? 0

@@ -1,19 +1,21 @@
 import type { EntryId } from '#kernel'
-import { countTerms, excerptRound, isRecalled, rankTexts, type RecallTerm, type WordCounts } from '#context'
+import { countTerms, excerptRound, isRecalled, rankTexts, type RecallTerm, type PlacedCounts } from '#context'
 import { decodeCursor, encodeCursor, type Entry, fetchParts, type Message, searchText, searchWords } from '#journal'
 import { contentTypes, isContent, isWithin } from './branch-spans.ts'
 import { excerptLength, isIn, type RecallAsk, type RecallMatch, type RecallSource } from './recall-source.ts'
 
-/** How many the index is asked for at most, of what was said and of results, so that neither crowds out the other. */
+/** How many the index is asked for at most, of each side's words and of results, so that none crowds out the others. */
 const indexed = 100
-const roleGroups: readonly (readonly string[])[] = [['user', 'assistant', 'system', 'custom'], ['tool']]
+const roleGroups: readonly (readonly string[])[] = [['user', 'system', 'custom'], ['assistant'], ['tool']]
 const pageSize = 200
+
+const farApart = 2 ** 40
 
 interface Candidate {
   readonly source: RecallSource
   readonly id: EntryId
   readonly seq: number
-  readonly counts: WordCounts
+  readonly counts: PlacedCounts
 }
 
 /**
@@ -28,15 +30,21 @@ export async function findWords(
   const from = Number(offset)
   const seqs = bound === '' ? sources.map(({ row }) => row.seq) : bound.split(',').map(Number)
   const found: Candidate[] = []
+  let isAll = true
   for (const [index, source] of sources.entries()) {
     const upTo = seqs[index] ?? 0
     const { candidates, complete } = await byIndex(source, ask, upTo)
     const enough = complete || candidates.length >= from + ask.limit + 1
-    found.push(...(enough ? candidates : await byScan(source, ask, upTo)))
+    isAll &&= complete || !enough
+    // Texts of two sessions are never side by side.
+    for (const { counts, ...candidate } of enough ? candidates : await byScan(source, ask, upTo))
+      found.push({ ...candidate, counts: { ...counts, place: counts.place + index * farApart } })
   }
+  const all = sources.reduce((sum, { row }) => sum + row.totals.messages, 0)
+  // Where the index gives no more, how common a word is can only be told by what it gave.
   const scores = rankTexts(
     found.map(({ counts }) => counts),
-    sources.reduce((sum, { row }) => sum + row.totals.messages, 0),
+    isAll ? all : Math.min(all, 2 * found.length),
   )
   const ranked = found
     .map((candidate, at) => ({ candidate, score: scores[at] ?? 0 }))
@@ -93,7 +101,7 @@ async function candidateOf(source: RecallSource, entry: Entry, ask: RecallAsk): 
   if (!isContent(entry) || !isIn(source, entry) || !ask.takes(entry)) return undefined
   const counts = countTerms(searchWords(await textOf(source, entry)), ask.terms)
   if (counts.counts.every(count => count === 0)) return undefined
-  return { source, id: entry.id, seq: entry.seq, counts }
+  return { source, id: entry.id, seq: entry.seq, counts: { ...counts, place: entry.totals?.messages ?? entry.seq } }
 }
 
 /** What the index has read of an entry, but for what recall tools gave. */
