@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { given, invalidInput, isSkeinError, type SessionId } from '#kernel'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
 import { Interrupted } from './interrupts.ts'
-import { chooseSession, existingSession, sendOptions, userHint } from './run.ts'
+import { chooseSession, existingSession, sendOptions, userHint, withReachable } from './run.ts'
 import { showMessages } from './sessions.ts'
 import { streamRun, tellEnd } from './stream-run.ts'
 import { answering, isTerminal, TerminalUi } from './terminal-ui.ts'
@@ -211,7 +211,8 @@ class Chat {
   async #take(text: string, begun: () => void): Promise<void> {
     const { out, interrupts, server } = this.#invocation
     try {
-      const started = await this.#verbs.send(await this.#begun(), text, sendOptions(this.#invocation, this.#flags))
+      const sent = await withReachable(this.#verbs, sendOptions(this.#invocation, this.#flags), this.#flags)
+      const started = await this.#verbs.send(await this.#begun(), text, sent)
       this.#running = started
       begun()
       const events = started.events(new AbortController().signal)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { given, invalidInput, type SessionId } from '#kernel'
+import { given, isObject, invalidInput, type SessionId } from '#kernel'
 import { builtInRoles, findRole, rulesOfRole } from '#agent'
 import type { CreateOptions } from '#session'
 import { type Invocation, type Runner, withVerbs } from './command.ts'
@@ -52,7 +52,7 @@ async function runOnce(invocation: Invocation, words: readonly string[], flags: 
     invocation,
     async verbs => {
       const { session, created } = await chooseSession(invocation, verbs, flags)
-      const started = await verbs.send(session, text, sent).catch(async (refused: unknown) => {
+      const started = await verbs.send(session, text, await withReachable(verbs, sent, flags)).catch(async (refused: unknown) => {
         // Refused, so nothing was said: no empty session stays behind.
         if (created) await verbs.delete(session, true).catch(() => undefined)
         throw refused
@@ -126,4 +126,15 @@ export function sendOptions(
   const role = name === undefined ? {} : findRole(name)
   const { mode, policy, autonomy } = rulesOfRole(role)
   return given({ model: model ?? role.model, maxSteps: steps, thinking: role.thinking, mode, policy, autonomy })
+}
+
+/** The same without the model of a role that cannot be had; one that was named is asked for, whatever comes of it. */
+export async function withReachable(
+  verbs: Pick<Verbs, 'checkModel'>,
+  { model, ...more }: SendFlags,
+  asked: { readonly model?: string },
+): Promise<SendFlags> {
+  if (model === undefined || asked.model !== undefined) return { ...more, ...given({ model }) }
+  const check = await verbs.checkModel(model).catch(() => undefined)
+  return isObject(check) && check['problem'] === null ? { ...more, model } : more
 }

@@ -37,6 +37,13 @@ describe('the first run', () => {
     expect(stderr).toContain('demo model: no language model is connected\n')
   })
 
+  it('as a role takes its model where that can be had, and a model that was named in any case', async () => {
+    const plain = await place.here(['run', 'Hello', '--role', 'explorer', '--print'])
+    expect([plain.code, plain.stdout]).toEqual([0, 'You said: Hello\n'])
+    expect((await place.here(['run', 'Hello', '--role', 'explorer', '--model', 'haiku'])).code).toBe(6)
+    expect((await place.here(['run', 'Hello', '--role', 'nobody'])).code).toBe(2)
+  })
+
   it('makes its folders for their owner alone', () => {
     const folder = dirname(place.store)
     // Beside the store stands what it needs; all of it has somebody's words in it.
