@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { GatewayAdapter, HookRequest } from '#gateway'
-import type { Clock } from '#kernel'
+import type { HookRequest } from '#gateway'
 
 /** One call of a platform's API. */
 export interface ApiCall {
@@ -181,8 +180,3 @@ export function hookRequest({ body, headers }: Sent, method = 'POST', query = ''
   const request = { url: `http://hooks.example/v1/gateway/hooks/x${query}`, method, headers: new Headers(headers) }
   return { body, signature: undefined, request }
 }
-
-export type Hooked = GatewayAdapter & { receive(name: string, request: HookRequest): Promise<Response> }
-
-/** What the time of a place is, in the seconds that a platform signs. */
-export const nowOf = ({ clock }: { readonly clock: Clock }): number => clock.now()
