@@ -158,7 +158,12 @@ export const toldErrors: Readonly<Record<ErrorCode, Told>> = {
   'job.not_idle': told('Jobs were still going when the time was up.', 'queued', 'running'),
   'auth.locked': told('Another process holds the credentials for too long.', 'provider', 'file'),
   'auth.refresh_failed': told('The credential could not be refreshed.', 'provider'),
-  'adapter.unavailable': told('The platform cannot be reached.', 'retryAfterMs'),
+  'adapter.unavailable': told(
+    'The platform cannot be reached, or its packages are not installed.',
+    'retryAfterMs',
+    'packages',
+    'install',
+  ),
   'provider.unavailable': told(
     'The provider does not answer, or has no capacity.',
     'provider',
