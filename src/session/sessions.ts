@@ -229,7 +229,10 @@ export class Sessions<S extends CoreSession> {
     check.evict(filter)
     const { idleMs, id } = { idleMs: undefined, id: undefined, ...filter }
     if ((idleMs === undefined) === (id === undefined)) throw invalidInput('filter', 'Give idleMs or id.')
-    return await this.#live.evict(this.#store.tenant, idleMs === undefined ? { id: parseId('ses', id) } : { idleMs })
+    if (idleMs !== undefined) return await this.#live.evict(this.#store.tenant, { idleMs })
+    const ref = parseSessionRef(id)
+    const known = typeof ref === 'string' ? ref : (await this.#find(ref))?.row.id
+    return known === undefined ? [] : await this.#live.evict(this.#store.tenant, { id: known })
   }
 
   /**

@@ -109,7 +109,7 @@ verifies('M76', 'a receipt tells who is bound to an owner nothing of others', as
     expect(await skein.in('default', { owners }).memory.receipt(id)).toMatchObject({ retired: [{ id: memory?.id }] })
 })
 
-verifies('M52 Q14', 'a session may be named by its alias wherever jobs and ranges are asked for', async () => {
+verifies('M52 Q14', 'a session may be named by its alias wherever jobs, ranges and objects are asked for', async () => {
   const skein = await opened(await memoryPlace())
   const session = await skein.sessions.open('chat-1', { orCreate: { user: 'ada' } })
   await say(session, 'I like zebras.')
@@ -120,6 +120,8 @@ verifies('M52 Q14', 'a session may be named by its alias wherever jobs and range
   expect(await skein.jobs.list({ session: 'chat-2' })).toEqual([])
   expect(await skein.memory.ranges({ session: 'chat-2' })).toEqual({ items: [] })
   await skein.jobs.idle({ session: 'chat-2' }, { waitMs: 0 })
+  expect(await skein.sessions.evict({ id: 'chat-2' })).toEqual([])
+  expect(await skein.sessions.evict({ id: 'chat-1' })).toEqual([session.id])
   for (const name of ['', 'a b', 'ses_1', '../x']) {
     expect(await codeOf(skein.jobs.list({ session: name }))).toBe('input.invalid')
     expect(await codeOf(skein.jobs.idle({ session: name }))).toBe('input.invalid')
