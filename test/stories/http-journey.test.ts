@@ -59,6 +59,7 @@ async function askGateway(): Promise<void> {
   await expectStatus('POST', 'outbox/out_01HF7YAT000000000000000000/retry', 400, {})
   await expectStatus('POST', 'pairings/ABCDEFGH/approve', 404, {})
   await expectStatus('POST', 'hooks/nobody', 404, {})
+  await expectStatus('GET', 'hooks/nobody', 404)
   const { id } = (await expectStatus('POST', 'schedules', 201, { prompt: 'x', everyMs: 86_400_000 })) as { id: string }
   await expectStatus('GET', `schedules/${id}`, 200)
   for (const verb of ['disable', 'enable']) await expectStatus('POST', `schedules/${id}/${verb}`, 200, {})
