@@ -21,7 +21,7 @@ import {
 } from '#journal'
 import { type Draft, draft, messageDrafts, type MessageInput, type Plan, type SessionCore } from '#session'
 import { type Alongside, changesOf } from './alongside.ts'
-import { keyedInput, type InputReceipt } from './input-receipt.ts'
+import { duplicateOf, keyedInput, type InputReceipt } from './input-receipt.ts'
 import { putRun, readRunRow, runCollection } from './run-row.ts'
 
 export type Queued = Exclude<Delivery, 'start'>
@@ -89,11 +89,23 @@ interface Asked {
 /** Losing a race with the run's own commits is nothing that a caller should hear of. */
 const maxTries = 100
 
+/** The last input that this process keeps for a session: each waits for the one before it, since they would all lose but one. */
+const lines = new WeakMap<SessionCore, Promise<unknown>>()
+
 /**
- * Keeps an input for the run that goes on, from any process. A `next` one gets the run and turn that it will be. Undefined if
- * no run goes on; then nothing was written.
+ * Keeps an input for the run that goes on, from any process, in the order in which they were said in this one. A `next` one gets
+ * the run and turn that it will be. Undefined if no run goes on; then nothing was written.
  */
 export async function queueInput(core: SessionCore, asked: Asked): Promise<InputReceipt | undefined> {
+  const mine = (lines.get(core) ?? Promise.resolve()).then(() => keepInput(core, asked))
+  lines.set(
+    core,
+    mine.catch(() => undefined),
+  )
+  return await mine
+}
+
+async function keepInput(core: SessionCore, asked: Asked): Promise<InputReceipt | undefined> {
   const input = core.runtime.ids('inp')
   const { delivery, key } = asked
   const own = { run: asked.own ?? core.runtime.ids('run'), turn: core.runtime.ids('trn') }
@@ -144,6 +156,8 @@ export async function queueInput(core: SessionCore, asked: Asked): Promise<Input
     } catch (error) {
       if (isSkeinError(error) && error.code === 'run.not_running') return undefined
       if (!isSkeinError(error) || error.code !== 'store.conflict' || tries >= maxTries) throw error
+      const known = key === undefined ? undefined : await duplicateOf(core, key, asked.digest)
+      if (known !== undefined) return known
     }
   }
 }

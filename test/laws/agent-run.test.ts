@@ -19,6 +19,29 @@ for (const [name, place] of [
 function inputs(place: () => Promise<Place>): void {
   const open = async (): Promise<Skein> => await (await place()).open()
 
+  verifies('A8 A9 A5', 'a flood of steers from two processes is delivered in the order of each, and a key once', async () => {
+    const here = await place()
+    const begun = gate()
+    const finish = gate()
+    const slow = tool('slow', async () => (begun.open(), await finish.promise, 'done'))
+    const { session, model } = await talk(await here.open(), [{ calls: [call('slow')] }, 'fine'], [slow])
+    const run = session.send('go')
+    await begun.promise
+    const there = await (await here.open()).sessions.open(session.id)
+    const flood = 250
+    const said1 = Array.from({ length: flood }, (_, n) => `a${n}`)
+    const said2 = Array.from({ length: flood }, (_, n) => `b${n}`)
+    const twice = [session, session, there].map(one => one.steer('once', { idempotencyKey: 'k' }))
+    const all = [...said1.map(text => session.steer(text)), ...said2.map(text => there.steer(text))]
+    expect(new Set((await Promise.all(twice)).map(({ inputId }) => inputId)).size).toBe(1)
+    expect(new Set((await Promise.all(all)).map(({ inputId }) => inputId)).size).toBe(2 * flood)
+    finish.open()
+    expect(await run.result()).toMatchObject({ status: 'done', text: 'fine' })
+    const heard = (model.requests[1]?.messages ?? []).filter(({ role }) => role === 'user').flatMap(message => said(message as Message).split('|')) // prettier-ignore
+    const of = (letter: string): string[] => heard.join(' ').split(/\s+/).filter(text => text.startsWith(letter)) // prettier-ignore
+    expect([of('a'), of('b'), of('once')]).toEqual([said1, said2, ['once']])
+  })
+
   verifies('A9', 'a steer lets begun calls finish, skips the others and is the last message of the next request', async () => {
     const begun = gate()
     const finish = gate()
