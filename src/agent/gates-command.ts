@@ -15,7 +15,7 @@ const graceMs = 2_000
 /** Runs `/bin/sh -c` in a process group of its own, of which nothing is left when this resolves. Rejects if it cannot begin. Law A46. */
 export async function runCommand(
   command: string,
-  { cwd, timeoutMs, signal }: { readonly cwd: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  { cwd, timeoutMs, signal }: { readonly cwd: string | null; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<CommandEnd> {
   const first: Buffer[] = []
   let last: Buffer = Buffer.alloc(0)

@@ -1,4 +1,3 @@
-import { cwd as workingFolder } from 'node:process'
 import { isObject, messageOf } from '#kernel'
 import { isType } from '#journal'
 import { draft } from '#session'
@@ -132,7 +131,7 @@ async function byCommand(
   { command, cwd, timeoutMs = timeoutDefault }: Extract<Gate, { kind: 'command' }>['command'],
   { core, signal }: RunPlace,
 ): Promise<Found> {
-  const folder = cwd ?? (await core.row()).cwd ?? workingFolder()
+  const folder = cwd ?? (await core.row()).cwd
   const { exitCode, timedOut, output } = await runCommand(command, { cwd: folder, timeoutMs, signal })
   if (timedOut) return { state: 'blocked', exitCode, output: `${output}\n[Took longer than ${timeoutMs} ms]` }
   return { state: exitCode === 0 ? 'passed' : exitCode === null ? 'blocked' : 'failed', exitCode, output }

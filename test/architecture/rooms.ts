@@ -42,6 +42,7 @@ export const singleFiles: readonly string[] = ['skein', 'index', 'testing']
 /** Files of the core that may touch Node, with what they touch. */
 export const edgeFiles: Readonly<Record<string, readonly string[]>> = {
   'agent/config-files.ts': ['node:fs', 'node:path'],
+  'agent/written-files.ts': ['node:path'],
   'gateway/chat-sdk-adapter.ts': ['node:async_hooks'],
   'gateway/hermes-folder.ts': ['node:fs/promises', 'node:os', 'node:path', 'node:sqlite'],
   'gateway/adapter.contract.ts': ['node:assert/strict'],

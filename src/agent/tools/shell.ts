@@ -7,7 +7,8 @@ export interface ShellCommand {
   readonly command: string
   /** Default: bash where there is one, else sh. */
   readonly shell?: '/bin/sh'
-  readonly cwd: string
+  /** `null`: the process's own folder. */
+  readonly cwd: string | null
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timeoutMs: number
   /** From the first signal to the second. */
@@ -35,7 +36,7 @@ export async function runShell(asked: ShellCommand): Promise<ShellEnd> {
   const { command, cwd, env, timeoutMs, graceMs, signal, onOutput } = asked
   signal.throwIfAborted()
   const shell = asked.shell ?? (existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh')
-  const child = spawn(shell, ['-c', command], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(shell, ['-c', command], { cwd: cwd ?? process.cwd(), env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   keep(child)
   child.stdout.on('data', onOutput)
   child.stderr.on('data', onOutput)
