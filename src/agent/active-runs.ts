@@ -76,4 +76,8 @@ export function activeRunOf(core: SessionCore): ActiveRun | undefined {
   return run !== undefined && core.activeRun === run.id ? run : undefined
 }
 
-export const setActiveRun = (core: SessionCore, run: ActiveRun): void => void active.set(core, run)
+/** From now until its control ends, this is the session's run. */
+export function setActiveRun(core: SessionCore, run: ActiveRun): void {
+  active.set(core, run)
+  void run.control.over.then(() => active.get(core) === run && active.delete(core))
+}

@@ -205,6 +205,7 @@ async function enter(record: RunRecord, call: ToolCallPart, step: number, checkp
   const ui = uiFor(core, options.ui, signal)
   const context: CallContext = {
     signal,
+    timers: core.runtime.timers,
     ui,
     usage: spending => spent.add(spending),
     giveUp: record.giveUp,

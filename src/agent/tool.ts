@@ -11,6 +11,8 @@ import {
   messageOf,
   SkeinError,
   stringify,
+  systemTimers,
+  type Timers,
   toJson,
   unlessAborted,
   validate,
@@ -85,8 +87,8 @@ export const replayOf = ({ replay, readOnly }: Pick<Tool, 'replay' | 'readOnly'>
 /** What a call is given by whoever carries it out; what is left out does nothing. */
 export interface CallContext
   extends Pick<ToolCall, 'signal' | 'progress'>, Partial<Omit<ToolCall, 'id' | 'signal' | 'progress'>> {
-  /** Told of the tool's timeout here instead of by the machine's clock. */
-  readonly timeout?: AbortSignal
+  /** Whose time a tool has. Default: the machine's. */
+  readonly timers?: Timers
   /** From here on a tool that goes on after `signal` is not waited for. Default: it is not waited for at all. */
   readonly giveUp?: AbortSignal
 }
@@ -134,9 +136,12 @@ export async function carryOut(tool: Tool | undefined, call: ToolCallPart, conte
   if (tool === undefined) return failed(`There is no tool named ${call.tool}.`)
   if (isBroken(call.input)) return failed(`The arguments are not JSON: ${call.input.broken.slice(0, 200)}`)
   const timeoutMs = tool.timeoutMs ?? toolTimeoutMs
-  const timeout = context.timeout ?? AbortSignal.timeout(timeoutMs)
-  const signal = AbortSignal.any([context.signal, timeout])
-  const giveUp = AbortSignal.any([context.giveUp ?? context.signal, timeout])
+  const late = new AbortController()
+  const stopTimer = (context.timers ?? systemTimers).after(timeoutMs, () =>
+    late.abort(new DOMException('The tool took too long.', 'TimeoutError')),
+  )
+  const signal = AbortSignal.any([context.signal, late.signal])
+  const giveUp = AbortSignal.any([context.giveUp ?? context.signal, late.signal])
   let begun = false
   try {
     const input = await unlessAborted(readArguments(tool, call), signal)
@@ -152,9 +157,11 @@ export async function carryOut(tool: Tool | undefined, call: ToolCallPart, conte
         ),
         files: [],
       }
-    if (timeout.aborted) return failed(`The tool took longer than ${timeoutMs} ms.`)
+    if (late.signal.aborted) return failed(`The tool took longer than ${timeoutMs} ms.`)
     const message = cutCodePoints(messageOf(error), maxErrorLength)
     return failed(!begun && isSkeinError(error) && error.code === 'input.invalid' ? `Invalid arguments: ${message}` : message)
+  } finally {
+    stopTimer()
   }
 }
 

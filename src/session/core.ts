@@ -77,6 +77,8 @@ export class SessionCore {
   accessedAt = 0
   /** Called by whoever keeps the open sessions when a verb uses this one. */
   onUse: (() => void) | undefined
+  /** The same when it has been closed. */
+  onClose: (() => void) | undefined
   /**
    * What may be kept, weakly, of what was read of this session's entries: it is another object once some were erased, in
    * whatever process.
@@ -208,6 +210,7 @@ export class SessionCore {
     if (this.#closed) return
     while (this.#open > 0) await new Promise<void>(resolve => void this.#whenIdle.push(resolve))
     this.#closed = true
+    this.onClose?.()
     await this.releaseLease()
     this.live.emit({ type: 'session_closed', session: this.id })
     this.live.finish()

@@ -75,6 +75,9 @@ export class LiveSessions<S> {
     const loading = inTime(this.#runtime.timers, load())
       .then(live => {
         live.core.onUse = () => this.#wake(key, live)
+        live.core.onClose = () => {
+          if (this.#live.get(key) === live) this.#live.delete(key)
+        }
         this.#wake(key, live)
         return live
       })
