@@ -142,11 +142,11 @@ describe('options of every verb', () => {
       ['list', { parent: 7 }],
       ['latest', { limit: 1 }],
       ['evict', { idleMs: 'x' }],
-      ['evict', { idleMs: 1, id: 'x' }],
+      ['evict', { idleMs: 1, id: 7 }],
       ['delete', { erase: 'yes' }],
       ['import', { as: 'old' }],
       ['jobs.list', { state: 'x' }],
-      ['jobs.idle', { session: 'x' }],
+      ['jobs.idle', { session: 7 }],
     ]
     for (const [verb, options] of cases) {
       const member = Object.keys(options).length === 1 ? (Object.keys(options)[0] ?? '') : ''

@@ -53,6 +53,9 @@ export async function startPostgres(options: ServerOptions = {}): Promise<Postgr
     unix_socket_directories: folder,
     fsync: options.fsync === true ? 'on' : 'off',
     max_connections: '200',
+    // After a checkpoint it can't always be told whether an answer that was lost was a yes, so none comes by itself.
+    checkpoint_timeout: '1d',
+    max_wal_size: '16GB',
     ...options.settings,
   }
   const start = (): Promise<ChildProcess> => launch(join(binaries, 'postgres'), folder, cluster, settings)
