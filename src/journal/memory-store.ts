@@ -89,7 +89,8 @@ export function memoryStore({ clock = systemClock, probe }: StoreOptions = {}): 
       tenant,
       async commit(changes, options = {}) {
         if (closed) throw new SkeinError('store.closed', 'The store is closed.')
-        if (changes.length === 0) return { at: clock.now(), durability: 'none', replayed: false, results: [] }
+        if (changes.length === 0 && options.key === undefined)
+          return { at: clock.now(), durability: 'none', replayed: false, results: [] }
         return queue.commit(tenant, structuredCloneChanges(changes), options)
       },
       async replay(key, digest) {

@@ -243,7 +243,10 @@ export interface StoreStats {
 export interface TenantStore {
   readonly tenant: string
 
-  /** All or nothing. Rejects with what a change refuses with; `store.conflict` names the change. Law J17. */
+  /**
+   * All or nothing. Rejects with what a change refuses with; `store.conflict` names the change. Without changes nothing is
+   * begun, but a key is kept, or answered for, all the same. Laws J17, J22, J23.
+   */
   commit(changes: readonly Change[], options?: CommitOptions): Promise<Committed>
   /** What a key was answered with, if it is known. Rejects `idempotency.mismatch` for another digest. */
   replay(key: string, digest?: string): Promise<Committed | undefined>

@@ -37,29 +37,38 @@ export async function commitSession(core: SessionCore, parts: MemoryParts, ask: 
 
 async function seal(core: SessionCore, parts: MemoryParts, ask: CommitAsk): Promise<CommitResult> {
   for (let round = 1; ; round++) {
-    const row = await core.row()
-    const plan = await planSeal(core, parts, row, ask)
-    if (plan.changes.length === 0 && ask.idempotencyKey === undefined) return plan.result
     try {
-      const { replayed, memo } = await core.store.commit(plan.changes, {
-        ...keyed(core, ask),
-        ...given({ signal: ask.signal }),
-        memo: plan.memo,
-      })
-      if (replayed && isObject(memo)) return checkedEnd(memo as unknown as CommitResult, plan.askedThrough)
+      const { result, isNew } = await sealOnce(core, parts, ask)
+      if (isNew && result.archived) {
+        const { archive, fromSeq, toSeq, cause } = result
+        core.live.emit({ type: 'archive_sealed', session: core.id, archive, fromSeq, toSeq, cause })
+      }
+      return result
     } catch (error) {
-      const replayed =
+      // What the key's own first commit has changed may be what refuses this one, in its plan or in the store.
+      const before =
         ask.idempotencyKey === undefined || !isSkeinError(error) ? undefined : await sealedBefore(core, ask.idempotencyKey, ask)
-      if (replayed !== undefined) return replayed
+      if (before !== undefined) return before
       if (!isSkeinError(error) || error.code !== 'store.conflict' || round >= tries) throw error
-      continue
     }
-    if (plan.result.archived) {
-      const { archive, fromSeq, toSeq, cause } = plan.result
-      core.live.emit({ type: 'archive_sealed', session: core.id, archive, fromSeq, toSeq, cause })
-    }
-    return plan.result
   }
+}
+
+/** With a key the store is asked also when nothing is live: it keeps that, or knows that the key's range is why. */
+async function sealOnce(
+  core: SessionCore,
+  parts: MemoryParts,
+  ask: CommitAsk,
+): Promise<{ readonly result: CommitResult; readonly isNew: boolean }> {
+  const plan = await planSeal(core, parts, await core.row(), ask)
+  if (plan.changes.length === 0 && ask.idempotencyKey === undefined) return { result: plan.result, isNew: false }
+  const { replayed, memo } = await core.store.commit(plan.changes, {
+    ...keyed(core, ask),
+    ...given({ signal: ask.signal }),
+    memo: plan.memo,
+  })
+  if (!replayed || !isObject(memo)) return { result: plan.result, isNew: true }
+  return { result: checkedEnd(memo as unknown as CommitResult, plan.askedThrough), isNew: false }
 }
 
 const nothing = { archived: false, reason: 'empty' } as const

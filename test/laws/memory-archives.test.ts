@@ -1,37 +1,79 @@
 import { describe, expect, it } from 'vitest'
 import { scriptedModel } from '#models'
-import type { Store } from '#journal'
+import type { Store, TenantStore } from '#journal'
 import { SkeinError } from '#kernel'
+import type { Session } from '#skein'
 import { verifies } from '#verifies'
 import { addArchive, archiveRoom, assistant, call, overviewWith, result, scriptedArchiver, sealed, user } from './archive-room.ts'
 import { codeOf } from './compacting-room.ts'
 import { everyEntry } from './branch-proof.ts'
 import { onEveryStore, type Place } from './stores.ts'
 
-/** The same store, of which some commits fail. */
-async function breaking(place: Place, fails: () => boolean): Promise<Store> {
-  const store = await place.store()
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name !== 'in') {
-        const value: unknown = Reflect.get(target, name)
+/** The same store, in which some verbs of every tenant are others. */
+function altered(store: Store, verbs: (inside: TenantStore) => Partial<TenantStore>): Store {
+  const over = <T extends object>(target: T, others: Partial<T>): T =>
+    new Proxy(target, {
+      get: (_, name) => {
+        const value: unknown = Reflect.get(name in others ? others : target, name)
         return typeof value === 'function' ? (value.bind(target) as unknown) : value
-      }
-      return (tenant: string) => {
-        const inside = target.in(tenant)
-        return new Proxy(inside, {
-          get: (one, verb) => {
-            const value: unknown = Reflect.get(one, verb)
-            if (verb !== 'commit') return typeof value === 'function' ? (value.bind(one) as unknown) : value
-            return async (...given: Parameters<typeof inside.commit>) => {
-              if (fails()) throw new SkeinError('store.unavailable', 'Away.')
-              return await inside.commit(...given)
-            }
-          },
-        })
-      }
+      },
+    })
+  return over(store, {
+    in: (tenant: string) => {
+      const inside = store.in(tenant)
+      return over(inside, verbs(inside))
     },
   })
+}
+
+/** The same store, of which some commits fail. */
+async function breaking(place: Place, fails: () => boolean): Promise<Store> {
+  return altered(await place.store(), inside => ({
+    commit: async (...given) => {
+      if (fails()) throw new SkeinError('store.unavailable', 'Away.')
+      return await inside.commit(...given)
+    },
+  }))
+}
+
+/** Lets so many come before the first goes on; the others go on when the first has said so. */
+function startingGate(most: number): { readonly pass: () => Promise<void>; readonly firstIsDone: () => void } {
+  const [all, first] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let came = 0
+  return {
+    pass: async () => {
+      const place = ++came
+      if (place === most) all.resolve()
+      await all.promise
+      if (place > 1 && place <= most) await first.promise
+    },
+    firstIsDone: first.resolve,
+  }
+}
+
+/** A session in several processes, each of whose commits with a key learns that the key is new before one of them seals. */
+async function racing(place: Place, handles: number): Promise<readonly Session[]> {
+  const gate = startingGate(handles)
+  const { openSkein } = await import('#skein')
+  const sessions: Session[] = []
+  for (let n = 0; n < handles; n++) {
+    const store = altered(await place.store(), inside => ({
+      replay: async (...given) => {
+        const known = await inside.replay(...given)
+        if (given[0].startsWith('commit ')) await gate.pass()
+        return known
+      },
+      commit: async (changes, options) => {
+        const committed = await inside.commit(changes, options)
+        if (options?.key?.startsWith('commit ') === true) gate.firstIsDone()
+        return committed
+      },
+    }))
+    const skein = await openSkein({ store, clock: place.clock, worker: false })
+    const [one] = sessions
+    sessions.push(one === undefined ? await skein.sessions.create() : await skein.sessions.open(one.id))
+  }
+  return sessions
 }
 
 onEveryStore('sealing what is live', makePlace => {
@@ -127,6 +169,40 @@ onEveryStore('sealing what is live', makePlace => {
     const together = await Promise.all([1, 2, 3].map(() => session.commit({ idempotencyKey: 'together' })))
     expect(new Set(together.map(done => JSON.stringify(done))).size).toBe(1)
     expect(await session.archives()).toHaveLength(2)
+  })
+
+  verifies('M18', 'gives those the first answer who asked with its key before it was sealed, and planned after', async () => {
+    const sessions = await racing(await makePlace(), 3)
+    const [session] = sessions
+    await session?.append([user('a'), assistant('b')])
+    const answers = await Promise.all(sessions.map(one => one.commit({ idempotencyKey: 'together' })))
+    expect(answers[0]).toMatchObject({ archived: true, messages: 2 })
+    expect(new Set(answers.map(answer => JSON.stringify(answer))).size).toBe(1)
+    expect(await session?.archives()).toHaveLength(1)
+  })
+
+  verifies('M18 M39', 'gives the first answer to a key beside a token, which is used up by then', async () => {
+    const place = await makePlace()
+    const sessions = await racing(place, 2)
+    const [session] = sessions
+    await session?.append([user('a'), assistant('b')])
+    const learner = await place.open({ worker: true })
+    const token = (await session?.prepareCommit())?.token ?? ''
+    await learner.close()
+    const answers = await Promise.all(sessions.map(one => one.commit({ token, idempotencyKey: 'together' })))
+    expect(answers[0]).toMatchObject({ archived: true, messages: 2 })
+    expect(new Set(answers.map(answer => JSON.stringify(answer))).size).toBe(1)
+  })
+
+  verifies('M18', 'keeps to a key that there was nothing to seal, too', async () => {
+    const skein = await (await makePlace()).open()
+    const session = await skein.sessions.create()
+    const nothing = await session.commit({ idempotencyKey: 'early' })
+    expect(nothing).toEqual({ archived: false, reason: 'empty' })
+    await session.append(user('a'))
+    expect(await session.commit({ idempotencyKey: 'early' })).toEqual(nothing)
+    expect(await session.archives()).toEqual([])
+    expect(await sealed(session.commit({ idempotencyKey: 'later' }))).toMatchObject({ messages: 1 })
   })
 
   verifies('M14', 'changes nothing when the store fails, and seals the same entries the next time', async () => {

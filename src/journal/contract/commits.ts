@@ -166,7 +166,7 @@ export function commits(law: Law): void {
     },
   )
 
-  law('J22', 'an empty commit resolves without a transaction', async ({ t, store }) => {
+  law('J22', 'an empty commit without a key resolves without a transaction', async ({ t, store }) => {
     await t.commit([put('a')])
     const { transactions } = store.stats()
     const committed = await t.commit([])
@@ -192,6 +192,22 @@ export function commits(law: Law): void {
     for (const committed of all) equal({ ...committed, replayed: false }, first)
     equal((await t.entries(writer.session)).length, 2)
     equal(first.memo, { said: 1 })
+  })
+
+  law('J23 J24 J25', 'a commit of nothing keeps its key, and is answered with what the key was given first', async setting => {
+    const { t } = setting
+    await t.commit([put('a')], { key: 'one', digest: 'd', memo: 'first' })
+    const late = await t.commit([], { key: 'one', digest: 'd', memo: 'late' })
+    equal([late.replayed, late.memo, late.results.length], [true, 'first', 1])
+    await refused(t.commit([], { key: 'one', digest: 'other' }), 'idempotency.mismatch')
+    const nothing = await t.commit([], { key: 'two', memo: 'nothing' })
+    equal([nothing.replayed, nothing.memo, nothing.results], [false, 'nothing', []])
+    const again = (await setting.another()).in(t.tenant)
+    equal(await again.commit([put('b')], { key: 'two' }), { ...nothing, replayed: true })
+    equal(await t.record('c', 'b'), undefined)
+    const racing = await Promise.all([t, again, t, again].map((on, memo) => on.commit([], { key: 'three', memo })))
+    equal(racing.filter(committed => !committed.replayed).length, 1)
+    equal(new Set(racing.map(committed => committed.memo)).size, 1)
   })
 
   law('J23', 'a refused commit leaves its key unused', async ({ t }) => {

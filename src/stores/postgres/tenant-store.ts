@@ -59,7 +59,8 @@ export function tenantStore(setting: Setting, tenant: string): TenantStore {
     tenant,
     async commit(changes, options = {}) {
       setting.requireOpen()
-      if (changes.length === 0) return { at: await timeOf(link, now()), durability: 'full', replayed: false, results: [] }
+      if (changes.length === 0 && options.key === undefined)
+        return { at: await timeOf(link, now()), durability: 'full', replayed: false, results: [] }
       // Callers may go on changing what they handed in.
       return await queue.commit(tenant, ownChanges(changes), options)
     },

@@ -63,7 +63,7 @@ export function tenantStore(handle: Handle, tenant: string): TenantStore {
     tenant,
     async commit(changes, options = {}) {
       handle.requireOpen()
-      if (changes.length === 0) {
+      if (changes.length === 0 && options.key === undefined) {
         return { at: database.clock.now(), durability: options.durability ?? 'full', replayed: false, results: [] }
       }
       return handle.track(queue.commit(tenant, ownChanges(changes), options))
