@@ -1,5 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { given, isSkeinError, messageOf, SkeinError, systemClock, systemTimers, type Timers, wait, within } from '#kernel'
+import {
+  given,
+  isSkeinError,
+  messageOf,
+  SkeinError,
+  systemClock,
+  systemTimers,
+  type Timers,
+  unlessAborted,
+  wait,
+  within,
+} from '#kernel'
 import type { AdapterCapabilities, AdapterHost, GatewayAdapter, Outgoing, SendContext } from './adapter.ts'
 import type { ChatAdapter, ChatCommand, ChatMessage } from './chat-sdk/chat.ts'
 import { chatInstance } from './chat-sdk/chat-instance.ts'
@@ -162,6 +173,7 @@ class BridgedAdapter implements ChatSdkAdapter {
     const ended = AbortSignal.any([signal, this.#stop.signal])
     return await this.#while(
       this.#asked(to, async threadId => {
+        ended.throwIfAborted()
         const posted = await unlessAborted(this.#adapter.postMessage(threadId, this.#written(message)), ended)
         return given({ messageId: posted.id === '' ? undefined : posted.id })
       }),
@@ -309,20 +321,6 @@ function payloadOf(body: string): Readonly<Record<string, unknown>> {
   } catch {
     // A form, or nothing; the adapter says whether that is right.
     return {}
-  }
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -9,7 +9,9 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 function crashChildren(): string[] {
   const folder = join(repository, 'test/crash')
   const paths = readdirSync(folder).map(file => join(folder, file))
-  return paths.filter(path => path.endsWith('.ts') && readFileSync(path, 'utf8').includes("process.stdout.write('warm\\n')"))
+  return paths.filter(
+    path => path.endsWith('.ts') && /^(?:await doTask|process\.stdout\.write\('warm)/m.test(readFileSync(path, 'utf8')),
+  )
 }
 
 /** Every child, and the threads that one starts itself. */

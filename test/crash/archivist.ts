@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { manualClock, seededRandom } from '#kernel'
 import { openSkein, type SkeinOptions } from '#skein'
+import { doTask } from './do-task.ts'
 import { type Address, openAt } from './place.ts'
 
 /** What a child is told on its line of input. */
@@ -55,10 +55,4 @@ async function work(task: ArchivistTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as ArchivistTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)

@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { delegateTool, type Tool } from '#agent'
 import { manualClock } from '#kernel'
 import { type ScriptedModel, scriptedModel } from '#models'
 import { openSkein } from '#skein'
 import { sqliteStore } from '#stores/sqlite'
+import { doTask } from './do-task.ts'
 import type { RunTask } from './run-worker.ts'
 
 export const parentAlias = 'parent'
@@ -59,10 +59,4 @@ async function work(task: RunTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as RunTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)

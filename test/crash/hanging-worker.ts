@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline'
 import { systemClock } from '#kernel'
 import { scriptedModel } from '#models'
 import { openSkein } from '#skein'
+import { doTask } from './do-task.ts'
 import { type Address, openAt } from './place.ts'
 
 /** A run that hangs in the midst of an answer: of a new session, or of one that is there. */
@@ -32,10 +32,4 @@ async function work({ address, session: known }: HangingTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as HangingTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)

@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type JobWork, startWorker } from '#jobs'
 import { type Clock, createIds, isObject, seededRandom, type Timers } from '#kernel'
 import type { Enqueue, JobRow, Store } from '#journal'
 import { processOwner } from '#stores/sqlite'
+import { doTask } from './do-task.ts'
 import { type Address, openAt } from './place.ts'
 
 /** Time that goes `speed` times as fast as the machine's, alike in every process. */
@@ -98,9 +98,4 @@ async function perform(task: JobTask): Promise<void> {
   await new Promise(() => undefined)
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await perform(JSON.parse(told.value) as JobTask)
-}
+await doTask(import.meta.filename, perform)

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { manualClock } from '#kernel'
 import { openSkein, type Skein } from '#skein'
+import { doTask } from './do-task.ts'
 import { type Address, openAt } from './place.ts'
 
 /** What a child is told on its first line of input. */
@@ -89,10 +89,4 @@ async function work(task: RouterTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as RouterTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)

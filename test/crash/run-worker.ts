@@ -1,5 +1,5 @@
+import { doTask } from './do-task.ts'
 import { appendFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Tool } from '#agent'
 import { manualClock } from '#kernel'
 import { scriptedModel } from '#models'
@@ -68,10 +68,4 @@ async function work(task: RunTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as RunTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)

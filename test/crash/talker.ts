@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GatewayAdapter } from '#gateway'
 import { manualClock } from '#kernel'
 import { scriptedModel } from '#models'
 import { openSkein } from '#skein'
+import { doTask } from './do-task.ts'
 import { type Address, openAt } from './place.ts'
 
 /** What a child is told on its first line of input. */
@@ -83,10 +83,4 @@ async function work(task: TalkTask): Promise<void> {
   await store.close()
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  process.stdout.write('warm\n')
-  const told = await lines.next()
-  if (told.done !== true) await work(JSON.parse(told.value) as TalkTask)
-  process.exit(0)
-}
+await doTask(import.meta.filename, work)
