@@ -1,7 +1,8 @@
-import { isSkeinError, type RunId, type SessionId, sha256, canonical, SkeinError, toJson } from '#kernel'
+import { given, isSkeinError, type RunId, type SessionId, sha256, canonical, SkeinError, toJson } from '#kernel'
 import {
   type Append,
   type Change,
+  type CommitOptions,
   type Committed,
   type Entry,
   type Fence,
@@ -271,8 +272,15 @@ export class SessionCore {
   }
 
   async #commit(row: SessionRow, plan: Plan, lease: SessionRow['lease'] | undefined, options: KeyedOptions): Promise<Written> {
-    if (plan.drafts.length === 0 && plan.alongside === undefined)
-      return { committed: await this.store.commit([]), entries: [], row }
+    const asked: CommitOptions = {
+      ...(options.idempotencyKey === undefined ? {} : { key: options.idempotencyKey, ...given({ digest: options.digest }) }),
+      ...given({ durability: options.durability, signal: options.signal, memo: plan.memo }),
+    }
+    if (plan.drafts.length === 0 && plan.alongside === undefined) {
+      // That there was nothing to do is kept with a key, too, or is because of what it did first.
+      const committed = await this.store.commit([], asked)
+      return { committed, entries: await this.#entriesOf(committed), row }
+    }
     const now = this.runtime.clock.now()
     const traced =
       options.traceId === undefined ? plan.drafts : plan.drafts.map(item => ({ traceId: options.traceId as string, ...item }))
@@ -293,14 +301,7 @@ export class SessionCore {
       })
     }
     changes.push(...(plan.alongside ?? []))
-    const committed = await this.store.commit(changes, {
-      ...(options.idempotencyKey === undefined
-        ? {}
-        : { key: options.idempotencyKey, ...(options.digest === undefined ? {} : { digest: options.digest }) }),
-      ...(options.durability === undefined ? {} : { durability: options.durability }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(plan.memo === undefined ? {} : { memo: plan.memo }),
-    })
+    const committed = await this.store.commit(changes, asked)
     if (committed.replayed) return { committed, entries: await this.#entriesOf(committed), row }
     const index = changes.findIndex(change => change.type === 'append')
     if (index > 0) {

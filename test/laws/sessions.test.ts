@@ -214,6 +214,16 @@ onEveryStore('sessions', place => {
     expect(types).toEqual(['session_created', 'session_ended', 'session_titled', 'session_reopened', 'message_added'])
   })
 
+  verifies('S15 J24 J25', 'keeps to a key that there was nothing to end', async () => {
+    const session = await (await (await place()).open()).sessions.create()
+    await session.end('finished')
+    await session.end('again', { idempotencyKey: 'once' })
+    await session.reopen()
+    await session.end('again', { idempotencyKey: 'once' })
+    expect((await session.info()).state).toBe('active')
+    expect(await codeOf(session.end('otherwise', { idempotencyKey: 'once' }))).toBe('idempotency.mismatch')
+  })
+
   verifies('S16', 'closes once and for all, and loses nothing by it', async () => {
     const here = await place()
     const skein = await here.open()
