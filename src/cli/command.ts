@@ -3,6 +3,7 @@ import { type Config, delegateTool, fileTools, type UserInterface } from '#agent
 import type { Notice } from '#session'
 import type { SkeinOptions } from '#skein'
 import { given, parseTenant, SkeinError } from '#kernel'
+import type { MemorySettings } from '#memory'
 import { loadConfig } from './config-files.ts'
 import { readGatewayConfig } from './gateway-config.ts'
 import type { Server } from './http.ts'
@@ -13,6 +14,7 @@ import { Output } from './output.ts'
 import { defaultCredentials, defaultStore, makeFolder, storeFile } from './places.ts'
 import { remoteVerbs } from './remote.ts'
 import { Settings } from './settings.ts'
+import { readUserSection } from './user-section.ts'
 import type { Verbs } from './verbs.ts'
 
 /** Flags that stand on every command. */
@@ -100,13 +102,15 @@ export class Invocation {
     const liveMax = settings.number('sessions.liveMax')
     const idleMs = settings.number('sessions.idleMs')
     const { options: gateway } = readGatewayConfig(this.io, this.flags.config)
+    // Checked, with what is unknown in it, where Skein is opened.
+    const memory: MemorySettings | undefined = readUserSection('memory', this.io, this.flags.config)?.section
     return {
       store: file === undefined ? this.store : `sqlite:${file}`,
       env: settings.providerEnvironment(),
       credentials: this.credentials,
       clock: this.io.clock,
       worker,
-      ...given({ model, config, gateway }),
+      ...given({ model, config, gateway, memory }),
       sessions: given({ liveMax, idleMs }),
       onNotice: notice => this.notice(notice),
     }

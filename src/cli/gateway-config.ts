@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { parse } from 'smol-toml'
-import { findConfigFiles, isSecretReference, secretText } from '#agent'
+import { isSecretReference, secretText } from '#agent'
 import { chatPlatforms, type ChatSdkOptions, type GatewayOptions, type Webhook } from '#gateway'
 import { isObject, SkeinError } from '#kernel'
 import type { Io } from './io.ts'
 import { readSecret } from './secrets.ts'
+import { readUserSection } from './user-section.ts'
 
 /** What the user's file says of the gateway: what `openSkein({ gateway })` takes, and which adapters are started. */
 export interface GatewayConfig {
@@ -31,20 +29,19 @@ const chatSettings: Readonly<Record<keyof ChatSettings, readonly string[]>> = {
  * rest is checked where Skein is opened. Throws `config.invalid` with all problems of the adapters at once. Law G83.
  */
 export function readGatewayConfig({ env, cwd }: Pick<Io, 'env' | 'cwd'>, file: string | undefined): GatewayConfig {
-  const { user } = findConfigFiles({ env, cwd, file, home: homedir() })
-  const section = user === undefined ? undefined : sectionOf(user.file)
-  if (section === undefined) return { options: undefined, adapters: { terminal: false, webhooks: {}, chats: {} } }
-  const { adapters = {}, ...options } = section
+  const found = readUserSection('gateway', { env, cwd }, file)
+  if (found === undefined) return { options: undefined, adapters: { terminal: false, webhooks: {}, chats: {} } }
+  const { adapters = {}, ...options } = found.section
   const problems: string[] = []
-  const found = isObject(adapters) ? adapters : {}
+  const named = isObject(adapters) ? adapters : {}
   if (!isObject(adapters)) problems.push('gateway.adapters: Expected a table.')
   const known = ['terminal', 'webhook', ...Object.keys(chatPlatforms)]
-  for (const name of Object.keys(found))
+  for (const name of Object.keys(named))
     if (!known.includes(name)) problems.push(`gateway.adapters.${name}: Unknown; expected ${known.join(', ')}.`)
-  const { terminal = false, webhook = {} } = found
+  const { terminal = false, webhook = {} } = named
   if (typeof terminal !== 'boolean') problems.push('gateway.adapters.terminal: Expected true or false.')
-  const webhooks = readWebhooks(webhook, problems, { env, cwd, where: user?.file ?? null })
-  const chats = readChats(found, problems)
+  const webhooks = readWebhooks(webhook, problems, { env, cwd, where: found.file })
+  const chats = readChats(named, problems)
   if (problems.length > 0) throw new SkeinError('config.invalid', problems.join('\n'), { details: { key: 'gateway.adapters' } })
   return { options: options as GatewayOptions, adapters: { terminal: terminal === true, webhooks, chats } }
 }
@@ -66,19 +63,6 @@ function readChats(adapters: Readonly<Record<string, unknown>>, problems: string
       return [name, given]
     }),
   )
-}
-
-function sectionOf(file: string): Record<string, unknown> | undefined {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
-    // What is wrong with the file itself was said where all of it is read.
-    return undefined
-  }
-  const section: unknown = parse(text)['gateway']
-  if (section === undefined || isObject(section)) return section
-  throw new SkeinError('config.invalid', 'gateway: Expected a table.', { details: { key: 'gateway' } })
 }
 
 function readWebhooks(

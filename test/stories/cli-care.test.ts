@@ -121,6 +121,20 @@ describe('configuration', () => {
     expect(existsSync(place.store)).toBe(false)
   })
 
+  it('of the user says when sessions are sealed; a project has no say in it', async () => {
+    configure(join(place.cwd, '.skein/config.toml'), '[memory]\ncommit = "manual"\n')
+    configure(
+      join(place.home, '.config/skein/config.toml'),
+      '[memory.commit]\nmaxMessages = 2\nkeepTurns = 0\nminIntervalMs = 0\n',
+    )
+    await place.skein(['run', 'hi'])
+    const { items } = JSON.parse((await place.skein(['sessions', 'ls', '--json'])).stdout) as { items: { id: string }[] }
+    expect((await place.skein(['archives', items[0]?.id ?? ''])).stdout).toMatch(/^arc_/)
+    configure(join(place.home, '.config/skein/config.toml'), '[memory]\ncomit = "manual"\n')
+    const { code, stderr } = await place.skein(['run', 'hi'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('memory.comit')])
+  })
+
   it('goes by SKEIN_HOME where that is set', async () => {
     await place.skein(['run', 'hi'], { env: { SKEIN_HOME: join(place.home, 'elsewhere') } })
     expect([existsSync(join(place.home, 'elsewhere/skein.db')), existsSync(place.store)]).toEqual([true, false])
