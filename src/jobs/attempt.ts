@@ -6,7 +6,8 @@ import type { WorkerParts } from './job-work.ts'
 
 /**
  * One attempt from claim to its end in the store. Never rejects: what could not be written is found by the next claim.
- * `stop` ends it; `stopped` is aborted once the worker as a whole stops, so that what fails by that counts as no attempt.
+ * `stop` ends it, and one that was aborted before lets nothing begin; `stopped` is aborted once the worker as a whole stops, so that
+ * what fails by that counts as no attempt.
  */
 export async function attemptJob(parts: WorkerParts, job: JobRow, stop: AbortController, stopped: AbortSignal): Promise<void> {
   const work = parts.works[job.kind]
@@ -16,8 +17,9 @@ export async function attemptJob(parts: WorkerParts, job: JobRow, stop: AbortCon
   const commit = (change: Change, effects: readonly Change[] = []): Promise<unknown> =>
     store.commit([{ type: 'require', that: { claim } }, ...effects, change])
   const cancelTimeout = work === undefined ? undefined : abortLate(parts.timers, stop, work.timeoutMs)
-  parts.tell?.({ type: 'job_started', job })
   try {
+    stop.signal.throwIfAborted()
+    parts.tell?.({ type: 'job_started', job })
     if (work === undefined) throw new Error(`No work for ${job.kind}.`)
     const { result = null, effects = [], ended } = await unlessAborted(work.run(job, stop.signal, steps.step), stop.signal)
     if (ended !== true) await commit({ type: 'complete', ...claim, result }, [...effects, ...steps.forget()])

@@ -70,6 +70,40 @@ describe('the worker', () => {
     expect(await parts.store.in('default').job(id)).toMatchObject({ state: 'queued', attempts: 0, owner: null })
   })
 
+  verifies('Q15', 'gives back, unbegun and uncounted, what a claim takes that was under way when its time was over', async () => {
+    const claims: (() => void)[] = []
+    let begun = 0
+    const { parts, enqueue } = setting({
+      long: { schema: 1, timeoutMs: 60_000, run: () => (begun++, new Promise<never>(() => undefined)) },
+    })
+    const told: string[] = []
+    const worker = startWorker({
+      ...parts,
+      store: {
+        ...parts.store,
+        claim: async (...asked) => {
+          await new Promise<void>(resolve => claims.push(resolve))
+          return await parts.store.claim(...asked)
+        },
+      },
+      timers: { after: (ms, run) => (ms === 0 ? queueMicrotask(run) : undefined, () => undefined) },
+      tell: ({ type }) => void told.push(type),
+    })
+    const id = await enqueue('long')
+    claims[0]?.()
+    await expect.poll(() => claims.length).toBe(2)
+    expect(begun).toBe(1)
+    const stopped = worker.stop(0)
+    const job = async (): Promise<JobRow | undefined> => await parts.store.in('default').job(id)
+    await expect.poll(async () => (await job())?.state).toBe('queued')
+    claims[1]?.()
+    await stopped
+    expect(await job()).toMatchObject({ state: 'queued', attempts: 0, owner: null, fence: 2 })
+    expect(begun).toBe(1)
+    expect(told).toEqual(['job_started'])
+    expect(claims).toHaveLength(2)
+  })
+
   verifies(
     'J49',
     'gives exactly one notice for each archiver, merge and extractor that failed, with the trace and no text',

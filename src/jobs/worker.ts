@@ -27,6 +27,8 @@ export function startWorker(parts: WorkerParts): Worker {
   const kinds = Object.fromEntries(Object.entries(works).map(([kind, work]) => [kind, work.schema]))
   const running = new Map<JobRow['id'], Going>()
   const stopped = new AbortController()
+  /** Whether the time of what runs is over, too: what a claim that was under way still takes is given back unbegun. */
+  let isOver = false
   let looking: Promise<void> | undefined
   let again = false
   let cancelPoll = (): void => undefined
@@ -55,6 +57,7 @@ export function startWorker(parts: WorkerParts): Worker {
   }
   const begin = (job: JobRow): void => {
     const stop = new AbortController()
+    if (isOver) stop.abort(stopped.signal.reason)
     const stopBeating = heartbeat(parts, job, stop)
     const done = attemptJob(parts, job, stop, stopped.signal).finally(() => {
       stopBeating()
@@ -76,6 +79,7 @@ export function startWorker(parts: WorkerParts): Worker {
         await allDone()
       }
       await within(timers, waitMs, ended(), () => undefined)
+      isOver = true
       for (const { stop } of running.values()) stop.abort(stopped.signal.reason)
       await within(timers, releaseMs, ended(), () => undefined)
     },
