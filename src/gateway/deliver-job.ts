@@ -61,6 +61,8 @@ export async function deliverDue(parts: Delivering, job: JobRow, signal: AbortSi
   await store.commit([claim, putOutbox(sending, found.version)])
   const begun: StoredOutbox = { row: sending, version: found.version + 1 }
   parts.tell('delivery_started', sending)
+  // What is given back by now is the next worker's to send.
+  signal.throwIfAborted()
   const text = cutOff ? `${again}\n${said}` : said
   try {
     const { messageId } = await adapter.send(
