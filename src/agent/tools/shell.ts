@@ -36,7 +36,12 @@ export async function runShell(asked: ShellCommand): Promise<ShellEnd> {
   const { command, cwd, env, timeoutMs, graceMs, signal, onOutput } = asked
   signal.throwIfAborted()
   const shell = asked.shell ?? (existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh')
-  const child = spawn(shell, ['-c', command], { cwd: cwd ?? process.cwd(), env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(shell, ['-c', command], {
+    cwd: cwd ?? process.cwd(),
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   keep(child)
   child.stdout.on('data', onOutput)
   child.stderr.on('data', onOutput)
