@@ -55,11 +55,14 @@ export const needle: Row = async setting => {
           state === 'retained' ? atLeast(0.4 * scene.facts, 'skein') : undefined,
         ),
       ),
-      ...[1, 5, 10, 20].map(times =>
-        line(`early facts shown after compaction ${times}, of 100`, ({ decay: { facts, retained } }) =>
-          retained.length < times ? NaN : (100 * (retained[times - 1] ?? 0)) / facts,
+      ...[1, 5, 10, 20]
+        .filter(times => Object.values(all).every(({ decay }) => decay.retained.length >= times))
+        .map(times =>
+          line(
+            `early facts shown after compaction ${times}, of 100`,
+            ({ decay: { facts, retained } }) => (100 * (retained[times - 1] ?? 0)) / facts,
+          ),
         ),
-      ),
       line('proposals told as if they held', ({ asserted }) => asserted, atMost(0, 'skein')),
       {
         measure: 'calls parted from their results, asks that are not whole, orders out of results, all summarizers',
